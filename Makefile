@@ -1,0 +1,27 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PRESET ?= digits
+OUT ?= runs/demo
+
+.PHONY: demo test lint bench
+
+demo: $(VENV)/installed  ## search and compare on the embedded digits, then print where the report is
+	$(BIN)/python run_darts.py compare --config $(PRESET) --out $(OUT)
+
+test: lint  ## lint, layers, unit tests and doctests
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed  ## the claims of benchmarks/, measured again on this machine
+	$(BIN)/python benchmarks/supernet_step.py
+
+# torch and torchvision must come from the same index: one pip call
+$(VENV)/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@

@@ -1,0 +1,194 @@
+"""The command line. Nothing heavy is imported until the arguments are understood."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectSettings
+from .runtime.errors import UsageError, unknown
+
+PROGRAM = "run_darts.py"
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sub-command: one line about it, the settings that it takes, what it works on, and what it does with both."""
+
+    summary: str
+    settings: tuple[type, ...]
+    act: Callable
+    target: str | None = None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns 0, or 2 after one line that says what the user can mend."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not argv or argv[0] in ("-h", "--help"):
+            print(_overview())
+            return 0
+        if argv[0] not in COMMANDS:
+            raise unknown("command", argv[0], COMMANDS)
+        return _run(COMMANDS[argv[0]], argv[0], argv[1:])
+    except UsageError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return _complain("interrupted: the same command goes on from the last whole epoch", 130)
+
+
+def _run(command: Command, name: str, argv: list[str]) -> int:
+    parser = _parser(command, name)
+    switches = {f"--{field.name}" for kind in command.settings for field in fields(kind) if field.type in (bool, "bool", "bool | None")}
+    namespace = parser.parse_args(_with_values(_with_presets(argv), switches))
+    values = parser.instantiate(namespace) if hasattr(parser, "instantiate") else parser.instantiate_classes(namespace)
+    settings = [kind(**{field.name: values[field.name] for field in fields(kind)}) for kind in command.settings]
+    targets = [Path(values["target"])] if command.target else []
+    # thousands of small operations: threads that spin while they wait cost more than they do
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    mistakes = _load_stages()
+    try:
+        command.act(*targets, *settings)
+    except mistakes as error:
+        return _complain(str(error))
+    return 0
+
+
+def _load_stages() -> tuple[type[Exception], ...]:
+    """Imports torch and the stages; returns the exceptions that are the user's to mend."""
+    try:
+        import selection
+        import supernet
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        raise UsageError(
+            "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from the same index in one call, "
+            "pip install --force-reinstall torch torchvision"
+        ) from None
+    return UsageError, supernet.SpaceError, selection.SelectionError
+
+
+def _search(run: RunSettings, data: DataSettings, search: SearchSettings) -> None:
+    from .pipeline import run_search
+
+    print(f"run: {run_search(run, data, search)}")
+
+
+def _select(folder: Path, run: RunSettings, settings: SelectSettings) -> None:
+    from .pipeline import run_select
+
+    run_select(folder, run, settings)
+
+
+def _retrain(target: Path, run: RunSettings, data: DataSettings, settings: RetrainSettings) -> None:
+    from .pipeline import run_retrain
+
+    run_retrain(target, run, data, settings)
+
+
+def _compare(run: RunSettings, data: DataSettings, search: SearchSettings, settings: CompareSettings) -> None:
+    from .pipeline import run_compare
+
+    run_compare(run, data, search, settings)
+
+
+def _report(folder: Path) -> None:
+    from .pipeline import run_report
+
+    run_report(folder)
+
+
+def _spaces() -> None:
+    from supernet import create_space, describe_spaces
+
+    for name, summary in describe_spaces().items():
+        choices = create_space(name).choices()
+        print(f"{name:12} {summary} {len(choices)} choices of {len(next(iter(choices.values())))} operations.")
+
+
+def _criteria() -> None:
+    from selection import describe_criteria
+
+    for name, summary in describe_criteria().items():
+        print(f"{name:20} {summary}")
+
+
+COMMANDS = {
+    "search": Command("train a supernet", (RunSettings, DataSettings, SearchSettings), _search),
+    "select": Command("choose an architecture on a trained supernet", (RunSettings, SelectSettings), _select, "folder that `search` wrote"),
+    "retrain": Command(
+        "train the chosen network from scratch", (RunSettings, DataSettings, RetrainSettings), _retrain, "folder that `select` wrote, or a genotype file"
+    ),
+    "compare": Command(
+        "search, select by several criteria, retrain each, show the table", (RunSettings, DataSettings, SearchSettings, CompareSettings), _compare
+    ),
+    "report": Command("write the report of a run or a comparison anew", (), _report, "folder of a run or a comparison"),
+    "spaces": Command("list the search spaces", (), _spaces),
+    "criteria": Command("list the criteria", (), _criteria),
+}
+
+
+def _overview() -> str:
+    lines = [f"usage: {PROGRAM} COMMAND [options]", "", "commands:"]
+    lines += [f"  {name:10} {command.summary}" for name, command in COMMANDS.items()]
+    presets = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml")))
+    return "\n".join([*lines, "", f"{PROGRAM} COMMAND --help tells its options; --config takes a YAML file or one of the presets {presets}."])
+
+
+def _parser(command: Command, name: str):
+    from jsonargparse import ArgumentParser, set_parsing_settings
+
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+
+    class Parser(ArgumentParser):
+        def error(self, message: str, ex: Exception | None = None):
+            raise UsageError(_one_line(message, [action.option_strings[0] for action in self._actions if action.option_strings]))
+
+    parser = Parser(prog=f"{PROGRAM} {name}", description=command.summary)
+    if command.settings:
+        parser.add_argument("--config", action="config", help="YAML file with settings, or the name of a preset")
+    if command.target:
+        parser.add_argument("target", type=str, help=command.target)
+    for settings in command.settings:
+        parser.add_class_arguments(settings, as_group=True)
+    return parser
+
+
+def _with_presets(argv: list[str]) -> list[str]:
+    """Replaces `--config NAME` by the preset's file."""
+    argv = [part for word in argv for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
+    for place, word in enumerate(argv[:-1]):
+        name = argv[place + 1]
+        if word == "--config" and not Path(name).is_file():
+            preset = PRESETS / f"{name}.yaml"
+            if not preset.is_file():
+                raise unknown("preset or file", name, [path.stem for path in PRESETS.glob("*.yaml")])
+            argv[place + 1] = str(preset)
+    return argv
+
+
+def _with_values(argv: list[str], switches: set[str]) -> list[str]:
+    """Lets a switch stand alone: `--download` means `--download true`."""
+    alone = [word in switches and following not in ("true", "false", "null") for word, following in zip(argv, [*argv[1:], ""])]
+    return [part for word, bare in zip(argv, alone) for part in ([word, "true"] if bare else [word])]
+
+
+def _one_line(message: str, options: list[str]) -> str:
+    """The parser's complaint in one line, with the nearest option where one is misspelt."""
+    message = re.sub(r"\s+", " ", message).strip()
+    found = re.search(r"(?:unrecognized arguments: |Option ')(-*[\w.]+)", message)
+    if found:
+        near = difflib.get_close_matches("--" + found[1].lstrip("-"), options, n=1, cutoff=0.5)
+        name = found[1].lstrip("-")
+        return f"unknown option {name!r}" + (f": did you mean {near[0].lstrip('-')!r}?" if near else "; --help lists the options")
+    return message
+
+
+def _complain(message: str, code: int = 2) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,41 @@
+"""The comparison as numbers: mean and spread over seeds."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+MEANS = ("parameters", "skips", "evaluations", "search_seconds", "select_seconds", "retrain_seconds")
+
+
+def aggregate(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """One line a criterion, best mean test accuracy first; the spread is the sample standard deviation over seeds, empty for one seed.
+
+    >>> rows = [{"criterion": "random", "test_accuracy": a, **dict.fromkeys(MEANS, 1)} for a in (90.0, 92.0)]
+    >>> [(line["criterion"], line["test_accuracy_mean"], round(line["test_accuracy_std"], 3)) for line in aggregate(rows)]
+    [('random', 91.0, 1.414)]
+    """
+    lines = []
+    for criterion in dict.fromkeys(row["criterion"] for row in rows):
+        mine = [row for row in rows if row["criterion"] == criterion]
+        accuracies = [float(row["test_accuracy"]) for row in mine]
+        lines.append({
+            "criterion": criterion,
+            "seeds": len(mine),
+            "test_accuracy_mean": statistics.mean(accuracies),
+            "test_accuracy_std": statistics.stdev(accuracies) if len(mine) > 1 else "",
+            **{f"{name}_mean": statistics.mean(float(row[name]) for row in mine) for name in MEANS},
+        })  # fmt: skip
+    return sorted(lines, key=lambda line: -line["test_accuracy_mean"])
+
+
+def render(lines: Sequence[Mapping[str, object]]) -> str:
+    """The lines as a table for the terminal."""
+    head = ("criterion", "test accuracy", "seeds", "parameters", "skips", "search s", "select s", "retrain s")
+    body = []
+    for line in lines:
+        spread = f" ± {line['test_accuracy_std']:.2f}" if line["test_accuracy_std"] != "" else ""
+        numbers = (f"{line['parameters_mean']:,.0f}", f"{line['skips_mean']:.1f}", *(f"{line[f'{stage}_seconds_mean']:.1f}" for stage in ("search", "select", "retrain")))
+        body.append((line["criterion"], f"{line['test_accuracy_mean']:.2f}{spread}", str(line["seeds"]), *numbers))
+    widths = [max(map(len, column)) for column in zip(head, *body)]
+    aligned = [[cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))] for row in (head, *body)]
+    aligned.insert(1, ["-" * width for width in widths])
+    return "\n".join("  ".join(row).rstrip() for row in aligned)

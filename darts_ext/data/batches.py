@@ -1,0 +1,112 @@
+"""Batches of a split: shuffled, augmented, normalised, and the same again for the same seed, stream and epoch."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from darts_ext.data.augment import Augmentation, crop_and_flip, cut_out, draw
+from darts_ext.data.splits import Split
+from darts_ext.runtime.errors import UsageError
+
+
+def normalisation(split: Split) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel, float32 [C] each, of pixel values in [0, 1].
+
+    The deviation is at least one grey level (1/255), so that a constant channel can be divided by it.
+
+    >>> normalisation(Split(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1), torch.tensor([0, 1])))
+    (tensor([0.5000]), tensor([0.5000]))
+    """
+    # Counting grey levels is exact and needs no float copy of the images.
+    counts = torch.stack([channel.flatten().bincount(minlength=256) for channel in split.images.unbind(3)]).double()
+    weights = counts / counts.sum(1, keepdim=True)
+    levels = torch.arange(256, dtype=torch.float64, device=counts.device) / 255
+    mean = weights @ levels
+    variance = (weights * (levels - mean[:, None]) ** 2).sum(1)
+    return mean.float(), variance.sqrt().clamp_min(1 / 255).float()
+
+
+class Batches:
+    """The batches of a split, on a device.
+
+    Order, crops, mirror images and cutouts are drawn on the CPU as a function of (seed, stream, epoch), so a resumed run repeats them
+    exactly, on any device; two streams of one seed (the weights' and the alphas') are independent.
+
+    Args:
+        split: the images; kept on the device as uint8.
+        batch_size: images in a batch; the last one has the remainder unless `drop_last`.
+        mean, std: [C] each, of pixel values in [0, 1].
+        augmentation: None for the images as they are.
+        shuffle: False keeps the split's order.
+
+    Raises:
+        UsageError: if `batch_size` is below 1 or larger than the split.
+
+    >>> split = Split(torch.zeros(5, 8, 8, 3, dtype=torch.uint8), torch.arange(5))
+    >>> batches = Batches(split, 2, mean=[0.5] * 3, std=[0.5] * 3, shuffle=False)
+    >>> [(tuple(x.shape), y.tolist()) for x, y in batches.epoch(0)]
+    [((2, 3, 8, 8), [0, 1]), ((2, 3, 8, 8), [2, 3]), ((1, 3, 8, 8), [4])]
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        mean: Tensor | Sequence[float],
+        std: Tensor | Sequence[float],
+        device: torch.device | str = "cpu",
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        stream: str = "train",
+    ) -> None:
+        if batch_size < 1:
+            raise UsageError(f"a batch of {batch_size} has no images: give --batch_size of at least 1")
+        if batch_size > len(split):
+            raise UsageError(f"a batch of {batch_size} is larger than the split of {len(split)} images: lower --batch_size")
+        mean, std = (torch.as_tensor(value, dtype=torch.float64) for value in (mean, std))
+        self.split = split.to(device)
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.seed, self.stream = seed, stream
+        self.shuffle, self.drop_last = shuffle, drop_last
+        # (pixel / 255 - mean) / std as one product and one sum.
+        self._scale = (1 / (255 * std)).float().to(device)
+        self._shift = (-mean / std).float().to(device)
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.split), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def epoch(self, e: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of epoch `e`: x float32 [B, C, H, W] in channels_last memory format, y int64 [B]."""
+        count, height, width, _ = self.split.images.shape
+        device = self.split.images.device
+        generator = _generator(self.seed, self.stream, e)
+        order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
+        order = order.to(device)
+        draws = None
+        if self.augmentation is not None:
+            draws = draw(self.augmentation, count, height, width, generator).to(device)
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            part = slice(start, start + self.batch_size)
+            yield self._batch(order[part], None if draws is None else draws[part])
+
+    def _batch(self, indices: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
+        images = self.split.images[indices]
+        if draws is not None:
+            images = crop_and_flip(images, draws, self.augmentation.pad)
+        x = images.float().mul_(self._scale).add_(self._shift)
+        if draws is not None:
+            x = cut_out(x, draws, self.augmentation.cutout)
+        return x.permute(0, 3, 1, 2), self.split.labels[indices]
+
+
+def _generator(seed: int, stream: str, epoch: int) -> torch.Generator:
+    """A generator of its own for every (seed, stream, epoch); Python's hash() would differ between processes."""
+    digest = hashlib.blake2b(f"{seed}/{stream}/{epoch}".encode(), digest_size=4).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big"))

@@ -1,0 +1,265 @@
+"""Where the stages meet: data -> search -> select -> retrain -> compare -> report. Each stage reads the files of the one before it."""
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from selection import Selection, list_criteria, select
+from supernet import Genotype, Supernet, build, create_space
+
+from .compare import aggregate, render
+from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectSettings
+from .data import Augmentation, Batches, Dataset, Split, halves, load, normalisation
+from .evaluate import Retrain
+from .report import write_report
+from .runtime.epochs import run_epochs
+from .runtime.errors import UsageError, unknown
+from .runtime.events import event_writer
+from .runtime.files import load_checkpoint, write_csv, write_whole
+from .runtime.folder import open_folder, pick_device, read_args
+from .search import Search
+
+EVALUATION_BATCH = 256
+
+
+def say(line: str) -> None:
+    """One line of news, on standard error, so that standard output holds results only; it does not tear a progress bar."""
+    tqdm.write(line, file=sys.stderr)
+
+
+class Images:
+    """The data set of a run, on its device, as the batches that the stages ask for."""
+
+    def __init__(self, settings: DataSettings, device: torch.device, seed: int):
+        self.settings, self.device, self.seed = settings, device, seed
+        limits = {"image_size": settings.image_size, "train_limit": settings.train_limit, "test_limit": settings.test_limit}
+        self.dataset: Dataset = load(settings.data, root=settings.data_root, download=settings.download, **limits)
+        self.mean, self.std = normalisation(self.dataset.train)
+
+    @property
+    def task(self) -> dict[str, int]:
+        """Arguments of a network for these images."""
+        return {"num_classes": self.dataset.num_classes, "in_chans": self.dataset.in_chans}
+
+    def augmented(self, split: Split, batch_size: int, stream: str) -> Batches:
+        """Shuffled, cropped, mirrored and cut out; whole batches only."""
+        pad = self.dataset.image_size // 8 if self.settings.pad is None else self.settings.pad
+        flip = self.dataset.flip if self.settings.flip is None else self.settings.flip
+        augmentation = Augmentation(pad=pad, flip=flip, cutout=self.settings.cutout)
+        return self._batches(split, batch_size, augmentation=augmentation, drop_last=True, stream=stream)
+
+    def clean(self, split: Split, batch_size: int = EVALUATION_BATCH) -> Batches:
+        """In order, as they are."""
+        return self._batches(split, min(batch_size, len(split)), shuffle=False)
+
+    def _batches(self, split: Split, batch_size: int, **options) -> Batches:
+        return Batches(split, batch_size, mean=self.mean, std=self.std, device=self.device, seed=self.seed, **options)
+
+
+def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Path:
+    """Trains a supernet in `run.out`; resumes one that is there."""
+    device = _prepare(run)
+    create_space(search.space)
+    folder = open_folder(Path(run.out or f"runs/search-{search.space}-{_short(data.data)}"), "search", _flat(run, data, search))
+    images = Images(data, device, run.seed)
+    _search(folder, images, search, run.seed, run.out)
+    say(f"genotype by alpha: {_supernet(folder, images, search)[0].genotype().to_text()}")
+    write_report(folder)
+    return folder
+
+
+def run_select(folder: Path, run: RunSettings, settings: SelectSettings) -> Selection:
+    """Chooses an architecture on the supernet of a run; writes scores.json and genotype.json."""
+    args = read_args(folder)
+    _check_criteria([settings.criterion])
+    device = _prepare(run)
+    data, search, seed = _pick(DataSettings, args), _pick(SearchSettings, args), args.get("seed", 0)
+    images = Images(data, device, seed)
+    selection, genotype, _ = _select(folder, folder, images, search, settings.criterion, settings.select_images, seed)
+    write_report(folder)
+    say(f"{settings.criterion}: {selection.evaluations} evaluations in {selection.seconds:.1f} s")
+    print(genotype.to_text())
+    return selection
+
+
+def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: RetrainSettings) -> dict:
+    """Trains the network of a run's genotype.json (on the run's data), or of a genotype file (on `data`), from scratch."""
+    if target.is_dir():
+        args, path = read_args(target), target / "genotype.json"
+        if not path.exists():
+            raise UsageError(f"{target} has no genotype yet: `run_darts.py select {target}` makes one")
+        folder, data, space = target, _pick(DataSettings, args), args.get("space")
+    elif target.is_file():
+        path, space = target, None
+        folder = Path(run.out or f"runs/retrain-{target.stem}")
+    else:
+        raise UsageError(f"{target} is neither a run nor a genotype file")
+    genotype = read_genotype(path)
+    if space:
+        create_space(space).check(genotype)
+    device = _prepare(run)
+    if folder is not target:
+        open_folder(folder, "retrain", {"genotype": genotype.to_text(), **_flat(run, data, settings)})
+    row = _retrain(folder / "evaluate", genotype, Images(data, device, run.seed), settings, run.seed)
+    write_report(folder)
+    print(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {folder / 'evaluate' / 'model.safetensors'}")
+    return row
+
+
+def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings) -> Path:
+    """One supernet per seed, every criterion on it, every different genotype retrained once; a table and a report."""
+    criteria = [name.strip() for name in compare.criteria.split(",") if name.strip()]
+    _check_criteria(criteria)
+    if compare.seeds < 1:
+        raise UsageError(f"a comparison needs at least 1 seed, not {compare.seeds}")
+    device = _prepare(run)
+    create_space(search.space)
+    settings = {**_flat(run, data, search), **asdict(compare), "criteria": ",".join(criteria)}
+    folder = open_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
+    rows = []
+    for seed in range(run.seed, run.seed + compare.seeds):
+        images, place = Images(data, device, seed), folder / f"seed{seed}"
+        open_folder(place, "search", {**_flat(run, data, search), "out": str(place), "seed": seed})
+        searched = _search(place, images, search, seed)
+        for criterion in criteria:
+            selection, genotype, seconds = _select(place, place / criterion, images, search, criterion, compare.select_images, seed)
+            child = f"{hashlib.sha256(genotype.to_json().encode()).hexdigest()[:10]}-s{seed}"
+            result = _retrain(folder / "children" / child / "evaluate", genotype, images, compare.retrain, seed)
+            rows.append({
+                "seed": seed, "criterion": criterion, "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"],
+                "parameters": result["parameters"], "skips": genotype.skips, "evaluations": selection["evaluations"],
+                "search_seconds": searched, "select_seconds": seconds, "retrain_seconds": result["seconds"], "child": child, "genotype": genotype.to_text(),
+            })  # fmt: skip
+            say(f"seed {seed}, {criterion}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters and {genotype.skips} skips")
+            write_csv(folder / "summary.csv", rows)
+            write_csv(folder / "comparison.csv", aggregate(rows))
+    page = write_report(folder)
+    print(render(aggregate(rows)))
+    print(f"report: {page}")
+    return folder
+
+
+def run_report(folder: Path) -> Path:
+    """Writes report.html of a run or a comparison anew."""
+    page = write_report(folder)
+    print(f"report: {page}")
+    return page
+
+
+def read_genotype(path: Path) -> Genotype:
+    """A genotype file: JSON, DARTS text or a NAS-Bench-201 string."""
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as a genotype: {error}") from None
+    return Genotype.from_json(text) if text.startswith("{") else Genotype.from_text(text)
+
+
+def _search(folder: Path, images: Images, settings: SearchSettings, seed: int, _out: str = "") -> float:
+    """Trains the supernet of a run to the end; returns its seconds."""
+    net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, seed=seed, **images.task).to(images.device)
+    train, val = halves(images.dataset, settings.train_portion, seed)
+    stage = Search(
+        net, settings, images.augmented(train, settings.batch_size, "train"), images.augmented(val, settings.batch_size, "val"), images.clean(val), seed
+    )  # fmt: skip
+    options = {choice: list(names) for choice, names in net.space.choices().items()}
+    with event_writer(folder / "tb", settings.tensorboard) as events:
+
+        def after(row: dict) -> None:
+            write_whole(folder / "search" / "alphas.json", json.dumps({"choices": options, "epochs": stage.mixing}))
+            events(row)
+
+        history = run_epochs(stage, settings.epochs, folder / "search" / "last.pt", folder / "summary.csv", after)
+    return sum(float(row["seconds"]) for row in history)
+
+
+def _supernet(folder: Path, images: Images, settings: SearchSettings) -> tuple[Supernet, Split]:
+    """The trained supernet of a run (its averaged weights, where it has them) and the half that trained its alphas."""
+    path = folder / "search" / "last.pt"
+    if not path.exists():
+        raise UsageError(f"{folder} has no trained supernet: `run_darts.py search --out {folder}` makes one")
+    checkpoint = load_checkpoint(path)
+    if len(checkpoint["history"]) < settings.epochs:
+        raise UsageError(f"the search in {folder} stopped after {len(checkpoint['history'])} of {settings.epochs} epochs: repeat its command to resume it")
+    state = checkpoint["stage"]
+    averaged = {name.removeprefix("module."): tensor for name, tensor in state["average"].items() if name.startswith("module.")}
+    net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, **images.task)
+    try:
+        net.load_state_dict(averaged or state["net"])
+    except RuntimeError:
+        raise UsageError(f"{path} belongs to another network than {folder / 'args.yaml'} describes") from None
+    return net.to(images.device), halves(images.dataset, settings.train_portion, images.seed)[1]
+
+
+def _select(run: Path, out: Path, images: Images, settings: SearchSettings, criterion: str, limit: int | None, seed: int) -> tuple[dict, Genotype, float]:
+    """Chooses on the supernet of `run` and writes into `out`; a choice by the same criterion that is there already is taken."""
+    scores, chosen = out / "scores.json", out / "genotype.json"
+    if out != run and scores.exists() and chosen.exists():
+        selection = json.loads(scores.read_text())
+        return selection, read_genotype(chosen), selection["seconds"]
+    net, val = _supernet(run, images, settings)
+    if limit is not None:
+        val = val.subset(range(min(limit, len(val))))
+    batches = list(images.clean(val, max(2, settings.batch_size)).epoch(0))
+    start = time.perf_counter()
+    with tqdm(desc=f"select by {criterion}", unit="evaluation", disable=None, leave=False) as bar:
+
+        def listener(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        selection = select(net, criterion, batches=batches, seed=seed, listener=listener)
+    seconds = time.perf_counter() - start
+    genotype = net.genotype(selection.decisions, selection.inputs)
+    write_whole(scores, selection.to_json())
+    write_whole(chosen, genotype.to_json())
+    return (selection if out == run else json.loads(selection.to_json())), genotype, seconds
+
+
+def _retrain(folder: Path, genotype: Genotype, images: Images, settings: RetrainSettings, seed: int) -> dict:
+    """Trains the network of a genotype to the end; returns its last row, its seconds and its parameters."""
+    from safetensors.torch import save
+
+    auxiliary = settings.auxiliary_weight > 0
+    net = build(genotype, channels=settings.channels, layers=settings.layers, auxiliary=auxiliary, seed=seed, **images.task).to(images.device)
+    train = images.dataset.train
+    stage = Retrain(net, settings, images.augmented(train, settings.batch_size, "retrain"), images.clean(train), images.clean(images.dataset.test), seed)
+    history = run_epochs(stage, settings.epochs, folder / "last.pt", folder / "summary.csv")
+    weights = {name: tensor.contiguous().cpu() for name, tensor in stage.final.state_dict().items()}
+    write_whole(folder / "model.safetensors", save(weights, {"genotype": genotype.to_json()}))
+    parameters = sum(parameter.numel() for name, parameter in net.named_parameters() if not name.startswith("auxiliary_head."))
+    return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters}
+
+
+def _prepare(run: RunSettings) -> torch.device:
+    if run.threads < 0:
+        raise UsageError(f"--threads must be 0 (torch's default) or more, not {run.threads}")
+    if run.threads:
+        torch.set_num_threads(run.threads)
+    return pick_device(run.device)
+
+
+def _check_criteria(criteria: list[str]) -> None:
+    if not criteria:
+        raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
+    for name in criteria:
+        if name not in list_criteria():
+            raise unknown("criterion", name, list_criteria())
+
+
+def _flat(*settings) -> dict[str, object]:
+    return {name: value for part in settings for name, value in asdict(part).items()}
+
+
+def _pick(kind: type, args: dict):
+    return kind(**{field.name: args[field.name] for field in fields(kind) if field.name in args})
+
+
+def _short(data: str) -> str:
+    return Path(data.removeprefix("folder:")).name

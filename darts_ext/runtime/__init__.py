@@ -1,0 +1,1 @@
+"""What every stage writes with: errors, files, checkpoints, seeds, progress."""

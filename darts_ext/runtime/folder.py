@@ -1,0 +1,83 @@
+"""A run's folder: what it was asked, on what it ran, and that it is not asked something else half-way."""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import yaml
+
+from .errors import UsageError
+from .files import write_whole
+
+_FREE = ("out", "device", "threads", "download", "data_root", "tensorboard")
+
+
+def open_folder(folder: Path, command: str, settings: Mapping[str, object]) -> Path:
+    """Creates the folder, or opens one that the same command made with the same settings, and writes args.yaml and environment.json.
+
+    Raises:
+        UsageError: the folder holds something else, or a run with other settings (the first difference is named).
+    """
+    args = folder / "args.yaml"
+    asked = {"command": command, **settings}
+    if args.exists():
+        before = read_args(folder)
+        for name, value in asked.items():
+            if name not in _FREE and before.get(name) != value:
+                raise UsageError(f"{folder} was made with {name}={before.get(name)}, now it is {value}: repeat the old setting or give another --out")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is not a folder of this program: give another --out")
+    write_whole(args, yaml.safe_dump(asked, sort_keys=False))
+    write_whole(folder / "environment.json", json.dumps(_environment(), indent=1))
+    return folder
+
+
+def read_args(folder: Path) -> dict:
+    """The settings of a run.
+
+    Raises:
+        UsageError: the folder is not a run.
+    """
+    path = folder / "args.yaml"
+    if not path.is_file():
+        raise UsageError(f"{folder} is not a run: it has no args.yaml; `run_darts.py search` makes one")
+    try:
+        args = yaml.safe_load(path.read_text())
+    except yaml.YAMLError:
+        args = None
+    if not isinstance(args, dict):
+        raise UsageError(f"{path} is broken: it does not hold settings")
+    return args
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of --device.
+
+    Raises:
+        UsageError: it does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise UsageError(f"device {name!r} is not available here: cpu, cuda, cuda:N or auto") from None
+    return device
+
+
+def _environment() -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.platform(),
+        "arguments": sys.argv[1:],
+    }

@@ -1,0 +1,103 @@
+"""What both trainings share: the schedule, the running means of an epoch, evaluation, and averaged weights."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+
+from .errors import UsageError
+
+Batch = tuple[Tensor, Tensor]
+
+
+def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
+    """The learning rate of an epoch (from 0) on half a cosine (Loshchilov & Hutter 2017).
+
+    >>> cosine(0.025, 0.001, 0, 50), round(cosine(0.025, 0.001, 25, 50), 6)
+    (0.025, 0.013)
+    """
+    return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Sets the learning rate of every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+class Means:
+    """Mean loss and accuracy (per cent) of the images seen, kept on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self.count, self.sums = 0, None
+
+    def add(self, loss: Tensor, logits: Tensor, y: Tensor) -> None:
+        """Takes in a batch's mean loss and logits."""
+        sums = torch.stack([loss.detach().double() * len(y), (logits.detach().argmax(1) == y).sum().double()])
+        self.sums = sums if self.sums is None else self.sums + sums
+        self.count += len(y)
+
+    def row(self, prefix: str) -> dict[str, float]:
+        """{prefix_loss, prefix_accuracy}."""
+        loss, right = (self.sums / self.count).tolist()
+        return {f"{prefix}_loss": loss, f"{prefix}_accuracy": 100 * right}
+
+
+@torch.no_grad()
+def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str) -> dict[str, float]:
+    """Loss and accuracy with running statistics in the BatchNorms; the net's mode is left as it was."""
+    training, means = net.training, Means()
+    net.eval()
+    for x, y in batches:
+        logits = net(x)
+        means.add(F.cross_entropy(logits, y), logits, y)
+    net.train(training)
+    return means.row(prefix)
+
+
+def check_finite(loss: Tensor, where: str, lower: str) -> None:
+    """Raises UsageError if the loss is no longer a number."""
+    if not torch.isfinite(loss):
+        raise UsageError(f"the loss became {float(loss)} in {where}: lower {lower}; the last good checkpoint is kept")
+
+
+class Average:
+    """A running average of a network's weights: kind "ema" takes every step, "uniform" the end of every epoch; "none" is the network itself.
+
+    BatchNorm statistics of the averaged network are computed anew from training batches before it is used, because they are not averages of the others'.
+    """
+
+    def __init__(self, net: nn.Module, kind: str, decay: float):
+        if kind not in ("none", "ema", "uniform"):
+            raise UsageError(f"average is none, ema or uniform, not {kind!r}")
+        self.net, self.kind = net, kind
+        average = get_ema_multi_avg_fn(decay) if kind == "ema" else None
+        self.model = None if kind == "none" else AveragedModel(net, multi_avg_fn=average)
+
+    def after_step(self) -> None:
+        if self.kind == "ema":
+            self.model.update_parameters(self.net)
+
+    def after_epoch(self, batches: Iterable[Batch]) -> nn.Module:
+        """The network to evaluate."""
+        if self.model is None:
+            return self.net
+        if self.kind == "uniform":
+            self.model.update_parameters(self.net)
+        if hasattr(self.net, "arch_parameters"):  # weights are averaged, alphas are not
+            with torch.no_grad():
+                for mine, live in zip(self.model.module.arch_parameters(), self.net.arch_parameters()):
+                    mine.copy_(live)
+        update_bn(batches, self.model)
+        return self.model.module
+
+    def state(self) -> dict:
+        return {} if self.model is None else self.model.state_dict()
+
+    def load(self, state: dict) -> None:
+        if self.model is not None:
+            self.model.load_state_dict(state)
+

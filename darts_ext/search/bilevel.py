@@ -1,0 +1,113 @@
+"""Bilevel training: alphas on one half of the images, weights on the other, in turn (Liu et al. 2019, algorithm 1)."""
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..config import SearchSettings
+from ..data import Batches
+from ..runtime.errors import UsageError, unknown
+from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
+from .hypergradient import KINDS, hypergradient
+from .observe import entropies, mixing_weights, skip_share
+
+
+class Search:
+    """The search stage: `run_epoch`, `state` and `load`, as `runtime.epochs` calls them.
+
+    Args:
+        net: a Supernet, on its device.
+        settings: learning rates and the like.
+        train, val: batches that train the weights and the alphas. val_clean: the validation half without augmentation.
+        seed: of the run.
+
+    In each step the alphas move first, then the weights, as in the reference; but the validation batches pass over their whole half before one comes again.
+    """
+
+    name = "search"
+
+    def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int):
+        if settings.hypergradient not in KINDS:
+            raise unknown("hypergradient", settings.hypergradient, KINDS)
+        if settings.alpha not in ("learned", "fixed"):
+            raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
+        self.net, self.settings, self.seed = net, settings, seed
+        self.train, self.val, self.val_clean = train, val, val_clean
+        self.weights = list(net.weight_parameters())
+        self.weight_optimizer = torch.optim.SGD(
+            self.weights, settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
+        )  # fmt: skip
+        self.alpha_optimizer = torch.optim.Adam(
+            net.arch_parameters(), settings.alpha_learning_rate, betas=(0.5, 0.999), weight_decay=settings.alpha_weight_decay
+        )  # fmt: skip
+        self.average = Average(net, settings.average, settings.ema_decay)
+        self.mixing = [mixing_weights(net)]
+
+    def run_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
+        """One pass over the weights' half."""
+        start, settings, means = time.perf_counter(), self.settings, Means()
+        rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
+        set_learning_rate(self.weight_optimizer, rate)
+        self.net.train()
+        steps = zip(self.train.epoch(epoch), self._validation(epoch))
+        for train, val in bar(steps, len(self.train)):
+            if settings.alpha == "learned":
+                self._alpha_step(train, val)
+            loss, logits = self._weight_step(*train, where=f"epoch {epoch + 1}")
+            means.add(loss, logits, train[1])
+        net = self.average.after_epoch(self.train.epoch(epoch))
+        self.mixing.append(mixing_weights(self.net))
+        entropy = entropies(self.mixing[-1])
+        return {
+            "learning_rate": rate,
+            **means.row("train"),
+            **evaluate(net, self.val_clean.epoch(0), "val"),
+            "skip_share": skip_share(self.mixing[-1], self.net.space.choices(), self.net.excluded()),
+            "entropy_mean": sum(entropy.values()) / len(entropy),
+            "seconds": time.perf_counter() - start,
+            "genotype": self.net.genotype().to_text(),
+            **{f"entropy:{choice}": value for choice, value in entropy.items()},
+        }
+
+    def _validation(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for part in count():
+            yield from self.val.epoch((epoch << 20) + part)
+
+    def _alpha_step(self, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> None:
+        gradients = hypergradient(self.settings.hypergradient, self.net, F.cross_entropy, train, val, self.weight_optimizer)
+        for alpha, gradient in zip(self.net.arch_parameters(), gradients):
+            alpha.grad = gradient
+        self.alpha_optimizer.step()
+
+    def _weight_step(self, x: Tensor, y: Tensor, where: str) -> tuple[Tensor, Tensor]:
+        logits = self.net(x)
+        loss = F.cross_entropy(logits, y)
+        check_finite(loss, where, "--learning_rate or --alpha_learning_rate")
+        for weight, gradient in zip(self.weights, torch.autograd.grad(loss, self.weights)):
+            weight.grad = gradient
+        nn.utils.clip_grad_norm_(self.weights, self.settings.clip)
+        self.weight_optimizer.step()
+        self.average.after_step()
+        return loss, logits
+
+    def state(self) -> dict:
+        """Everything that the next epoch depends on."""
+        return {
+            "net": self.net.state_dict(),
+            "average": self.average.state(),
+            "weight_optimizer": self.weight_optimizer.state_dict(),
+            "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "mixing": self.mixing,
+        }
+
+    def load(self, state: dict) -> None:
+        """Goes on from `state`."""
+        self.net.load_state_dict(state["net"])
+        self.average.load(state["average"])
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        self.mixing = state["mixing"]

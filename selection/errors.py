@@ -1,0 +1,16 @@
+"""What a user can mend, said in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SelectionError(ValueError):
+    """A network, batch or criterion that selection cannot work with."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> SelectionError:
+    """The error for an unknown name, with the nearest known one."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return SelectionError(f"unknown {kind} {name!r}: {hint}(known: {', '.join(known)})")

@@ -1,0 +1,48 @@
+"""Switches options off, on their own modules, and undoes it exactly."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from .errors import unknown
+from .protocol import Selectable
+
+
+@contextmanager
+def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[None]:
+    """Inside the block the given options contribute nothing, and are not computed.
+
+    Their modules return a 0-dim zero; the other options keep their weights, which is DARTS-PT's mask: not renormalised (Wang et al. 2021).
+
+    Args:
+        options: {choice: options to switch off}.
+
+    Raises:
+        SelectionError: a choice or an option is unknown.
+    """
+    choices = net.choices()
+    modules: list[nn.Module] = []
+    for choice, names in options.items():
+        if choice not in choices:
+            raise unknown("choice", choice, choices)
+        for name in names:
+            if name not in choices[choice]:
+                raise unknown(f"option of {choice}", name, choices[choice])
+            modules += choices[choice][name]
+    shadowed = [(module, module.__dict__.get("forward")) for module in modules]
+    try:
+        for module in modules:
+            module.forward = _silent
+        yield
+    finally:
+        for module, before in reversed(shadowed):
+            if before is None:
+                module.__dict__.pop("forward", None)
+            else:
+                module.forward = before
+
+
+def _silent(x: torch.Tensor, *_, **__) -> torch.Tensor:
+    return x.new_zeros(())

@@ -1,0 +1,28 @@
+"""How well the network does on the batches, with batch statistics in its BatchNorms (as DARTS-PT evaluates a supernet)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..preserve import preserved
+from ..registry import register_measure
+
+
+@torch.no_grad()
+def _mean(net: nn.Module, batches: list[tuple[Tensor, Tensor]], quantity) -> float:
+    with preserved(net, seed=0):
+        net.train()
+        total = sum(quantity(net(x), y).double() for x, y in batches)
+    return float(total) / sum(len(y) for _, y in batches)
+
+
+@register_measure("accuracy")
+def accuracy(net: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
+    """Share of images classified correctly, in [0, 1]."""
+    return _mean(net, batches, lambda logits, y: (logits.argmax(1) == y).sum())
+
+
+@register_measure("loss")
+def loss(net: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
+    """Negated mean cross entropy, in nats."""
+    return -_mean(net, batches, lambda logits, y: F.cross_entropy(logits, y, reduction="sum"))

@@ -1,0 +1,24 @@
+"""What a user can mend, said in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SpaceError(ValueError):
+    """A space, network or architecture that cannot be: the message says what is wrong and what would be right."""
+
+
+class GenotypeError(SpaceError):
+    """A genotype that cannot be read, or that does not belong to the space."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
+    """The error for an unknown name, with the nearest known one.
+
+    >>> str(unknown("space", "dart", ["darts", "s1"]))
+    "unknown space 'dart': did you mean 'darts'? (known: darts, s1)"
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return SpaceError(f"unknown {kind} {name!r}: {hint}(known: {', '.join(known)})")

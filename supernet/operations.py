@@ -1,0 +1,126 @@
+"""The candidate operations: option name -> module.
+
+Every option is an `nn.Sequential` of plain layers where it can be, so that the options which read the same state can be run side by side (see `stacked`).
+Facts about the layers follow quark0/darts (Liu et al. 2019) and NAS-Bench-201 (Dong & Yang 2020).
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .errors import SpaceError, unknown
+
+
+class Zero(nn.Module):
+    """`none`: an edge that carries nothing."""
+
+    def __init__(self, stride: int):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
+
+
+class Noise(nn.Module):
+    """`noise` of space S4 (Zela et al. 2020): standard normal values of the output's shape, drawn anew from the global generator, whatever x is."""
+
+    def __init__(self, stride: int):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.randn_like(x[:, :, :: self.stride, :: self.stride])
+
+
+class FactorizedReduce(nn.Module):
+    """Halves the resolution: ReLU, two 1x1 convolutions of stride 2, one of them shifted by a pixel, side by side, BatchNorm. Needs an even `out_channels`."""
+
+    def __init__(self, in_channels: int, out_channels: int, affine: bool = True):
+        super().__init__()
+        if out_channels % 2:
+            raise SpaceError(f"a skip connection of stride 2 needs an even number of channels, not {out_channels}: choose even --channels")
+        self.act = nn.ReLU()
+        self.conv_1 = nn.Conv2d(in_channels, out_channels // 2, 1, stride=2, bias=False)
+        self.conv_2 = nn.Conv2d(in_channels, out_channels // 2, 1, stride=2, bias=False)
+        self.bn = nn.BatchNorm2d(out_channels, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(x)
+        x = nn.functional.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))  # odd sizes: the shifted half reads one row of zeros
+        return self.bn(torch.cat([self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])], dim=1))
+
+
+def relu_conv_bn(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, affine: bool = True) -> nn.Sequential:
+    """ReLU, dense convolution, BatchNorm."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(out_channels, affine=affine))
+
+
+def _separable(channels: int, kernel: int, stride: int, dilation: int, affine: bool) -> list[nn.Module]:
+    padding = dilation * (kernel // 2)
+    depthwise = nn.Conv2d(channels, channels, kernel, stride=stride, padding=padding, dilation=dilation, groups=channels, bias=False)
+    pointwise = nn.Conv2d(channels, channels, 1, bias=False)
+    return [nn.ReLU(), depthwise, pointwise, nn.BatchNorm2d(channels, affine=affine)]
+
+
+def sep_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Sequential:
+    """Two depthwise-separable convolutions; the first has the stride."""
+    return nn.Sequential(*_separable(channels, kernel, stride, 1, affine), *_separable(channels, kernel, 1, 1, affine))
+
+
+def dil_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Sequential:
+    """One depthwise-separable convolution of dilation 2."""
+    return nn.Sequential(*_separable(channels, kernel, stride, 2, affine))
+
+
+def conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Sequential:
+    """A 1x7 and a 7x1 convolution (in AmoebaNet's cells)."""
+    wide = nn.Conv2d(channels, channels, (1, 7), stride=(1, stride), padding=(0, 3), bias=False)
+    tall = nn.Conv2d(channels, channels, (7, 1), stride=(stride, 1), padding=(3, 0), bias=False)
+    return nn.Sequential(nn.ReLU(), wide, tall, nn.BatchNorm2d(channels, affine=affine))
+
+
+def _pool(layer: nn.Module, channels: int, norm: bool) -> nn.Module:
+    return nn.Sequential(layer, nn.BatchNorm2d(channels, affine=False)) if norm else layer
+
+
+Builder = Callable[[int, int, bool, bool], nn.Module]
+
+OPERATIONS: dict[str, Builder] = {
+    "none": lambda c, stride, affine, norm: Zero(stride),
+    "noise": lambda c, stride, affine, norm: Noise(stride),
+    "skip_connect": lambda c, stride, affine, norm: nn.Identity() if stride == 1 else FactorizedReduce(c, c, affine),
+    "max_pool_3x3": lambda c, stride, affine, norm: _pool(nn.MaxPool2d(3, stride, 1), c, norm),
+    "avg_pool_3x3": lambda c, stride, affine, norm: _pool(nn.AvgPool2d(3, stride, 1, count_include_pad=False), c, norm),
+    "sep_conv_3x3": lambda c, stride, affine, norm: sep_conv(c, 3, stride, affine),
+    "sep_conv_5x5": lambda c, stride, affine, norm: sep_conv(c, 5, stride, affine),
+    "sep_conv_7x7": lambda c, stride, affine, norm: sep_conv(c, 7, stride, affine),
+    "dil_conv_3x3": lambda c, stride, affine, norm: dil_conv(c, 3, stride, affine),
+    "dil_conv_5x5": lambda c, stride, affine, norm: dil_conv(c, 5, stride, affine),
+    "conv_7x1_1x7": lambda c, stride, affine, norm: conv_7x1_1x7(c, stride, affine),
+    "nor_conv_1x1": lambda c, stride, affine, norm: relu_conv_bn(c, c, 1, stride, affine),
+    "nor_conv_3x3": lambda c, stride, affine, norm: relu_conv_bn(c, c, 3, stride, affine),
+}
+
+
+def build_operation(name: str, channels: int, stride: int = 1, *, affine: bool = True, pool_norm: bool = False) -> nn.Module:
+    """Builds one option.
+
+    Args:
+        name: a key of `OPERATIONS`.
+        channels: of input and output.
+        stride: 1 or 2.
+        affine: whether the BatchNorms learn scale and shift (a supernet's do not).
+        pool_norm: whether a pooling is followed by a BatchNorm (in a DARTS supernet, so that its scale is comparable with the convolutions').
+
+    Raises:
+        SpaceError: the name is unknown.
+
+    >>> [type(layer).__name__ for layer in build_operation("dil_conv_3x3", 8)]
+    ['ReLU', 'Conv2d', 'Conv2d', 'BatchNorm2d']
+    """
+    if name not in OPERATIONS:
+        raise unknown("operation", name, OPERATIONS)
+    return OPERATIONS[name](channels, stride, affine, pool_norm)

@@ -1,0 +1,9 @@
+"""A space small enough to try every architecture: DARTS cells of two nodes, three operations, no reductions; 243 architectures."""
+
+from ..space import Space
+from .darts import darts_cell
+
+
+def tiny() -> Space:
+    """Five edges of which four stay."""
+    return Space("tiny", "darts", {"normal": darts_cell((("max_pool_3x3", "skip_connect", "sep_conv_3x3"),) * 5, steps=2)}, keep=2)

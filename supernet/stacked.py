@@ -1,0 +1,106 @@
+"""Runs the same option of several edges as one: channels side by side, groups multiplied.
+
+All edges that leave a state read the same tensor. Their options of one kind have the same layers, so E depthwise convolutions of C channels are one of E*C, E
+BatchNorms one BatchNorm, and the mixing weight is the last BatchNorm's scale: a fifth of the calls, the same maths. An option that somebody watches or replaces
+(a hook, a shadowed `forward`, a layer not listed here) is called as the module it is.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_STATELESS = (nn.ReLU, nn.Identity, nn.MaxPool2d, nn.AvgPool2d)
+
+
+def _layers(option: nn.Module) -> list[nn.Module]:
+    return list(option._modules.values()) if type(option) is nn.Sequential else [option]
+
+
+def untouched(module: nn.Module) -> bool:
+    """Nobody watches the module by a hook or has replaced its `forward`."""
+    return not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks or "forward" in module.__dict__)
+
+
+def _kind(layer: nn.Module) -> tuple | None:
+    """What two layers must share to run as one; None where a layer cannot."""
+    if not untouched(layer):
+        return None
+    if type(layer) is nn.Conv2d:
+        if layer.bias is not None or layer.padding_mode != "zeros":
+            return None
+        return nn.Conv2d, layer.weight.shape, layer.stride, layer.padding, layer.dilation, layer.groups
+    if type(layer) is nn.BatchNorm2d:
+        return nn.BatchNorm2d, layer.num_features, layer.affine, layer.training, layer.track_running_stats, layer.momentum, layer.eps
+    return (type(layer),) if type(layer) in _STATELESS else None
+
+
+def signature(option: nn.Module) -> tuple | None:
+    """Equal signatures: the options can run side by side. None: the option must be called as a module."""
+    if type(option) is nn.Sequential and not untouched(option):
+        return None
+    kinds = tuple(map(_kind, _layers(option)))
+    return None if None in kinds else kinds
+
+
+def run_stacked(options: Sequence[nn.Module], x: Tensor, scale: Tensor) -> Tensor:
+    """The outputs of E options of equal signature on one input, each times its weight, side by side.
+
+    Args:
+        options: E modules.
+        x: input [B, C, H, W], read by all.
+        scale: mixing weights [E].
+
+    Returns:
+        [B, E*C', H', W']: channels e*C' to (e+1)*C' hold scale[e] * options[e](x).
+    """
+    count, shared = len(options), True
+    *body, last = zip(*map(_layers, options))
+    for layers in body:
+        x, shared = _run_layers(layers, x, shared)
+    if type(last[0]) is nn.BatchNorm2d and not last[0].affine:
+        return _batch_norm(last, _spread(x, count, shared), scale)
+    x, shared = _run_layers(last, x, shared)
+    x = _spread(x, count, shared)
+    return x * scale.repeat_interleave(x.shape[1] // count).view(1, -1, 1, 1)
+
+
+def _spread(x: Tensor, count: int, shared: bool) -> Tensor:
+    return torch.cat([x] * count, dim=1) if shared and count > 1 else x  # cat keeps channels_last, repeat does not
+
+
+def _run_layers(layers: Sequence[nn.Module], x: Tensor, shared: bool) -> tuple[Tensor, bool]:
+    first, count = layers[0], len(layers)
+    if type(first) is nn.Conv2d:
+        dense = shared and first.groups == 1
+        stride, padding, dilation = first.stride, first.padding, first.dilation
+        if stride == dilation == (2, 2) and not any(size % 2 for size in padding):
+            # reads every other pixel only: the same sum as a plain convolution of those, whose backward is ten times as fast
+            x, stride, padding, dilation = x[:, :, ::2, ::2], 1, tuple(size // 2 for size in padding), 1
+        x = x if dense else _spread(x, count, shared)
+        weight = torch.cat([layer.weight for layer in layers]) if count > 1 else first.weight
+        return F.conv2d(x, weight, None, stride, padding, dilation, 1 if dense else first.groups * count), False
+    if type(first) is nn.BatchNorm2d:
+        return _batch_norm(layers, _spread(x, count, shared)), False
+    return first(x), shared
+
+
+def _batch_norm(layers: Sequence[nn.BatchNorm2d], x: Tensor, scale: Tensor | None = None) -> Tensor:
+    first = layers[0]
+    weight = bias = mean = var = None
+    if first.affine:
+        weight, bias = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
+    if scale is not None:
+        weight = scale.repeat_interleave(first.num_features)
+    tracked = first.running_mean is not None and (first.track_running_stats or not first.training)
+    if tracked:
+        mean, var = torch.cat([layer.running_mean for layer in layers]), torch.cat([layer.running_var for layer in layers])
+    if not (tracked and first.training):
+        return F.batch_norm(x, mean, var, weight, bias, first.training or not tracked, 0.0, first.eps)
+    torch._foreach_add_([layer.num_batches_tracked for layer in layers], 1)
+    momentum = 1 / float(first.num_batches_tracked) if first.momentum is None else first.momentum
+    x = F.batch_norm(x, mean, var, weight, bias, True, momentum, first.eps)
+    torch._foreach_copy_([layer.running_mean for layer in layers], list(mean.split(first.num_features)))
+    torch._foreach_copy_([layer.running_var for layer in layers], list(var.split(first.num_features)))
+    return x

@@ -1,0 +1,57 @@
+"""The colours, by the definitions of WCAG, CIE and Machado et al. 2009 (severity 1)."""
+
+import math
+from itertools import combinations
+
+import pytest
+
+from darts_ext.report.palette import ink_on, looks
+
+OPERATIONS = ["none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"]
+NB201 = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+TO_XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+EYES = {
+    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+
+
+def times(matrix, vector):
+    return [sum(m * v for m, v in zip(row, vector, strict=True)) for row in matrix]
+
+
+def linear(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+
+
+def lab(rgb):
+    x, y, z = ((v / w) ** (1 / 3) if v / w > 0.008856 else 7.787 * v / w + 16 / 116
+               for v, w in zip(times(TO_XYZ, [min(max(c, 0), 1) for c in rgb]), times(TO_XYZ, [1, 1, 1]), strict=True))  # fmt: skip
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def contrast(a, b):
+    dark, light = sorted(times(TO_XYZ, linear(colour))[1] + 0.05 for colour in (a, b))
+    return light / dark
+
+
+@pytest.mark.parametrize("space", [OPERATIONS, NB201], ids=["darts", "nasbench201"])
+@pytest.mark.parametrize("eye", EYES)
+def test_colours_stay_apart_for_every_eye(space, eye):
+    seen = [lab(times(EYES[eye], linear(look.colour))) for look in looks(space).values()]
+    assert min(math.dist(a, b) for a, b in combinations(seen, 2)) > 20
+
+
+def test_colours_show_on_light_and_dark_pages():
+    for look in looks(OPERATIONS + NB201).values():
+        assert min(contrast(look.colour, page) for page in ("#ffffff", "#16181d")) > 2.8
+        assert contrast(look.colour, {"#fff": "#ffffff", "#111": "#111111"}[ink_on(look.colour)]) >= 4
+
+
+def test_unknown_names_get_looks_of_their_own():
+    names = [f"activation{i}" for i in range(20)] + OPERATIONS
+    found = looks(names)
+    assert len(set(found.values())) == len(names)
+    assert all(found[name] == looks([name])[name] for name in OPERATIONS)
