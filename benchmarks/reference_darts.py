@@ -150,35 +150,34 @@ class ReferenceArchitect:
 
     def first_order(self, val_batch: Batch) -> list[Tensor]:
         """At the present weights; the gradients of all weights are computed too, and left in them."""
-        return self._backward(self.net, val_batch)
+        for alpha in self.net.alphas:
+            alpha.grad = None
+        self._loss(self.net, val_batch).backward()
+        return [alpha.grad for alpha in self.net.alphas]
 
     def second_order(self, train_batch: Batch, val_batch: Batch) -> list[Tensor]:
         """At the weights after one SGD step, minus the learning rate times the mixed derivative, by central differences."""
         rate = self.weights_optimizer.param_groups[0]["lr"]
         twin = self.net.renewed(self._unrolled(train_batch))
-        direct = self._backward(twin, val_batch)
+        self._loss(twin, val_batch).backward()
         vector = [weight.grad for weight in twin.parameters()]
         radius = 0.01 / torch.cat([v.flatten() for v in vector]).norm()
         self._move(vector, radius)
-        plus = self._backward(self.net, train_batch)
+        plus = torch.autograd.grad(self._loss(self.net, train_batch), self.net.alphas)
         self._move(vector, -2 * radius)
-        minus = self._backward(self.net, train_batch)
+        minus = torch.autograd.grad(self._loss(self.net, train_batch), self.net.alphas)
         self._move(vector, radius)
-        return [d - rate * (p - m) / (2 * radius) for d, p, m in zip(direct, plus, minus)]
+        return [alpha.grad - rate * (p - m) / (2 * radius) for alpha, p, m in zip(twin.alphas, plus, minus)]
 
-    def _backward(self, net: ReferenceSupernet, batch: Batch) -> list[Tensor]:
-        images, targets = batch
-        for alpha in net.alphas:
-            alpha.grad = None
-        self.loss_fn(net(images), targets).backward()
-        return [alpha.grad for alpha in net.alphas]
+    def _loss(self, net: ReferenceSupernet, batch: Batch) -> Tensor:
+        return self.loss_fn(net(batch[0]), batch[1])
 
     def _unrolled(self, batch: Batch) -> Iterator[Tensor]:
         group = self.weights_optimizer.param_groups[0]
         weights = list(self.net.parameters())
-        gradients = torch.autograd.grad(self.loss_fn(self.net(batch[0]), batch[1]), weights)
+        gradients = torch.autograd.grad(self._loss(self.net, batch), weights)
         for weight, gradient in zip(weights, gradients):
-            momentum = self.weights_optimizer.state[weight].get("momentum_buffer", torch.zeros_like(weight))
+            momentum = self.weights_optimizer.state.get(weight, {}).get("momentum_buffer", torch.zeros_like(weight))
             yield weight.detach() - group["lr"] * (group["momentum"] * momentum + gradient + group["weight_decay"] * weight.detach())
 
     def _move(self, vector: list[Tensor], length: Tensor) -> None:

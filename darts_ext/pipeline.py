@@ -3,14 +3,13 @@
 import hashlib
 import json
 import sys
-import time
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from selection import Selection, list_criteria, select
+from selection import list_criteria, select
 from supernet import Genotype, Supernet, build, create_space
 
 from .compare import aggregate, render
@@ -68,24 +67,24 @@ def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> 
     create_space(search.space)
     folder = open_folder(Path(run.out or f"runs/search-{search.space}-{_short(data.data)}"), "search", _flat(run, data, search))
     images = Images(data, device, run.seed)
-    _search(folder, images, search, run.seed, run.out)
+    _search(folder, images, search, run.seed)
     say(f"genotype by alpha: {_supernet(folder, images, search)[0].genotype().to_text()}")
     write_report(folder)
     return folder
 
 
-def run_select(folder: Path, run: RunSettings, settings: SelectSettings) -> Selection:
+def run_select(folder: Path, run: RunSettings, settings: SelectSettings) -> Genotype:
     """Chooses an architecture on the supernet of a run; writes scores.json and genotype.json."""
     args = read_args(folder)
     _check_criteria([settings.criterion])
     device = _prepare(run)
     data, search, seed = _pick(DataSettings, args), _pick(SearchSettings, args), args.get("seed", 0)
     images = Images(data, device, seed)
-    selection, genotype, _ = _select(folder, folder, images, search, settings.criterion, settings.select_images, seed)
+    selection, genotype = _select(folder, folder, images, search, settings.criterion, settings.select_images)
     write_report(folder)
-    say(f"{settings.criterion}: {selection.evaluations} evaluations in {selection.seconds:.1f} s")
+    say(f"{settings.criterion}: {selection['evaluations']} evaluations in {selection['seconds']:.1f} s")
     print(genotype.to_text())
-    return selection
+    return genotype
 
 
 def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: RetrainSettings) -> dict:
@@ -128,13 +127,13 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         open_folder(place, "search", {**_flat(run, data, search), "out": str(place), "seed": seed})
         searched = _search(place, images, search, seed)
         for criterion in criteria:
-            selection, genotype, seconds = _select(place, place / criterion, images, search, criterion, compare.select_images, seed)
+            selection, genotype = _select(place, place / criterion, images, search, criterion, compare.select_images)
             child = f"{hashlib.sha256(genotype.to_json().encode()).hexdigest()[:10]}-s{seed}"
             result = _retrain(folder / "children" / child / "evaluate", genotype, images, compare.retrain, seed)
             rows.append({
                 "seed": seed, "criterion": criterion, "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"],
                 "parameters": result["parameters"], "skips": genotype.skips, "evaluations": selection["evaluations"],
-                "search_seconds": searched, "select_seconds": seconds, "retrain_seconds": result["seconds"], "child": child, "genotype": genotype.to_text(),
+                "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"], "child": child, "genotype": genotype.to_text(),
             })  # fmt: skip
             say(f"seed {seed}, {criterion}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters and {genotype.skips} skips")
             write_csv(folder / "summary.csv", rows)
@@ -161,7 +160,7 @@ def read_genotype(path: Path) -> Genotype:
     return Genotype.from_json(text) if text.startswith("{") else Genotype.from_text(text)
 
 
-def _search(folder: Path, images: Images, settings: SearchSettings, seed: int, _out: str = "") -> float:
+def _search(folder: Path, images: Images, settings: SearchSettings, seed: int) -> float:
     """Trains the supernet of a run to the end; returns its seconds."""
     net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, seed=seed, **images.task).to(images.device)
     train, val = halves(images.dataset, settings.train_portion, seed)
@@ -197,29 +196,26 @@ def _supernet(folder: Path, images: Images, settings: SearchSettings) -> tuple[S
     return net.to(images.device), halves(images.dataset, settings.train_portion, images.seed)[1]
 
 
-def _select(run: Path, out: Path, images: Images, settings: SearchSettings, criterion: str, limit: int | None, seed: int) -> tuple[dict, Genotype, float]:
-    """Chooses on the supernet of `run` and writes into `out`; a choice by the same criterion that is there already is taken."""
+def _select(run: Path, out: Path, images: Images, settings: SearchSettings, criterion: str, limit: int | None) -> tuple[dict, Genotype]:
+    """Chooses on the supernet of `run` and writes into `out`; a comparison's choice that is there already is taken as it is."""
     scores, chosen = out / "scores.json", out / "genotype.json"
     if out != run and scores.exists() and chosen.exists():
-        selection = json.loads(scores.read_text())
-        return selection, read_genotype(chosen), selection["seconds"]
+        return json.loads(scores.read_text()), read_genotype(chosen)
     net, val = _supernet(run, images, settings)
     if limit is not None:
         val = val.subset(range(min(limit, len(val))))
     batches = list(images.clean(val, max(2, settings.batch_size)).epoch(0))
-    start = time.perf_counter()
     with tqdm(desc=f"select by {criterion}", unit="evaluation", disable=None, leave=False) as bar:
 
         def listener(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        selection = select(net, criterion, batches=batches, seed=seed, listener=listener)
-    seconds = time.perf_counter() - start
+        selection = select(net, criterion, batches=batches, seed=images.seed, listener=listener)
     genotype = net.genotype(selection.decisions, selection.inputs)
     write_whole(scores, selection.to_json())
     write_whole(chosen, genotype.to_json())
-    return (selection if out == run else json.loads(selection.to_json())), genotype, seconds
+    return asdict(selection), genotype
 
 
 def _retrain(folder: Path, genotype: Genotype, images: Images, settings: RetrainSettings, seed: int) -> dict:

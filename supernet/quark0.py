@@ -32,14 +32,17 @@ def from_quark0(state_dict: dict[str, Tensor], alphas_normal: Tensor, alphas_red
     for name, alphas in (("alphas_normal", alphas_normal), ("alphas_reduce", alphas_reduce)):
         if alphas.dim() != 2 or alphas.shape[0] != 14 or alphas.shape[1] not in _SPACE_BY_OPTIONS or alphas.shape != alphas_normal.shape:
             raise SpaceError(f"{name} is {list(alphas.shape)}; a quark0/darts supernet has [14, 8], without `none` [14, 7]")
-    for name in ("stem.0.weight", "classifier.weight", "cells.0.preprocess0.op.1.weight"):
+    for name, dims in (("stem.0.weight", 4), ("classifier.weight", 2), ("cells.0.preprocess0.op.1.weight", 4)):
         if name not in state_dict:
             raise SpaceError(f"not a state_dict of quark0/darts: {name} is missing")
+        if state_dict[name].dim() != dims:
+            raise SpaceError(f"not a state_dict of quark0/darts: {name} is {list(state_dict[name].shape)}; it should have {dims} dimensions")
     stem, classifier = state_dict["stem.0.weight"], state_dict["classifier.weight"]
     layers = 1 + max(int(match[1]) for match in map(re.compile(r"cells\.(\d+)\.").match, state_dict) if match)
     net = Supernet(
         create_space(_SPACE_BY_OPTIONS[alphas_normal.shape[1]]),
         channels=stem.shape[0] // 3, layers=layers, num_classes=classifier.shape[0], in_chans=stem.shape[1],
+        seed=0,  # every value is overwritten; the global generator stays as it is
     ).to(dtype=stem.dtype, device=stem.device)  # fmt: skip
     tensors = {_rename(name): tensor for name, tensor in state_dict.items()}
     tensors |= {"alphas.normal": alphas_normal, "alphas.reduce": alphas_reduce}

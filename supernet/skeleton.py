@@ -7,7 +7,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -58,7 +57,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
         self.body = nn.Sequential(relu_conv_bn(in_channels, out_channels, 3, 2), relu_conv_bn(out_channels, out_channels, 3))
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(in_channels, out_channels, 1, bias=False))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(in_channels, out_channels, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut(x) + self.body(x)
@@ -100,7 +99,7 @@ class Skeleton(nn.Module):
 
     def run_cells(self, x: Tensor, call: Callable[[Site, nn.Module, Tensor, Tensor], Tensor]) -> Iterable[Tensor]:
         """Yields the output of every cell; `call` runs the cell of a site on its two inputs."""
-        previous = self.stem(_channels_last(x))
+        previous = self.stem(x)
         current = previous if self.second_stem is None else self.second_stem(previous)
         for site, cell in zip(self.sites, self.cells):
             output = cell(current) if site.group is None else call(site, cell, previous, current)
@@ -110,13 +109,6 @@ class Skeleton(nn.Module):
     def head(self, features: Tensor) -> Tensor:
         """[B, C, H, W] -> logits [B, num_classes]."""
         return self.classifier(F.adaptive_avg_pool2d(self.last(features), 1).flatten(1))
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    # depthwise convolutions on the CPU are several times as fast in this layout; under vmap the tensor is not the four-dimensional one that it seems
-    if x.device.type != "cpu" or x.dim() != 4 or torch._C._functorch.is_functorch_wrapped_tensor(x):
-        return x
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _conv_bn(in_channels: int, out_channels: int, stride: int = 1) -> list[nn.Module]:

@@ -91,13 +91,17 @@ class Space:
         """The architecture of decisions {choice: option} and kept inputs {node: [choices, strongest first]}.
 
         Raises:
-            GenotypeError: a choice is undecided, an option is not among its choice's, or a node does not keep the right number of edges.
+            GenotypeError: a choice is undecided, an option is not among its choice's, or a node does not keep the right number of its own edges.
         """
-        choices = self.choices()
+        choices, nodes = self.choices(), self.inputs()
         for choice, option in decisions.items():
             if option not in choices.get(choice, ()):
                 raise GenotypeError(f"{choice}: {option!r} is not an option of space {self.name} ({', '.join(choices.get(choice, ('no such choice',)))})")
-        kept = {node: (inputs or {}).get(node, names) for node, (_, names) in self.inputs().items()}
+        for node, names in (inputs or {}).items():
+            _, own = nodes.get(node, (0, ["no such node"]))
+            if node not in nodes or not set(names) <= set(own):
+                raise GenotypeError(f"{node}: {list(names)} are not edges into it in space {self.name} ({', '.join(own)})")
+        kept = {node: (inputs or {}).get(node, names) for node, (_, names) in nodes.items()}
         cells = {}
         for group, cell in self.cells.items():
             edges = []

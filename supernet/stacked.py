@@ -32,8 +32,10 @@ def _kind(layer: nn.Module) -> tuple | None:
             return None
         return nn.Conv2d, layer.weight.shape, layer.stride, layer.padding, layer.dilation, layer.groups
     if type(layer) is nn.BatchNorm2d:
-        return nn.BatchNorm2d, layer.num_features, layer.affine, layer.training, layer.track_running_stats, layer.momentum, layer.eps
-    return (type(layer),) if type(layer) in _STATELESS else None
+        # a cumulative average (momentum None) depends on how many batches the layer has seen
+        seen = int(layer.num_batches_tracked) if layer.momentum is None and layer.track_running_stats else None
+        return nn.BatchNorm2d, layer.num_features, layer.affine, layer.training, layer.track_running_stats, layer.momentum, seen, layer.eps
+    return (type(layer), *(getattr(layer, name) for name in getattr(layer, "__constants__", ()))) if type(layer) in _STATELESS else None
 
 
 def signature(option: nn.Module) -> tuple | None:

@@ -83,7 +83,10 @@ class Batches:
         return whole + (rest > 0 and not self.drop_last)
 
     def epoch(self, e: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of epoch `e`: x float32 [B, C, H, W] in channels_last memory format, y int64 [B]."""
+        """The batches of epoch `e`: x float32 [B, C, H, W], y int64 [B].
+
+        On the CPU x is in channels_last memory format, in which depthwise convolutions are several times as fast.
+        """
         count, height, width, _ = self.split.images.shape
         device = self.split.images.device
         generator = _generator(self.seed, self.stream, e)
@@ -103,7 +106,8 @@ class Batches:
         x = images.float().mul_(self._scale).add_(self._shift)
         if draws is not None:
             x = cut_out(x, draws, self.augmentation.cutout)
-        return x.permute(0, 3, 1, 2), self.split.labels[indices]
+        x = x.permute(0, 3, 1, 2)
+        return x.contiguous() if x.is_cuda else x, self.split.labels[indices]
 
 
 def _generator(seed: int, stream: str, epoch: int) -> torch.Generator:

@@ -18,7 +18,7 @@ FORMAT = "darts_ext/1"
 def write_whole(path: Path, content: str | bytes) -> None:
     """Writes a file so that a reader, also after a kill or a power cut, finds the old content or the new, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.part")
     with open(draft, "wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
         file.flush()

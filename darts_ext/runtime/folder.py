@@ -29,7 +29,7 @@ def open_folder(folder: Path, command: str, settings: Mapping[str, object]) -> P
         for name, value in asked.items():
             if name not in _FREE and before.get(name) != value:
                 raise UsageError(f"{folder} was made with {name}={before.get(name)}, now it is {value}: repeat the old setting or give another --out")
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and (not folder.is_dir() or any(path.suffix != ".part" for path in folder.iterdir())):
         raise UsageError(f"{folder} exists and is not a folder of this program: give another --out")
     write_whole(args, yaml.safe_dump(asked, sort_keys=False))
     write_whole(folder / "environment.json", json.dumps(_environment(), indent=1))

@@ -1,0 +1,186 @@
+"""Hypergradients against brute force on a tiny net, and against what quark0/darts computed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from darts_ext.search.hypergradient import _named_weights, _sgd_step, hypergradient
+from supernet import Supernet, create_space, from_quark0
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "quark0.pt"
+
+
+def batch(seed, size=6, count=8, classes=4):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 3, size, size, generator=generator).double(), torch.randint(0, classes, (count,), generator=generator)
+
+
+def smooth_tiny(seed=0):
+    """A tiny supernet in float64 without kinks near the data's reach of a finite difference: ReLU becomes Softplus, max pooling average pooling."""
+    net = Supernet(create_space("tiny"), channels=2, layers=2, num_classes=4, seed=seed).double()
+    for parent in list(net.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, torch.nn.ReLU):
+                setattr(parent, name, torch.nn.Softplus(beta=2))
+            elif isinstance(child, torch.nn.MaxPool2d):
+                setattr(parent, name, torch.nn.AvgPool2d(3, child.stride, 1))
+    with torch.no_grad():
+        for alpha in net.arch_parameters():
+            alpha.copy_(torch.randn(alpha.shape, generator=torch.Generator().manual_seed(seed)))
+    return net
+
+
+def trained_optimizer(net, **options):
+    """SGD with momentum buffers that two steps have filled; the weights move, too."""
+    optimizer = torch.optim.SGD(net.weight_parameters(), lr=0.1, weight_decay=3e-2, **options)
+    for seed in (10, 11):
+        x, y = batch(seed)
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    net.zero_grad()
+    return optimizer
+
+
+def unrolled_loss(net, optimizer, train, val):
+    """L_val after one real step of a real copy of the optimiser: the definition, by doing it."""
+    import copy
+
+    twin = copy.deepcopy(net)
+    real = torch.optim.SGD(twin.weight_parameters(), lr=0.1)
+    real.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    twin.zero_grad()
+    F.cross_entropy(twin(train[0]), train[1]).backward()
+    real.step()
+    return float(F.cross_entropy(twin(val[0]), val[1]).detach())
+
+
+def brute_force(net, optimizer, train, val, step=1e-4):
+    gradients = []
+    for alpha in net.arch_parameters():
+        gradient = torch.zeros_like(alpha)
+        for index in range(alpha.numel()):
+            flat = alpha.data.view(-1)
+            before = float(flat[index])
+            ends = []
+            for sign in (1, -1):
+                flat[index] = before + sign * step
+                ends.append(unrolled_loss(net, optimizer, train, val))
+            flat[index] = before
+            gradient.view(-1)[index] = (ends[0] - ends[1]) / (2 * step)
+        gradients.append(gradient)
+    return gradients
+
+
+SGD_OPTIONS = [{}, {"momentum": 0.9}, {"momentum": 0.9, "dampening": 0.3}, {"momentum": 0.9, "nesterov": True}]
+
+
+@pytest.mark.parametrize("options", SGD_OPTIONS, ids=["plain", "momentum", "dampening", "nesterov"])
+def test_exact_is_the_derivative_through_a_real_step(options):
+    net = smooth_tiny()
+    optimizer = trained_optimizer(net, **options)
+    train, val = batch(1), batch(2)
+    expected = brute_force(net, optimizer, train, val)
+    exact = hypergradient("exact", net, F.cross_entropy, train, val, optimizer)
+    first = hypergradient("first", net, F.cross_entropy, train, val, optimizer)
+    for got, want, plain in zip(exact, expected, first):
+        assert torch.allclose(got, want, rtol=1e-5, atol=1e-8)
+        assert (plain - want).norm() > 1e-2 * want.norm(), "the second-order term must matter, or this test shows nothing"
+
+
+@pytest.mark.parametrize("options", SGD_OPTIONS[:2], ids=["plain", "momentum"])
+def test_finite_difference_approaches_exact(options):
+    net = smooth_tiny()
+    optimizer = trained_optimizer(net, **options)
+    train, val = batch(1), batch(2)
+    exact = torch.cat([g.flatten() for g in hypergradient("exact", net, F.cross_entropy, train, val, optimizer)])
+    near = torch.cat([g.flatten() for g in hypergradient("finite_difference", net, F.cross_entropy, train, val, optimizer)])
+    first = torch.cat([g.flatten() for g in hypergradient("first", net, F.cross_entropy, train, val, optimizer)])
+    assert (near - exact).norm() < 2e-3 * (first - exact).norm()
+
+
+def test_first_is_the_plain_gradient():
+    net = smooth_tiny()
+    optimizer = trained_optimizer(net)
+    train, val = batch(1), batch(2)
+    got = hypergradient("first", net, F.cross_entropy, train, val, optimizer)
+    step = 1e-5
+    for alpha, gradient in zip(net.arch_parameters(), got):
+        direction = torch.randn_like(alpha)
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                alpha += sign * step * direction
+            values.append(float(F.cross_entropy(net(val[0]), val[1]).detach()))
+            with torch.no_grad():
+                alpha -= sign * step * direction
+        assert float((gradient * direction).sum()) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["finite_difference", "exact"])
+def test_unrolled_passes_leave_the_net_alone(kind):
+    net = smooth_tiny()
+    optimizer = trained_optimizer(net, momentum=0.9)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    buffers = [state["momentum_buffer"].clone() for state in optimizer.state.values()]
+    hypergradient(kind, net, F.cross_entropy, batch(1), batch(2), optimizer)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert all(torch.equal(state["momentum_buffer"], buffer) for state, buffer in zip(optimizer.state.values(), buffers))
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert all(module.track_running_stats for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize("precision", ["f32", "f64"])
+@pytest.mark.parametrize("momentum", [False, True], ids=["nomom", "mom"])
+def test_finite_difference_is_quark0s(precision, momentum):
+    saved = torch.load(FIXTURE, weights_only=True)
+    dtype = {"f32": torch.float32, "f64": torch.float64}[precision]
+    tolerance = {"f32": 1e-4, "f64": 1e-7}[precision]
+    cast = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in saved["state_dict"].items()}
+    net = from_quark0(cast, saved["alphas_normal"].to(dtype), saved["alphas_reduce"].to(dtype)).train()
+    hyper = {name: float(value) for name, value in saved["hyper"].items()}
+    optimizer = torch.optim.SGD(net.weight_parameters(), hyper["xi"], momentum=hyper["momentum"], weight_decay=hyper["weight_decay"])
+    if momentum:
+        buffers = {ours(name): tensor.to(dtype) for name, tensor in saved["momentum_buffer"].items()}
+        for name, parameter in net.named_parameters():
+            if name in buffers:
+                optimizer.state[parameter]["momentum_buffer"] = buffers.pop(name)
+        assert not buffers
+    batches = [(saved[f"x_{half}"].to(dtype), saved[f"y_{half}"]) for half in ("train", "val")]
+    got = hypergradient("finite_difference", net, F.cross_entropy, *batches, optimizer)
+    reference, suffix = saved[precision], "mom" if momentum else "nomom"
+    for gradient, group in zip(got, ("normal", "reduce")):
+        want = reference[f"alpha_grad_unrolled_{suffix}_{group}"]
+        assert (gradient - want).abs().max() < tolerance * want.abs().max()
+    adam = torch.optim.Adam(net.arch_parameters(), hyper["arch_lr"], betas=(0.5, 0.999), weight_decay=hyper["arch_weight_decay"])
+    for alpha, gradient in zip(net.arch_parameters(), got):
+        alpha.grad = gradient
+    adam.step()
+    for alpha, group in zip(net.arch_parameters(), ("normal", "reduce")):
+        want = reference[f"alphas_after_adam_unrolled_{suffix}_{group}"]
+        assert torch.allclose(alpha, want, rtol=0, atol={"f32": 1e-5, "f64": 1e-9}[precision])
+
+
+def ours(name):
+    """A parameter's name here, from its name in quark0/darts."""
+    from supernet.quark0 import _rename
+
+    return _rename(name)
+
+
+def test_unrolled_weights_are_quark0s():
+    saved = torch.load(FIXTURE, weights_only=True)
+    cast = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in saved["state_dict"].items()}
+    net = from_quark0(cast, saved["alphas_normal"].double(), saved["alphas_reduce"].double()).train()
+    optimizer = torch.optim.SGD(net.weight_parameters(), 0.025, momentum=0.9, weight_decay=3e-4)
+    weights = _named_weights(net)
+    for name, tensor in saved["momentum_buffer"].items():
+        optimizer.state[weights[ours(name)]]["momentum_buffer"] = tensor.double()
+    stepped = _sgd_step(weights, F.cross_entropy(net(saved["x_train"].double()), saved["y_train"]), optimizer)
+    want = saved["f64"]["unrolled_stem_weight"]
+    assert torch.allclose(stepped["stem.0.weight"], want, rtol=1e-9, atol=1e-12)
+    loss = F.cross_entropy(functional_call(net, stepped, (saved["x_val"].double(),)), saved["y_val"])
+    assert float(loss.detach()) == pytest.approx(float(saved["f64"]["unrolled_loss_val"]), rel=1e-9)

@@ -1,0 +1,153 @@
+"""A run that is killed and repeated ends bit-identical to one that was not."""
+
+import csv
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from darts_ext.cli import main
+
+ROOT = Path(__file__).parents[2]
+TRAINING = "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 2 --batch_size 40 --threads 1 --alpha_learning_rate 0.1"
+SEARCH = f"search {TRAINING} --epochs 4 --hypergradient finite_difference --average ema --ema_decay 0.8 --tensorboard"
+COMPARE = (
+    f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random --retrain.epochs 3 --retrain.channels 4 --retrain.layers 2 "
+    "--retrain.batch_size 40 --retrain.drop_path 0.3 --retrain.average uniform"
+)
+
+# kills itself without warning at the N-th call of a function: KILLER FUNCTION N, then the command
+KILLER = """
+import importlib, os, signal, sys
+where, number = sys.argv[1], int(sys.argv[2])
+module, name = where.rsplit(".", 1)
+owner = importlib.import_module(module)
+original, calls = getattr(owner, name), 0
+def deadly(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == number:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*args, **kwargs)
+setattr(owner, name, deadly)
+from darts_ext.cli import main
+main(sys.argv[3:])
+"""
+
+
+def run_killed(where, number, command, out):
+    process = subprocess.run([sys.executable, "-c", KILLER, where, str(number), *command.split(), "--out", str(out)], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == -signal.SIGKILL, f"was not killed: {process.stderr[-800:]}"
+
+
+def rows(path):
+    with open(path) as file:
+        return [{name: value for name, value in row.items() if "seconds" not in name} for row in csv.DictReader(file)]
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a if key != "seconds")
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def load(path):
+    return torch.load(path, weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def whole_search(tmp_path_factory):
+    out = tmp_path_factory.mktemp("search") / "whole"
+    assert main([*SEARCH.split(), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole_comparison(tmp_path_factory):
+    out = tmp_path_factory.mktemp("comparison") / "whole"
+    assert main([*COMPARE.split(), "--out", str(out)]) == 0
+    return out
+
+
+def test_the_comparison_of_runs_can_fail(whole_search):
+    """The checkpoints hold what they should, and `same` sees one changed bit."""
+    saved = load(whole_search / "search" / "last.pt")
+    assert {"net", "average", "weight_optimizer", "alpha_optimizer", "mixing"} <= saved["stage"].keys()
+    other = load(whole_search / "search" / "last.pt")
+    assert same(saved, other)
+    other["stage"]["net"]["alphas.normal"][0, 0] += 1e-7
+    assert not same(saved, other)
+    assert len(rows(whole_search / "summary.csv")) == 4
+
+
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("os.replace", 1),  # before anything but the folder is there
+        ("torch.nn.utils.clip_grad_norm_", 1),  # in the first step
+        ("torch.nn.utils.clip_grad_norm_", 5),  # in the middle of an epoch
+        ("os.replace", 3),  # the first checkpoint is written, but not in place
+        ("os.replace", 7),  # between the second checkpoint and its summary
+        ("darts_ext.runtime.epochs.save_checkpoint", 4),
+    ],
+)
+def test_search_killed_and_repeated(whole_search, tmp_path, where, number):
+    out = tmp_path / "run"
+    run_killed(where, number, SEARCH, out)
+    assert not list(out.rglob("*.csv")) or rows(out / "summary.csv")
+    assert main([*SEARCH.split(), "--out", str(out)]) == 0
+    assert same(load(out / "search" / "last.pt"), load(whole_search / "search" / "last.pt"))
+    assert rows(out / "summary.csv") == rows(whole_search / "summary.csv")
+    assert (out / "search" / "alphas.json").read_text() == (whole_search / "search" / "alphas.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("darts_ext.pipeline.select", 2),  # after the first criterion's choice
+        ("darts_ext.runtime.epochs.save_checkpoint", 4),  # in the first retraining
+        ("darts_ext.pipeline.aggregate", 1),  # after the first row
+    ],
+)
+def test_comparison_killed_and_repeated(whole_comparison, tmp_path, where, number):
+    out = tmp_path / "run"
+    run_killed(where, number, COMPARE, out)
+    assert main([*COMPARE.split(), "--out", str(out)]) == 0
+    assert rows(out / "summary.csv") == rows(whole_comparison / "summary.csv")
+    assert rows(out / "comparison.csv") == rows(whole_comparison / "comparison.csv")
+    children = sorted(path.name for path in (whole_comparison / "children").iterdir())
+    assert sorted(path.name for path in (out / "children").iterdir()) == children
+    for child in children:
+        assert same(*(load(place / "children" / child / "evaluate" / "last.pt") for place in (out, whole_comparison)))
+        weights = [(place / "children" / child / "evaluate" / "model.safetensors").read_bytes() for place in (out, whole_comparison)]
+        assert weights[0] == weights[1]
+    assert not list(out.rglob("*.part"))
+
+
+def test_a_finished_run_repeated_changes_nothing(whole_comparison):
+    before = {path: path.read_bytes() for path in whole_comparison.rglob("*") if path.suffix in (".pt", ".csv", ".safetensors")}
+    assert main([*COMPARE.split(), "--out", str(whole_comparison)]) == 0
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_interrupt_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    from darts_ext.search.bilevel import Search
+
+    original = Search.run_epoch
+
+    def interrupted(self, epoch, bar):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return original(self, epoch, bar)
+
+    monkeypatch.setattr(Search, "run_epoch", interrupted)
+    assert main([*SEARCH.split(), "--out", str(tmp_path / "run")]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert len(rows(tmp_path / "run" / "summary.csv")) == 1
