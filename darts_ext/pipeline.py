@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from tqdm import tqdm
 
 from selection import list_criteria, select
@@ -21,7 +22,7 @@ from .runtime.epochs import run_epochs
 from .runtime.errors import UsageError, unknown
 from .runtime.events import event_writer
 from .runtime.files import load_checkpoint, write_csv, write_whole
-from .runtime.folder import open_folder, pick_device, read_args
+from .runtime.folder import check_folder, pick_device, read_args, write_settings
 from .search import Search
 
 EVALUATION_BATCH = 256
@@ -63,11 +64,12 @@ class Images:
 
 def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Path:
     """Trains a supernet in `run.out`; resumes one that is there."""
-    device = _prepare(run)
-    create_space(search.space)
-    folder = open_folder(Path(run.out or f"runs/search-{search.space}-{_short(data.data)}"), "search", _flat(run, data, search))
+    device, settings = _prepare(run, search), _flat(run, data, search)
+    folder = check_folder(Path(run.out or f"runs/search-{search.space}-{_short(data.data)}"), "search", settings)
     images = Images(data, device, run.seed)
-    _search(folder, images, search, run.seed)
+    stage = _search_stage(images, search)
+    write_settings(folder, "search", settings)
+    _search(folder, stage)
     say(f"genotype by alpha: {_supernet(folder, images, search)[0].genotype().to_text()}")
     write_report(folder)
     return folder
@@ -93,19 +95,25 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
         args, path = read_args(target), target / "genotype.json"
         if not path.exists():
             raise UsageError(f"{target} has no genotype yet: `run_darts.py select {target}` makes one")
-        folder, data, space = target, _pick(DataSettings, args), args.get("space")
+        data, space, default = _pick(DataSettings, args), args.get("space"), target
     elif target.is_file():
-        path, space = target, None
-        folder = Path(run.out or f"runs/retrain-{target.stem}")
+        path, space, default = target, None, Path(f"runs/retrain-{target.stem}")
     else:
         raise UsageError(f"{target} is neither a run nor a genotype file")
     genotype = read_genotype(path)
     if space:
         create_space(space).check(genotype)
-    device = _prepare(run)
-    if folder is not target:
-        open_folder(folder, "retrain", {"genotype": genotype.to_text(), **_flat(run, data, settings)})
-    row = _retrain(folder / "evaluate", genotype, Images(data, device, run.seed), settings, run.seed)
+    device, asked = _prepare(run, settings), {"genotype": genotype.to_text(), **_flat(run, data, settings)}
+    folder = Path(run.out) if run.out else default
+    if folder != target:
+        check_folder(folder, "retrain", asked)
+    check_folder(folder / "evaluate", "retrain", asked)
+    stage = _retrain_stage(genotype, Images(data, device, run.seed), settings)
+    if folder != target:
+        write_settings(folder, "retrain", asked)
+        write_whole(folder / "genotype.json", genotype.to_json())
+    write_settings(folder / "evaluate", "retrain", asked)
+    row = _retrain(folder / "evaluate", stage)
     write_report(folder)
     print(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {folder / 'evaluate' / 'model.safetensors'}")
     return row
@@ -117,23 +125,26 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     _check_criteria(criteria)
     if compare.seeds < 1:
         raise UsageError(f"a comparison needs at least 1 seed, not {compare.seeds}")
-    device = _prepare(run)
-    create_space(search.space)
+    device = _prepare(run, search, compare.retrain)
     settings = {**_flat(run, data, search), **asdict(compare), "criteria": ",".join(criteria)}
-    folder = open_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
+    folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
     rows = []
     for seed in range(run.seed, run.seed + compare.seeds):
         images, place = Images(data, device, seed), folder / f"seed{seed}"
-        open_folder(place, "search", {**_flat(run, data, search), "out": str(place), "seed": seed})
-        searched = _search(place, images, search, seed)
+        stage = _search_stage(images, search)
+        _retrain_stage(stage.net.genotype(), images, compare.retrain)  # whatever cannot be built is said before anything is written
+        write_settings(folder, "compare", settings)
+        write_settings(place, "search", {**_flat(run, data, search), "out": str(place), "seed": seed})
+        searched = _search(place, stage)
         for criterion in criteria:
             selection, genotype = _select(place, place / criterion, images, search, criterion, compare.select_images)
             child = f"{hashlib.sha256(genotype.to_json().encode()).hexdigest()[:10]}-s{seed}"
-            result = _retrain(folder / "children" / child / "evaluate", genotype, images, compare.retrain, seed)
+            result = _retrain(folder / "children" / child / "evaluate", _retrain_stage(genotype, images, compare.retrain))
             rows.append({
                 "seed": seed, "criterion": criterion, "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"],
                 "parameters": result["parameters"], "skips": genotype.skips, "evaluations": selection["evaluations"],
-                "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"], "child": child, "genotype": genotype.to_text(),
+                "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"],
+                "child": child, "genotype": genotype.to_text(),
             })  # fmt: skip
             say(f"seed {seed}, {criterion}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters and {genotype.skips} skips")
             write_csv(folder / "summary.csv", rows)
@@ -160,21 +171,23 @@ def read_genotype(path: Path) -> Genotype:
     return Genotype.from_json(text) if text.startswith("{") else Genotype.from_text(text)
 
 
-def _search(folder: Path, images: Images, settings: SearchSettings, seed: int) -> float:
+def _search_stage(images: Images, settings: SearchSettings) -> Search:
+    net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, seed=images.seed, **images.task).to(images.device)
+    train, val = halves(images.dataset, settings.train_portion, images.seed)
+    batches = [images.augmented(half, settings.batch_size, stream) for half, stream in ((train, "train"), (val, "val"))]
+    return Search(net, settings, *batches, images.clean(val), images.seed)
+
+
+def _search(folder: Path, stage: Search) -> float:
     """Trains the supernet of a run to the end; returns its seconds."""
-    net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, seed=seed, **images.task).to(images.device)
-    train, val = halves(images.dataset, settings.train_portion, seed)
-    stage = Search(
-        net, settings, images.augmented(train, settings.batch_size, "train"), images.augmented(val, settings.batch_size, "val"), images.clean(val), seed
-    )  # fmt: skip
-    options = {choice: list(names) for choice, names in net.space.choices().items()}
-    with event_writer(folder / "tb", settings.tensorboard) as events:
+    options = {choice: list(names) for choice, names in stage.net.space.choices().items()}
+    with event_writer(folder / "tb", stage.settings.tensorboard) as events:
 
         def after(row: dict) -> None:
             write_whole(folder / "search" / "alphas.json", json.dumps({"choices": options, "epochs": stage.mixing}))
             events(row)
 
-        history = run_epochs(stage, settings.epochs, folder / "search" / "last.pt", folder / "summary.csv", after)
+        history = run_epochs(stage, stage.settings.epochs, folder / "search" / "last.pt", folder / "summary.csv", after)
     return sum(float(row["seconds"]) for row in history)
 
 
@@ -218,24 +231,33 @@ def _select(run: Path, out: Path, images: Images, settings: SearchSettings, crit
     return asdict(selection), genotype
 
 
-def _retrain(folder: Path, genotype: Genotype, images: Images, settings: RetrainSettings, seed: int) -> dict:
-    """Trains the network of a genotype to the end; returns its last row, its seconds and its parameters."""
-    from safetensors.torch import save
-
-    auxiliary = settings.auxiliary_weight > 0
-    net = build(genotype, channels=settings.channels, layers=settings.layers, auxiliary=auxiliary, seed=seed, **images.task).to(images.device)
+def _retrain_stage(genotype: Genotype, images: Images, settings: RetrainSettings) -> Retrain:
+    sizes = {"channels": settings.channels, "layers": settings.layers, "auxiliary": settings.auxiliary_weight > 0}
+    net = build(genotype, seed=images.seed, **sizes, **images.task).to(images.device)
     train = images.dataset.train
-    stage = Retrain(net, settings, images.augmented(train, settings.batch_size, "retrain"), images.clean(train), images.clean(images.dataset.test), seed)
-    history = run_epochs(stage, settings.epochs, folder / "last.pt", folder / "summary.csv")
+    return Retrain(net, settings, images.augmented(train, settings.batch_size, "retrain"), images.clean(train), images.clean(images.dataset.test), images.seed)
+
+
+def _retrain(folder: Path, stage: Retrain) -> dict:
+    """Trains the network of a genotype to the end; returns its last row, its seconds and its parameters."""
+    history = run_epochs(stage, stage.settings.epochs, folder / "last.pt", folder / "summary.csv")
     weights = {name: tensor.contiguous().cpu() for name, tensor in stage.final.state_dict().items()}
-    write_whole(folder / "model.safetensors", save(weights, {"genotype": genotype.to_json()}))
-    parameters = sum(parameter.numel() for name, parameter in net.named_parameters() if not name.startswith("auxiliary_head."))
+    write_whole(folder / "model.safetensors", save(weights, {"genotype": stage.net.genotype.to_json()}))
+    parameters = sum(parameter.numel() for name, parameter in stage.net.named_parameters() if not name.startswith("auxiliary_head."))
     return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters}
 
 
-def _prepare(run: RunSettings) -> torch.device:
+def _prepare(run: RunSettings, *stages: SearchSettings | RetrainSettings) -> torch.device:
+    """Checks what can be checked before any work, sets the threads and picks the device."""
     if run.threads < 0:
         raise UsageError(f"--threads must be 0 (torch's default) or more, not {run.threads}")
+    for stage in stages:
+        if stage.epochs < 1:
+            raise UsageError(f"epochs must be at least 1, not {stage.epochs}")
+        if stage.channels % 2:
+            raise UsageError(f"channels must be even, not {stage.channels}: a skip connection of stride 2 makes its output in two halves")
+        if isinstance(stage, SearchSettings):
+            create_space(stage.space)
     if run.threads:
         torch.set_num_threads(run.threads)
     return pick_device(run.device)

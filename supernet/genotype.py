@@ -34,7 +34,7 @@ class Genotype:
     cells: dict[str, tuple[tuple[Edge, ...], tuple[int, ...]]]
 
     def __hash__(self) -> int:
-        return hash(self.to_json())
+        return hash((self.format, frozenset(self.cells.items())))
 
     @property
     def skips(self) -> int:
@@ -59,7 +59,7 @@ class Genotype:
                 for group, cell in data["cells"].items()
             }
             genotype = cls(str(data["format"]), cells)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise GenotypeError(f"the genotype is not JSON: {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise GenotypeError(f'the genotype is not {{"format", "cells": {{GROUP: {{"edges": [{{"op", "from", "to"}}], "concat"}}}}}}: {error!r}') from None
@@ -92,7 +92,7 @@ class Genotype:
             raise GenotypeError(f"unknown genotype format {self.format!r}: darts or nasbench201")
         allowed = {"cell"} if self.format == "nasbench201" else {"normal", "reduce"}
         if not self.cells or not set(self.cells) <= allowed:
-            raise GenotypeError(f"a genotype of format {self.format} has the cells {', '.join(sorted(allowed))}, not {', '.join(self.cells) or 'none'}")
+            raise GenotypeError(f"a genotype of format {self.format} has the cells {', '.join(sorted(allowed))}, not {', '.join(map(repr, self.cells)) or 'none'}")
         inputs = 1 if self.format == "nasbench201" else 2
         for group, (edges, concat) in self.cells.items():
             if not edges or not concat:
@@ -105,10 +105,13 @@ class Genotype:
                     raise GenotypeError(f"{group}: unknown operation {edge.op!r} (known: {', '.join(sorted(OPERATIONS))})")
                 if not 0 <= edge.source < edge.node:
                     raise GenotypeError(f"{group}: {edge.op} into node {edge.node} reads state {edge.source}, which does not come before it")
-            if len({(edge.source, edge.node) for edge in edges}) < len(edges) and self.format == "nasbench201":
-                raise GenotypeError(f"{group}: an edge is given twice")
-            if not set(concat) <= set(range(inputs + len(nodes))) or len(set(concat)) < len(concat):
-                raise GenotypeError(f"{group}: the output {list(concat)} names states that the cell does not have, or one twice")
+            if self.format == "darts" and [edge.node for edge in edges] != [node for node in sorted(nodes) for _ in range(2)]:
+                raise GenotypeError(f"{group}: every node takes two edges, those of node 2 first")
+            if self.format == "nasbench201" and [edge[1:] for edge in edges] != [(source, node) for node in sorted(nodes) for source in range(node)]:
+                raise GenotypeError(f"{group}: node 1 takes an edge from state 0, node 2 from 0 and 1, and so on, in this order")
+            outputs = nodes if self.format == "darts" else {max(nodes)}
+            if not set(concat) <= outputs or len(set(concat)) < len(concat):
+                raise GenotypeError(f"{group}: the output {list(concat)} must name nodes of {sorted(outputs)}, each once")
         return self
 
 
@@ -118,14 +121,20 @@ def _index(value) -> int:
     return value
 
 
+def _sequence(value) -> list | tuple:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{value!r} is not a list")
+    return value
+
+
 def _parse_nasbench201(text: str) -> Genotype:
     edges = []
     for node, part in enumerate(text.split("+"), start=1):
-        if not re.fullmatch(r"\|(?:\w+~\d+\|)+", part):
-            raise GenotypeError(f"node {node} of the NAS-Bench-201 string is {part!r}, not |op~source|...|")
+        if not re.fullmatch(r"\|(?:\w+~[0-9]{1,4}\|)+", part):
+            raise GenotypeError(f"node {node} of the NAS-Bench-201 string is {part[:80]!r}, not |op~source|...|")
         found = [(op, int(source)) for op, source in re.findall(r"(\w+)~(\d+)", part)]
         if [source for _, source in found] != list(range(node)):
-            raise GenotypeError(f"node {node} of the NAS-Bench-201 string must read states 0 to {node - 1} in this order: {part!r}")
+            raise GenotypeError(f"node {node} of the NAS-Bench-201 string must read states 0 to {node - 1} in this order: {part[:80]!r}")
         edges += [Edge(op, source, node) for op, source in found]
     return Genotype("nasbench201", {"cell": (tuple(edges), (len(text.split("+")),))})
 
@@ -139,6 +148,8 @@ def _parse_darts(text: str) -> Genotype:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "Genotype" or call.args:
         raise GenotypeError(f"the genotype is not of the form {form}")
     fields = {keyword.arg: keyword.value for keyword in call.keywords}
+    if len(fields) < len(call.keywords):
+        raise GenotypeError("Genotype(...) gives a field twice: each of normal, normal_concat, reduce, reduce_concat once")
     wrong = [str(name) for name in fields if name not in ("normal", "normal_concat", "reduce", "reduce_concat")]
     if wrong or not fields:
         raise GenotypeError(f"Genotype(...) does not take {', '.join(wrong) or 'nothing'}: its fields are normal, normal_concat, reduce, reduce_concat")
@@ -153,7 +164,7 @@ def _parse_darts(text: str) -> Genotype:
 
 def _pairs(group: str, value: ast.expr) -> tuple[Edge, ...]:
     try:
-        pairs = ast.literal_eval(value)
+        pairs = map(_sequence, _sequence(ast.literal_eval(value)))
         edges = tuple(Edge(op, _index(source), 2 + position // 2) for position, (op, source) in enumerate(pairs))
     except (ValueError, TypeError, SyntaxError):
         raise GenotypeError(f"{group} is not a list of ('op', source) pairs") from None
@@ -170,6 +181,6 @@ def _concat(group: str, value: ast.expr) -> tuple[int, ...]:
             if len(bounds) not in (1, 2) or max(map(abs, bounds)) > 1000:
                 raise ValueError
             return tuple(range(*bounds))
-        return tuple(map(_index, ast.literal_eval(value)))
+        return tuple(map(_index, _sequence(ast.literal_eval(value))))
     except (ValueError, TypeError, SyntaxError):
         raise GenotypeError(f"{group}_concat is not range(a, b) or a list of states") from None

@@ -33,8 +33,9 @@ def render(lines: Sequence[Mapping[str, object]]) -> str:
     body = []
     for line in lines:
         spread = f" ± {line['test_accuracy_std']:.2f}" if line["test_accuracy_std"] != "" else ""
-        numbers = (f"{line['parameters_mean']:,.0f}", f"{line['skips_mean']:.1f}", *(f"{line[f'{stage}_seconds_mean']:.1f}" for stage in ("search", "select", "retrain")))
-        body.append((line["criterion"], f"{line['test_accuracy_mean']:.2f}{spread}", str(line["seeds"]), *numbers))
+        seconds = [f"{line[f'{stage}_seconds_mean']:.1f}" for stage in ("search", "select", "retrain")]
+        size = (f"{line['parameters_mean']:,.0f}", f"{line['skips_mean']:.1f}")
+        body.append((line["criterion"], f"{line['test_accuracy_mean']:.2f}{spread}", str(line["seeds"]), *size, *seconds))
     widths = [max(map(len, column)) for column in zip(head, *body)]
     aligned = [[cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))] for row in (head, *body)]
     aligned.insert(1, ["-" * width for width in widths])

@@ -16,24 +16,26 @@ from .files import write_whole
 _FREE = ("out", "device", "threads", "download", "data_root", "tensorboard")
 
 
-def open_folder(folder: Path, command: str, settings: Mapping[str, object]) -> Path:
-    """Creates the folder, or opens one that the same command made with the same settings, and writes args.yaml and environment.json.
+def check_folder(folder: Path, command: str, settings: Mapping[str, object]) -> Path:
+    """The folder, if it is new or was made by the same command with the same settings; nothing is written.
 
     Raises:
         UsageError: the folder holds something else, or a run with other settings (the first difference is named).
     """
-    args = folder / "args.yaml"
-    asked = {"command": command, **settings}
-    if args.exists():
+    if (folder / "args.yaml").exists():
         before = read_args(folder)
-        for name, value in asked.items():
+        for name, value in {"command": command, **settings}.items():
             if name not in _FREE and before.get(name) != value:
                 raise UsageError(f"{folder} was made with {name}={before.get(name)}, now it is {value}: repeat the old setting or give another --out")
     elif folder.exists() and (not folder.is_dir() or any(path.suffix != ".part" for path in folder.iterdir())):
         raise UsageError(f"{folder} exists and is not a folder of this program: give another --out")
-    write_whole(args, yaml.safe_dump(asked, sort_keys=False))
-    write_whole(folder / "environment.json", json.dumps(_environment(), indent=1))
     return folder
+
+
+def write_settings(folder: Path, command: str, settings: Mapping[str, object]) -> None:
+    """Writes args.yaml and environment.json."""
+    write_whole(folder / "args.yaml", yaml.safe_dump({"command": command, **settings}, sort_keys=False))
+    write_whole(folder / "environment.json", json.dumps(_environment(), indent=1))
 
 
 def read_args(folder: Path) -> dict:

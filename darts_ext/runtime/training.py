@@ -61,7 +61,7 @@ def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str) -> dict[str,
 def check_finite(loss: Tensor, where: str, lower: str) -> None:
     """Raises UsageError if the loss is no longer a number."""
     if not torch.isfinite(loss):
-        raise UsageError(f"the loss became {float(loss)} in {where}: lower {lower}; the last good checkpoint is kept")
+        raise UsageError(f"the loss became {float(loss.detach())} in {where}: lower {lower}; the last good checkpoint is kept")
 
 
 class Average:
