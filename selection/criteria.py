@@ -9,4 +9,4 @@ register_criterion("random", random, None, "uniform numbers: the baseline that r
 register_criterion("parameters", size, None, "the option with the most parameters: the baseline that reads only sizes")
 register_criterion("perturbation", removal, "accuracy", "validation accuracy that is lost when the option is removed (DARTS-PT)")
 register_criterion("perturbation_loss", removal, "loss", "validation loss that is gained when the option is removed (DARTS-PT, loss)")
-register_criterion("ntk", alone, "ntk_min", "smallest eigenvalue of the neural tangent kernel when the option alone stays (Eigen-NAS)")
+register_criterion("ntk", alone, "ntk_min", "smallest eigenvalue of the neural tangent kernel when the option alone stays, edge after edge", "progressive")

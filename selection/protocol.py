@@ -43,3 +43,8 @@ def allowed_options(net: Selectable, choice: str) -> list[str]:
     """The options of a choice that may be chosen."""
     excluded = net.excluded() if hasattr(net, "excluded") else ()
     return [option for option in net.choices()[choice] if option not in excluded]
+
+
+def surplus(net: Selectable) -> dict[str, tuple[int, list[str]]]:
+    """The nodes that drop some of their choices: {node: (number it keeps, the choices that feed it)}."""
+    return {node: (keep, names) for node, (keep, names) in net.inputs().items() if len(names) > keep}

@@ -14,11 +14,12 @@ _MEASURES: dict[str, Measure] = {}
 
 @dataclass(frozen=True)
 class Criterion:
-    """A measure and the lift that turns it into a score for every option; readings of the net alone have no measure."""
+    """A measure and the lift that turns it into a score for every option; readings of the net alone have no measure. `strategy` is what it is used with."""
 
     lift: Callable
     measure: str | None
     summary: str
+    strategy: str
 
 
 _CRITERIA: dict[str, Criterion] = {}
@@ -36,11 +37,11 @@ def register_measure(name: str) -> Callable[[Measure], Measure]:
     return register
 
 
-def register_criterion(name: str, lift: Callable, measure: str | None, summary: str) -> None:
-    """Registers a criterion: a lift, the measure it lifts, and one line that says what it is."""
+def register_criterion(name: str, lift: Callable, measure: str | None, summary: str, strategy: str = "oneshot") -> None:
+    """Registers a criterion: a lift, the measure it lifts, one line that says what it is, and the strategy that it is used with unless another is asked for."""
     if name in _CRITERIA:
         raise SelectionError(f"a criterion named {name!r} is registered already")
-    _CRITERIA[name] = Criterion(lift, measure, summary)
+    _CRITERIA[name] = Criterion(lift, measure, summary, strategy)
 
 
 def find_measure(name: str) -> Measure:

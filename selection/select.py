@@ -1,20 +1,17 @@
 """The front door: score, measure, select."""
 
 import json
-import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from torch import nn
 
 from . import criteria  # noqa: F401  (registers them)
 from .errors import SelectionError, unknown
-from .lifts.progress import Progress
-from .lifts.scores import Scores
+from .probe import Listener, Probe
 from .protocol import Batches, Selectable, check_selectable
 from .registry import find_criterion, find_measure
-from .strategies import decide
+from .strategies import STRATEGIES
 
 
 @dataclass
@@ -36,7 +33,6 @@ class Selection:
     edges: dict[str, float]
     evaluations: int = 0
     seconds: float = 0.0
-    history: list[dict] = field(default_factory=list)
 
     def to_json(self) -> str:
         """All of it as JSON."""
@@ -53,44 +49,45 @@ def measure(name: str, model: nn.Module, batches: Batches) -> float:
     return float(find_measure(name)(model, list(batches)))
 
 
-def score(net: Selectable, criterion: str, batches: Batches | None = None, *, seed: int = 0, listener: Callable[[int, int], None] | None = None) -> Scores:
-    """Scores of every option and edge under a criterion.
+def score(net: Selectable, criterion: str, batches: Batches | None = None, *, seed: int = 0, listener: Listener | None = None) -> dict[str, dict[str, float]]:
+    """{choice: {option: score}} of every option on the network as it is; higher = keep.
 
     Raises:
-        SelectionError: an unknown criterion, no batches where they are needed, or a score that is not a number (named).
+        SelectionError: an unknown criterion, no batches where they are needed, or a measure that is not a number (named).
     """
-    check_selectable(net)
-    entry = find_criterion(criterion)
-    if entry.measure and not batches:
-        raise SelectionError(f"criterion {criterion} measures the network on data: give batches=[(x, y), ...]")
-    batches = list(batches or [])
-    scores = entry.lift(net, measure=find_measure(entry.measure) if entry.measure else None, batches=batches, seed=seed, progress=Progress(listener))
-    for choice, options in scores.options.items():
-        for option, value in options.items():
-            if math.isnan(value):
-                raise SelectionError(f"{criterion}: the score of {option} on {choice} is not a number")
-    return scores
+    probe = _probe(net, criterion, batches, seed, listener)
+    return {choice: find_criterion(criterion).lift(probe, choice) for choice in net.choices()}
 
 
 def select(
-    net: Selectable, criterion: str = "perturbation", strategy: str = "oneshot", *,
-    batches: Batches | None = None, seed: int = 0, listener: Callable[[int, int], None] | None = None,
+    net: Selectable, criterion: str = "perturbation", strategy: str | None = None, *,
+    batches: Batches | None = None, seed: int = 0, listener: Listener | None = None,
 ) -> Selection:  # fmt: skip
     """Chooses an architecture.
 
     Args:
         net: answers choices(), logits() and inputs().
         criterion: see `list_criteria`.
-        strategy: "oneshot".
+        strategy: "oneshot", "progressive", or None for the one that the criterion is meant for.
         batches: [(x, y)] of validation images, for the criteria that measure.
         listener: called with (done, total) after each measurement.
 
     Raises:
         SelectionError: see `score`.
     """
-    if strategy != "oneshot":
-        raise unknown("strategy", strategy, ["oneshot"])
     start = time.perf_counter()
-    scores = score(net, criterion, batches, seed=seed, listener=listener)
-    decisions, inputs = decide(net, scores)
-    return Selection(criterion, strategy, decisions, inputs, scores.options, scores.edges, scores.evaluations, time.perf_counter() - start)
+    probe = _probe(net, criterion, batches, seed, listener)
+    strategy = strategy or find_criterion(criterion).strategy
+    if strategy not in STRATEGIES:
+        raise unknown("strategy", strategy, STRATEGIES)
+    made = STRATEGIES[strategy](probe, find_criterion(criterion).lift)
+    seconds = time.perf_counter() - start
+    return Selection(criterion, strategy, made.options, made.inputs, made.scores, made.edges, probe.evaluations, seconds)
+
+
+def _probe(net: Selectable, criterion: str, batches: Batches | None, seed: int, listener: Listener | None) -> Probe:
+    check_selectable(net)
+    name = find_criterion(criterion).measure
+    if name and not batches:
+        raise SelectionError(f"criterion {criterion} measures the network on data: give batches=[(x, y), ...]")
+    return Probe(net, find_measure(name) if name else None, batches or [], seed, listener)

@@ -53,7 +53,7 @@ class AuxiliaryHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
-        # the original pools 8x8 (CIFAR) or 14x14 (ImageNet) maps to 2x2 by windows of 5; other sizes go to 2x2 as well
+        # the original pools 8x8 (CIFAR) or 7x7 (ImageNet) maps to 2x2 by windows of 5; other sizes go to 2x2 as well
         fits = all((size - 5) // self.stride == 1 for size in x.shape[2:])
         x = F.avg_pool2d(x, 5, self.stride, count_include_pad=False) if fits else F.adaptive_avg_pool2d(x, 2)
         return self.classifier(self.features(x).flatten(1))
@@ -117,7 +117,7 @@ def build(
 
     >>> cell = Genotype.from_text("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|")
     >>> sum(p.numel() for p in build(cell, num_classes=10).parameters())
-    256186
+    316346
     """
     defaults = DEFAULTS[genotype.format]
     sizes = {"channels": defaults["channels"] if channels is None else channels, "layers": defaults["layers"] if layers is None else layers}

@@ -92,7 +92,8 @@ class Genotype:
             raise GenotypeError(f"unknown genotype format {self.format!r}: darts or nasbench201")
         allowed = {"cell"} if self.format == "nasbench201" else {"normal", "reduce"}
         if not self.cells or not set(self.cells) <= allowed:
-            raise GenotypeError(f"a genotype of format {self.format} has the cells {', '.join(sorted(allowed))}, not {', '.join(map(repr, self.cells)) or 'none'}")
+            found = ", ".join(map(repr, self.cells)) or "none"
+            raise GenotypeError(f"a genotype of format {self.format} has the cells {', '.join(sorted(allowed))}, not {found}")
         inputs = 1 if self.format == "nasbench201" else 2
         for group, (edges, concat) in self.cells.items():
             if not edges or not concat:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .cell import MixedCell
+from .errors import SpaceError
 from .genotype import Genotype
 from .skeleton import DEFAULTS, Site, Skeleton
 from .space import Space
@@ -49,6 +50,9 @@ class Supernet(Skeleton):
                 torch.manual_seed(seed)
             super().__init__(space.macro, {group: len(cell.concat) for group, cell in space.cells.items()}, build_cell, **sizes)
             self.space = space
+            idle = space.cells.keys() - {site.group for site in self.sites}
+            if idle:
+                raise SpaceError(f"with layers={sizes['layers']} space {space.name} has no {', '.join(sorted(idle))} cell to search: take at least 3 layers")
             self.alphas = nn.ParameterDict(
                 {group: nn.Parameter(1e-3 * torch.randn(len(cell.edges), len(cell.operations[0]))) for group, cell in space.cells.items()}
             )

@@ -1,7 +1,9 @@
-"""Lifts: from a network (and a measure) to a score for every option and for every edge, higher = keep."""
+"""Lifts: from a measure, or from the network itself, to a score for every option of a choice; higher = keep.
 
-from .alone import alone
+A lift takes (probe, choice) and returns {option: score}.
+"""
+
+from .measured import alone, removal
 from .readings import magnitude, random, size
-from .removal import removal
 
 __all__ = ["alone", "magnitude", "random", "removal", "size"]

@@ -1,5 +1,8 @@
-"""Strategies: from scores to decisions."""
+"""Strategies: from scores to decisions. A strategy takes (probe, lift) and returns Decisions."""
 
-from .oneshot import decide
+from .oneshot import Decisions, oneshot
+from .progressive import progressive
 
-__all__ = ["decide"]
+STRATEGIES = {"oneshot": oneshot, "progressive": progressive}
+
+__all__ = ["STRATEGIES", "Decisions", "oneshot", "progressive"]

@@ -1,13 +1,54 @@
-"""Oneshot: every choice by its best score, all at once."""
+"""Oneshot: every choice is scored on the network as it is, and all are decided at once."""
 
-from ..lifts.scores import Scores
-from ..protocol import Selectable, allowed_options
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..lifts.measured import edge
+from ..probe import Probe
+from ..protocol import allowed_options, surplus
 
 
-def decide(net: Selectable, scores: Scores) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """({choice: option}, {node: [choices it keeps, strongest first]}); ties go to the first, options that are never chosen are passed over."""
-    decisions = {choice: max(allowed_options(net, choice), key=options.__getitem__) for choice, options in scores.options.items()}
-    inputs = {
-        node: list(names) if len(names) <= keep else sorted(names, key=lambda name: -scores.edges[name])[:keep] for node, (keep, names) in net.inputs().items()
-    }
-    return decisions, inputs
+@dataclass
+class Decisions:
+    """What a strategy decided, and the scores that it saw.
+
+    Args:
+        options: {choice: option}. inputs: {node: [choices it keeps, strongest first]}.
+        scores: {choice: {option: score}}. edges: {choice: score}, of the choices that a node may drop altogether.
+    """
+
+    options: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, list[str]] = field(default_factory=dict)
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    edges: dict[str, float] = field(default_factory=dict)
+
+
+def oneshot(probe: Probe, lift: Callable) -> Decisions:
+    """The best allowed option of every choice and the best edges of every node; ties go to the first.
+
+    An edge is as good as what is lost without it; where the net is only read, as good as its best allowed option.
+    """
+    net, made = probe.net, Decisions()
+    choices = net.choices()
+    probe.expected = 1 + sum(map(len, choices.values())) + sum(len(names) for _, names in surplus(net).values())
+    for choice in choices:
+        made.scores[choice] = lift(probe, choice)
+        made.options[choice] = best(probe, choice, made.scores[choice])
+    for node in net.inputs():
+        keep_strongest(probe, node, made)
+    return made
+
+
+def best(probe: Probe, choice: str, scores: dict[str, float]) -> str:
+    """The allowed option of the highest score; ties go to the first."""
+    return max(allowed_options(probe.net, choice), key=scores.__getitem__)
+
+
+def keep_strongest(probe: Probe, node: str, made: Decisions) -> None:
+    """Decides which edges a node keeps, strongest first; ties go to the first. Where all stay, measuring them would decide nothing."""
+    keep, names = probe.net.inputs()[node]
+    if probe.measure is None:
+        made.edges |= {name: made.scores[name][made.options[name]] for name in names}
+    elif len(names) > keep:
+        made.edges |= {name: edge(probe, name) for name in names}
+    made.inputs[node] = sorted(names, key=lambda name: -made.edges.get(name, 0.0))[:keep]

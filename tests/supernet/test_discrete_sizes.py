@@ -1,5 +1,6 @@
 """Exact sizes of discrete networks: the published counts of DARTS' networks, and every cell of NAS-Bench-201."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,9 @@ import torch
 
 from supernet import Edge, Genotype, build
 
-DARTS_V1 = Genotype.from_text(
-    "Genotype(normal=[('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('skip_connect', 0), ('sep_conv_3x3', 1), ('skip_connect', 0), ('sep_conv_3x3', 1), "
-    "('sep_conv_3x3', 0), ('skip_connect', 2)], normal_concat=[2, 3, 4, 5], reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), "
-    "('max_pool_3x3', 0), ('max_pool_3x3', 0), ('skip_connect', 2), ('skip_connect', 2), ('avg_pool_3x3', 0)], reduce_concat=[2, 3, 4, 5])"
-)
-DARTS_V2 = Genotype.from_text(
-    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), ('skip_connect', 0), "
-    "('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), "
-    "('max_pool_3x3', 1), ('max_pool_3x3', 0), ('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])"
-)
-NASBENCH201 = np.load(Path(__file__).parents[1] / "fixtures" / "nasbench201_params.npz", allow_pickle=False)
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+DARTS_V1, DARTS_V2 = (Genotype.from_text(json.loads((FIXTURES / "genotypes.json").read_text())[name]) for name in ("DARTS_V1", "DARTS_V2"))
+NASBENCH201 = np.load(FIXTURES / "nasbench201_params.npz", allow_pickle=False)
 NASBENCH201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NASBENCH201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 

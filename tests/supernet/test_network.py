@@ -141,7 +141,9 @@ def test_darts_skeleton(layers, reductions):
     for index, cell in enumerate(net.cells):
         channels *= 2 if index in reductions else 1
         assert cell.channels == channels
-        assert [layer.weight.shape[1] for layer in (cell.preprocess[0][1] if index - 1 not in reductions else cell.preprocess[0].conv_1, cell.preprocess[1][1])] == previous
+        older, newer = cell.preprocess
+        older = older.conv_1 if index - 1 in reductions else older[1]
+        assert [older.in_channels, newer[1].in_channels] == previous
         assert [edge.stride for edge in cell.edges] == [2 if index in reductions and source < 2 else 1 for source, _ in cell.space.edges]
         previous = [previous[1], 4 * channels]
     assert net(torch.empty(2, 1, 32, 32, device="meta")).shape == (2, 7)

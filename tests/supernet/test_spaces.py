@@ -174,7 +174,7 @@ def test_decisions_that_make_no_genotype(decisions, inputs, message):
 
 def darts_genotype(op="sep_conv_3x3", source=0, concat=(2, 3, 4, 5), groups=("normal", "reduce")):
     edges = tuple(Edge(op if (node, rank) == (2, 0) else S3, source if (node, rank) == (2, 0) else rank, node) for node in range(2, 6) for rank in range(2))
-    return Genotype("darts", {group: (edges, concat) for group in groups})
+    return Genotype("darts", dict.fromkeys(groups, (edges, concat)))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ WATCHED = {"none", "skip_connect", "max_pool_3x3", "sep_conv_3x3", "dil_conv_5x5
 
 
 def build(name, layers=None):
-    layers = layers or (1 if name == "nasbench201" else 4)
+    layers = layers or (1 if name == "nasbench201" else 3)
     return Supernet(create_space(name), channels=2, layers=layers, num_classes=3, seed=1)
 
 
@@ -154,7 +154,7 @@ def test_a_copy_is_equal_and_independent(name, scrambled):
 @pytest.mark.parametrize("name", ["darts", "nasbench201", "tiny"])
 def test_a_state_dict_carries_everything(name, scrambled):
     net, x = scrambled(build(name)).eval(), images()
-    other = scrambled(Supernet(net.space, channels=2, layers=1 if name == "nasbench201" else 4, num_classes=3, seed=9), seed=5).eval()
+    other = scrambled(Supernet(net.space, channels=2, layers=1 if name == "nasbench201" else 3, num_classes=3, seed=9), seed=5).eval()
     assert not torch.allclose(other(x), net(x))
     other.load_state_dict(net.state_dict())
     assert torch.equal(other(x), net(x))
