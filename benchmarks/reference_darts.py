@@ -1,7 +1,8 @@
 """The supernet and the alpha step the way public DARTS code runs them, restated plainly: what ours is tested and timed against.
 
-Every option of every edge runs by itself, with its own ReLU and BatchNorm; edges are added up one by one; the alphas are tensors beside the module; the
-second-order step builds a second network and differentiates four times (Liu et al. 2019, eq. 7 and 8). Modules are named as in `supernet`.
+Every option of every edge runs by itself, with its own ReLU and BatchNorm; edges are added up one by one; the alphas are tensors beside the
+module; the second-order step builds a second network and differentiates four times (Liu et al. 2019, eq. 7 and 8). Modules are named as in
+`supernet`.
 """
 
 from collections.abc import Callable, Iterator
@@ -75,9 +76,8 @@ class ReferenceCell(nn.Module):
         super().__init__()
         older = HalvingSkip(before_last, channels) if reduction_prev else pointwise(before_last, channels)
         self.preprocess = nn.ModuleList([older, pointwise(last, channels)])
-        self.edges = nn.ModuleList(
-            ReferenceMixedOp(channels, stride=2 if reduction and source < 2 else 1) for node in NODES for source in range(node)
-        )
+        strides = (2 if reduction and source < 2 else 1 for node in NODES for source in range(node))
+        self.edges = nn.ModuleList(ReferenceMixedOp(channels, stride) for stride in strides)
 
     def forward(self, before_last: Tensor, last: Tensor, weights: Tensor) -> Tensor:
         states = [self.preprocess[0](before_last), self.preprocess[1](last)]

@@ -119,6 +119,8 @@ class SelectSettings:
 
     criterion: str = "perturbation"
     """What decides; `run_darts.py criteria` lists them."""
+    strategy: str | None = None
+    """oneshot, or progressive: edge after edge; by default the one that the criterion is meant for."""
     select_images: int | None = None
     """Validation images that the criteria look at; by default the whole validation half."""
 

@@ -15,7 +15,7 @@ from supernet import Genotype, Supernet, build, create_space
 
 from .compare import aggregate, render
 from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectSettings
-from .data import Augmentation, Batches, Dataset, Split, halves, load, normalisation
+from .data import Images, Split, halves
 from .evaluate import Retrain
 from .report import write_report
 from .runtime.epochs import run_epochs
@@ -25,41 +25,10 @@ from .runtime.files import load_checkpoint, write_csv, write_whole
 from .runtime.folder import check_folder, pick_device, read_args, write_settings
 from .search import Search
 
-EVALUATION_BATCH = 256
-
 
 def say(line: str) -> None:
     """One line of news, on standard error, so that standard output holds results only; it does not tear a progress bar."""
     tqdm.write(line, file=sys.stderr)
-
-
-class Images:
-    """The data set of a run, on its device, as the batches that the stages ask for."""
-
-    def __init__(self, settings: DataSettings, device: torch.device, seed: int):
-        self.settings, self.device, self.seed = settings, device, seed
-        limits = {"image_size": settings.image_size, "train_limit": settings.train_limit, "test_limit": settings.test_limit}
-        self.dataset: Dataset = load(settings.data, root=settings.data_root, download=settings.download, **limits)
-        self.mean, self.std = normalisation(self.dataset.train)
-
-    @property
-    def task(self) -> dict[str, int]:
-        """Arguments of a network for these images."""
-        return {"num_classes": self.dataset.num_classes, "in_chans": self.dataset.in_chans}
-
-    def augmented(self, split: Split, batch_size: int, stream: str) -> Batches:
-        """Shuffled, cropped, mirrored and cut out; whole batches only."""
-        pad = self.dataset.image_size // 8 if self.settings.pad is None else self.settings.pad
-        flip = self.dataset.flip if self.settings.flip is None else self.settings.flip
-        augmentation = Augmentation(pad=pad, flip=flip, cutout=self.settings.cutout)
-        return self._batches(split, batch_size, augmentation=augmentation, drop_last=True, stream=stream)
-
-    def clean(self, split: Split, batch_size: int = EVALUATION_BATCH) -> Batches:
-        """In order, as they are."""
-        return self._batches(split, min(batch_size, len(split)), shuffle=False)
-
-    def _batches(self, split: Split, batch_size: int, **options) -> Batches:
-        return Batches(split, batch_size, mean=self.mean, std=self.std, device=self.device, seed=self.seed, **options)
 
 
 def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Path:
@@ -82,7 +51,7 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings) -> Geno
     device = _prepare(run)
     data, search, seed = _pick(DataSettings, args), _pick(SearchSettings, args), args.get("seed", 0)
     images = Images(data, device, seed)
-    selection, genotype = _select(folder, folder, images, search, settings.criterion, settings.select_images)
+    selection, genotype = _select(folder, folder, images, search, settings.criterion, settings.select_images, settings.strategy)
     write_report(folder)
     say(f"{settings.criterion}: {selection['evaluations']} evaluations in {selection['seconds']:.1f} s")
     print(genotype.to_text())
@@ -128,9 +97,9 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     device = _prepare(run, search, compare.retrain)
     settings = {**_flat(run, data, search), **asdict(compare), "criteria": ",".join(criteria)}
     folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
-    rows = []
+    rows, loaded = [], Images(data, device, run.seed)
     for seed in range(run.seed, run.seed + compare.seeds):
-        images, place = Images(data, device, seed), folder / f"seed{seed}"
+        images, place = loaded.with_seed(seed), folder / f"seed{seed}"
         stage = _search_stage(images, search)
         _retrain_stage(stage.net.genotype(), images, compare.retrain)  # whatever cannot be built is said before anything is written
         write_settings(folder, "compare", settings)
@@ -209,7 +178,9 @@ def _supernet(folder: Path, images: Images, settings: SearchSettings) -> tuple[S
     return net.to(images.device), halves(images.dataset, settings.train_portion, images.seed)[1]
 
 
-def _select(run: Path, out: Path, images: Images, settings: SearchSettings, criterion: str, limit: int | None) -> tuple[dict, Genotype]:
+def _select(
+    run: Path, out: Path, images: Images, settings: SearchSettings, criterion: str, limit: int | None, strategy: str | None = None
+) -> tuple[dict, Genotype]:
     """Chooses on the supernet of `run` and writes into `out`; a comparison's choice that is there already is taken as it is."""
     scores, chosen = out / "scores.json", out / "genotype.json"
     if out != run and scores.exists() and chosen.exists():
@@ -224,7 +195,7 @@ def _select(run: Path, out: Path, images: Images, settings: SearchSettings, crit
             bar.total = total
             bar.update(done - bar.n)
 
-        selection = select(net, criterion, batches=batches, seed=images.seed, listener=listener)
+        selection = select(net, criterion, strategy, batches=batches, seed=images.seed, listener=listener)
     genotype = net.genotype(selection.decisions, selection.inputs)
     write_whole(scores, selection.to_json())
     write_whole(chosen, genotype.to_json())

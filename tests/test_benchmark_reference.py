@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from benchmarks.reference_darts import ReferenceArchitect, ReferenceSupernet, copy_weights
 from torch.nn import functional as F
 
+from benchmarks.reference_darts import ReferenceArchitect, ReferenceSupernet, copy_weights
 from supernet import Supernet, create_space
 
 

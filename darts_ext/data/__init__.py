@@ -2,7 +2,8 @@
 
 from darts_ext.data.augment import Augmentation
 from darts_ext.data.batches import Batches, normalisation
+from darts_ext.data.images import Images
 from darts_ext.data.sources import list_data, load
 from darts_ext.data.splits import Dataset, Split, halves
 
-__all__ = ["Augmentation", "Batches", "Dataset", "Split", "halves", "list_data", "load", "normalisation"]
+__all__ = ["Augmentation", "Batches", "Dataset", "Images", "Split", "halves", "list_data", "load", "normalisation"]

@@ -57,11 +57,12 @@ def read_args(folder: Path) -> dict:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of --device.
+    """The device of --device; on a GPU convolutions are told to be reproducible.
 
     Raises:
         UsageError: it does not exist here.
     """
+    torch.backends.cudnn.deterministic = True
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
