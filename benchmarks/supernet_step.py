@@ -3,9 +3,9 @@
     python benchmarks/supernet_step.py [--repeats 7] [--threads 2] [--channels 8 --layers 4 --batch 32 --size 32] [--device cuda]
     python benchmarks/supernet_step.py --profile
 
-A ratio is the reference's seconds divided by ours, for two runs that followed each other; other load on the machine moves both. Ours gets its
-images as `darts_ext.data` hands them out, on the CPU in channels_last memory format; since that alone helps, the reference is timed with such
-images too. Written to results/supernet_step.csv.
+A ratio is the reference's seconds divided by ours, for two runs that followed each other; other load on the machine moves both. Ours gets
+its images as `darts_ext.data` hands them out, on the CPU in channels_last memory format; since that alone helps, the reference is timed with
+such images too. Written to results/supernet_step.csv.
 """
 
 import argparse

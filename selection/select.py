@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from . import criteria  # noqa: F401  (registers them)
 from .errors import SelectionError, unknown
@@ -39,14 +39,18 @@ class Selection:
         return json.dumps(asdict(self), indent=1)
 
 
-def measure(name: str, model: nn.Module, batches: Batches) -> float:
-    """One number for a network, higher is better.
+def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> float:
+    """One number for a network on one batch, higher is better.
 
     Args:
         name: see `list_measures`.
-        batches: [(x, y)].
+        x: inputs [B, ...]. y: labels [B].
+        options: of the measure, as `batchnorm="running"` of those that take a kernel.
+
+    >>> measure("parameters", nn.Linear(3, 2), Tensor(2, 3), Tensor(2))
+    8.0
     """
-    return float(find_measure(name)(model, list(batches)))
+    return float(find_measure(name)(model, [(x, y)], **options))
 
 
 def score(net: Selectable, criterion: str, batches: Batches | None = None, *, seed: int = 0, listener: Listener | None = None) -> dict[str, dict[str, float]]:

@@ -1,5 +1,5 @@
 """Measures: a network and batches to one number, higher is better."""
 
-from . import accuracy, ntk, size
+from . import accuracy, activations, alignment, ntk, saliency, size
 
-__all__ = ["accuracy", "ntk", "size"]
+__all__ = ["accuracy", "activations", "alignment", "ntk", "saliency", "size"]

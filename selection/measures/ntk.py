@@ -1,16 +1,62 @@
-"""Measures of the neural tangent kernel's spectrum."""
+"""Measures of the neural tangent kernel.
+
+By default of the first 32 images, in float64, sum of the logits, all weights, frozen batch statistics; `settings` are those of `selection.ntk`.
+"""
 
 import torch
 from torch import Tensor, nn
 
 from ..numerics.gram import ntk
+from ..numerics.spectrum import spectrum
 from ..registry import register_measure
+from .batch import Batches, first_images
 
-KERNEL_SIZE = 16
+KERNEL_SIZE = 32
+
+
+def _kernel(net: nn.Module, batches: Batches, images: int = KERNEL_SIZE, **settings) -> Tensor:
+    return ntk(net, first_images(batches, images)[0], **settings)
 
 
 @register_measure("ntk_min")
-def ntk_min(net: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
-    """Smallest eigenvalue of the kernel on the first 16 images (Zhu et al. 2022): sum of logits, all weights, frozen batch statistics, float64."""
-    x = torch.cat([x for x, _ in batches[: 1 + KERNEL_SIZE // max(1, len(batches[0][0]))]])[:KERNEL_SIZE]
-    return float(torch.linalg.eigvalsh(ntk(net, x))[0])
+def ntk_min(net: nn.Module, batches: Batches, **settings) -> float:
+    """Smallest eigenvalue (Zhu et al. 2022); changes by c^2 when the output is scaled by c."""
+    return spectrum(_kernel(net, batches, **settings)).min
+
+
+@register_measure("ntk_min_relative")
+def ntk_min_relative(net: nn.Module, batches: Batches, **settings) -> float:
+    """Smallest eigenvalue over the mean eigenvalue, in [0, 1]; does not change when the output is scaled."""
+    return spectrum(_kernel(net, batches, **settings)).min_relative
+
+
+@register_measure("ntk_condition")
+def ntk_condition(net: nn.Module, batches: Batches, **settings) -> float:
+    """Negated condition number (TE-NAS, Chen et al. 2021); minus infinity where the smallest eigenvalue drowns in rounding noise."""
+    return -spectrum(_kernel(net, batches, **settings)).condition
+
+
+@register_measure("ntk_trace")
+def ntk_trace(net: nn.Module, batches: Batches, **settings) -> float:
+    """Trace: the sum of the squared norms of the samples' gradients (NASI, Shu et al. 2022)."""
+    return float(_kernel(net, batches, **settings).trace())
+
+
+@register_measure("ntk_complexity")
+def ntk_complexity(net: nn.Module, batches: Batches, **settings) -> float:
+    """-sqrt(mean_c y_c' K^-1 y_c / N) with centred one-vs-rest labels and a ridge of 1e-6 of the mean eigenvalue (form of Arora et al. 2019)."""
+    kernel, (_, y) = _kernel(net, batches, **settings), first_images(batches, settings.get("images", KERNEL_SIZE))
+    labels = nn.functional.one_hot(y).to(kernel)
+    labels = labels - labels.mean(0)
+    ridge = 1e-6 * kernel.trace() / len(y) * torch.eye(len(y), dtype=kernel.dtype, device=kernel.device)
+    energy = (labels * torch.linalg.solve(kernel + ridge, labels)).sum(0)
+    return -float((energy.mean() / len(y)).clamp_min(0).sqrt())
+
+
+@register_measure("ntk_alignment")
+def ntk_alignment(net: nn.Module, batches: Batches, **settings) -> float:
+    """Label-gradient alignment: correlation of the kernel's entries with +1 for two images of one class and -1 for others (Mok et al. 2022), in [-1, 1]."""
+    kernel, (_, y) = _kernel(net, batches, **settings), first_images(batches, settings.get("images", KERNEL_SIZE))
+    same = torch.where(y[:, None] == y, 1.0, -1.0).to(kernel)
+    kernel, same = kernel - kernel.mean(), same - same.mean()
+    return float((kernel * same).sum() / (kernel.norm() * same.norm()))

@@ -72,7 +72,7 @@ def test_mixing_weights_are_softmax():
 
 @pytest.mark.parametrize("name", DARTS_LIKE)
 def test_genotype_of_alphas_is_darts_rule(name):
-    net = build(name, layers=1)
+    net = build(name, layers=3)
     for seed in range(30):
         set_alphas(net, seed)
         genotype = net.genotype()
@@ -85,7 +85,7 @@ def test_genotype_of_alphas_is_darts_rule(name):
 
 @pytest.mark.parametrize("name", ["darts", "s3"])
 def test_none_is_never_chosen_in_darts(name):
-    net = build(name, layers=1)
+    net = build(name, layers=3)
     with torch.no_grad():
         for alpha in net.arch_parameters():
             alpha[:, 0] = 20.0
@@ -132,7 +132,7 @@ def test_a_seed_makes_the_net_and_leaves_the_global_generator(name):
     assert not torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize(("layers", "reductions"), [(1, [0]), (2, [0, 1]), (3, [1, 2]), (8, [2, 5]), (20, [6, 13])])
+@pytest.mark.parametrize(("layers", "reductions"), [(3, [1, 2]), (4, [1, 2]), (8, [2, 5]), (20, [6, 13])])
 def test_darts_skeleton(layers, reductions):
     with torch.device("meta"):
         net = build("s2", layers=layers, channels=4, num_classes=7, in_chans=1)
@@ -178,6 +178,8 @@ def test_images_of_any_size(name, size):
         ("darts", {"channels": 3}, "even"),
         ("darts", {"channels": 0}, "channels must be at least 1"),
         ("darts", {"layers": -1}, "layers must be at least 1"),
+        ("darts", {"layers": 1}, "no normal cell to search: take at least 3 layers"),
+        ("s2", {"layers": 2}, "no normal cell to search: take at least 3 layers"),
         ("nasbench201", {"num_classes": 0}, "num_classes must be at least 1"),
         ("tiny", {"in_chans": 0}, "in_chans must be at least 1"),
     ],

@@ -1,0 +1,51 @@
+"""How many activation patterns a ReLU network tells the images apart by."""
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import SelectionError
+from ..preserve import preserved
+from ..registry import register_measure
+from .batch import Batches, first_images
+
+IMAGES = 64
+
+
+@torch.no_grad()
+def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> list[Tensor]:
+    """For every use of every ReLU: whether its input is positive, [images, units]."""
+    x, _ = first_images(batches, images)
+    patterns: list[Tensor] = []
+    with preserved(net, seed=0):
+        net.train(training)
+        handles = [
+            module.register_forward_pre_hook(lambda _, inputs: patterns.append((inputs[0] > 0).flatten(1)))
+            for module in net.modules()
+            if isinstance(module, (nn.ReLU, nn.ReLU6, nn.LeakyReLU))
+        ]
+        try:
+            net(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return patterns
+
+
+@register_measure("naswot")
+def naswot(net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True) -> float:
+    """log|det K|, K_ij = units on which images i and j agree (Mellor et al. 2021); -inf where two images agree on all.
+
+    Args:
+        training: batch statistics in the BatchNorms, or running ones.
+    """
+    on = [pattern.double() for pattern in _patterns(net, batches, images, training)]
+    if not on:
+        raise SelectionError("naswot counts the patterns of ReLU modules, and the network has none")
+    return float(torch.linalg.slogdet(sum(p @ p.T + (1 - p) @ (1 - p).T for p in on))[1])
+
+
+@register_measure("linear_regions")
+def linear_regions(net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True) -> float:
+    """Number of different activation patterns among the images (TE-NAS, Chen et al. 2021)."""
+    patterns = _patterns(net, batches, images, training)
+    return float(len(torch.cat(patterns, 1).unique(dim=0))) if patterns else 1.0
