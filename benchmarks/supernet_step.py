@@ -4,8 +4,8 @@
     python benchmarks/supernet_step.py --profile
 
 A ratio is the reference's seconds divided by ours, for two runs that followed each other; other load on the machine moves both. Ours gets
-its images as `darts_ext.data` hands them out, on the CPU in channels_last memory format; since that alone helps, the reference is timed with
-such images too. Written to results/supernet_step.csv.
+its images as `darts_ext.data` hands them out, on the CPU in channels_last memory format; since that alone helps, the reference is timed
+with such images too. Written to results/supernet_step.csv.
 """
 
 import argparse

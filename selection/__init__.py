@@ -1,14 +1,15 @@
 """Which option stays: measures, lifts and strategies on any network that answers choices(), logits() and inputs(). Needs torch and numpy only."""
 
 from .errors import SelectionError
-from .gates import masked
+from .gates import committed, masked
 from .numerics.gram import ntk
+from .numerics.spectrum import Spectrum, spectrum
 from .preserve import preserved
 from .protocol import Selectable
 from .registry import describe_criteria, list_criteria, list_measures, register_criterion, register_measure
 from .select import Selection, measure, score, select
 
 __all__ = [
-    "Selectable", "Selection", "SelectionError", "describe_criteria", "list_criteria", "list_measures", "masked", "measure", "ntk", "preserved",
-    "register_criterion", "register_measure", "score", "select",
+    "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "describe_criteria", "list_criteria", "list_measures", "masked", "measure", "ntk", "preserved",
+    "register_criterion", "register_measure", "score", "select", "spectrum",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from torch import nn
 from .errors import unknown
 from .protocol import Selectable
 
+SURE = 1e4
 
 @contextmanager
 def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[None]:
@@ -42,6 +43,26 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
                 module.__dict__.pop("forward", None)
             else:
                 module.forward = before
+
+
+@contextmanager
+def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
+    """Inside the block a choice is decided: the other options contribute nothing and the chosen one has weight 1.
+
+    The weight comes of a row of alpha so far apart that its softmax is exactly one-hot and has no gradient; so the decision also holds while somebody
+    else's code trains on, and takes the softmax itself. On leaving the row is what it was.
+    """
+    names = list(net.choices()[choice])
+    row = net.logits()[choice]
+    with torch.no_grad():
+        before = row.clone()
+        row.copy_(torch.tensor([SURE if name == option else -SURE for name in names]))
+    with masked(net, {choice: [name for name in names if name != option]}):
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                net.logits()[choice].copy_(before)
 
 
 def _silent(x: torch.Tensor, *_, **__) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Selection:
     Args:
         decisions: {choice: option}.
         inputs: {node: [choices it keeps, strongest first]}.
-        scores: {choice: {option: score}}, higher = keep. edges: {choice: score}.
+        scores: {choice: {option: score}}, higher = keep. edges: {choice: score}. history: rounds of a progressive strategy, with the measure after each.
         evaluations: how many times the network was measured. seconds: wall time.
     """
 
@@ -31,6 +32,7 @@ class Selection:
     inputs: dict[str, list[str]]
     scores: dict[str, dict[str, float]]
     edges: dict[str, float]
+    history: list[dict]
     evaluations: int = 0
     seconds: float = 0.0
 
@@ -65,7 +67,7 @@ def score(net: Selectable, criterion: str, batches: Batches | None = None, *, se
 
 def select(
     net: Selectable, criterion: str = "perturbation", strategy: str | None = None, *,
-    batches: Batches | None = None, seed: int = 0, listener: Listener | None = None,
+    batches: Batches | None = None, tune: Callable | None = None, seed: int = 0, listener: Listener | None = None, **options,
 ) -> Selection:  # fmt: skip
     """Chooses an architecture.
 
@@ -74,19 +76,26 @@ def select(
         criterion: see `list_criteria`.
         strategy: "oneshot", "progressive", or None for the one that the criterion is meant for.
         batches: [(x, y)] of validation images, for the criteria that measure.
+        tune: trains the network between the rounds of "progressive"; called with the decisions so far.
+        seed: of what is drawn: random scores, the order "random".
         listener: called with (done, total) after each measurement.
+        options: of the strategy: `order` and `joint` of "progressive".
 
     Raises:
-        SelectionError: see `score`.
+        SelectionError: see `score`; or options that the strategy does not take.
     """
     start = time.perf_counter()
     probe = _probe(net, criterion, batches, seed, listener)
     strategy = strategy or find_criterion(criterion).strategy
     if strategy not in STRATEGIES:
         raise unknown("strategy", strategy, STRATEGIES)
-    made = STRATEGIES[strategy](probe, find_criterion(criterion).lift)
+    if strategy == "progressive":
+        options["tune"] = tune
+    elif tune or options:
+        raise SelectionError(f"strategy {strategy} takes no {', '.join(['tune'] * bool(tune) + list(options))}: progressive does")
+    made = STRATEGIES[strategy](probe, find_criterion(criterion).lift, **options)
     seconds = time.perf_counter() - start
-    return Selection(criterion, strategy, made.options, made.inputs, made.scores, made.edges, probe.evaluations, seconds)
+    return Selection(criterion, strategy, made.options, made.inputs, made.scores, made.edges, made.history, probe.evaluations, seconds)
 
 
 def _probe(net: Selectable, criterion: str, batches: Batches | None, seed: int, listener: Listener | None) -> Probe:

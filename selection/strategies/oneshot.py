@@ -15,12 +15,14 @@ class Decisions:
     Args:
         options: {choice: option}. inputs: {node: [choices it keeps, strongest first]}.
         scores: {choice: {option: score}}. edges: {choice: score}, of the choices that a node may drop altogether.
+        history: what was decided in each round, and the measure after it.
     """
 
     options: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, list[str]] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     edges: dict[str, float] = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
 
 
 def oneshot(probe: Probe, lift: Callable) -> Decisions:
