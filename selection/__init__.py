@@ -10,6 +10,6 @@ from .registry import describe_criteria, list_criteria, list_measures, register_
 from .select import Selection, measure, score, select
 
 __all__ = [
-    "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "describe_criteria", "list_criteria", "list_measures", "masked", "measure", "ntk", "preserved",
-    "register_criterion", "register_measure", "score", "select", "spectrum",
+    "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "describe_criteria", "list_criteria", "list_measures", "masked", "measure",
+    "ntk", "preserved", "register_criterion", "register_measure", "score", "select", "spectrum",
 ]  # fmt: skip

@@ -108,7 +108,8 @@ class Skeleton(nn.Module):
 
     def head(self, features: Tensor) -> Tensor:
         """[B, C, H, W] -> logits [B, num_classes]."""
-        return self.classifier(F.adaptive_avg_pool2d(self.last(features), 1).flatten(1))
+        features = self.last(features)
+        return self.classifier(F.avg_pool2d(features, features.shape[2:]).flatten(1))  # its gradient keeps channels_last, a mean's does not
 
 
 def _conv_bn(in_channels: int, out_channels: int, stride: int = 1) -> list[nn.Module]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .depthwise import depthwise_conv2d, is_depthwise
+
 _STATELESS = (nn.ReLU, nn.Identity, nn.MaxPool2d, nn.AvgPool2d)
 
 
@@ -79,9 +81,11 @@ def _run_layers(layers: Sequence[nn.Module], x: Tensor, shared: bool) -> tuple[T
         stride, padding, dilation = first.stride, first.padding, first.dilation
         if stride == dilation == (2, 2) and not any(size % 2 for size in padding):
             # reads every other pixel only: the same sum as a plain convolution of those, whose backward is ten times as fast
-            x, stride, padding, dilation = x[:, :, ::2, ::2], 1, tuple(size // 2 for size in padding), 1
+            x, stride, padding, dilation = x[:, :, ::2, ::2], (1, 1), tuple(size // 2 for size in padding), (1, 1)
         x = x if dense else _spread(x, count, shared)
         weight = torch.cat([layer.weight for layer in layers]) if count > 1 else first.weight
+        if is_depthwise(weight, first.groups * count, stride, padding, dilation):
+            return depthwise_conv2d(x, weight, stride[0], dilation[0]), False
         return F.conv2d(x, weight, None, stride, padding, dilation, 1 if dense else first.groups * count), False
     if type(first) is nn.BatchNorm2d:
         return _batch_norm(layers, _spread(x, count, shared)), False

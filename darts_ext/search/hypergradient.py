@@ -33,7 +33,8 @@ def hypergradient(kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batc
     """
     alphas = net.arch_parameters()
     if kind == "first":
-        return list(torch.autograd.grad(loss(net(val[0]), val[1]), alphas))
+        weights = {name: w.detach() for name, w in _named_weights(net).items()}  # or their gradients would be computed too
+        return list(torch.autograd.grad(loss(functional_call(net, weights, (val[0],)), val[1]), alphas))
     with statistics_untouched(net):
         weights = _named_weights(net)
 
