@@ -1,6 +1,7 @@
 """The command line. Nothing heavy is imported until the arguments are understood."""
 
 import difflib
+import json
 import os
 import re
 import sys
@@ -46,7 +47,7 @@ def _run(command: Command, name: str, argv: list[str]) -> int:
         argv = ["--config", "digits", *argv]  # the main job without a word: the demo on the embedded data
     parser = _parser(command, name)
     switches = {f"--{field.name}" for kind in command.settings for field in fields(kind) if field.type in (bool, "bool", "bool | None")}
-    namespace = parser.parse_args(_with_values(_with_presets(argv), switches))
+    namespace = parser.parse_args(_with_values(_with_presets(argv, command), switches))
     values = parser.instantiate(namespace) if hasattr(parser, "instantiate") else parser.instantiate_classes(namespace)
     settings = [kind(**{field.name: values[field.name] for field in fields(kind)}) for kind in command.settings]
     targets = [Path(values["target"])] if command.target else []
@@ -155,23 +156,37 @@ def _parser(command: Command, name: str):
     if command.settings:
         parser.add_argument("--config", action="config", help="YAML file with settings, or the name of a preset")
     if command.target:
-        parser.add_argument("target", type=str, help=command.target)
+        parser.add_argument("target", type=str, metavar="RUN", help=command.target)
     for settings in command.settings:
         parser.add_class_arguments(settings, as_group=True)
     return parser
 
 
-def _with_presets(argv: list[str]) -> list[str]:
-    """Replaces `--config NAME` by the preset's file."""
+def _with_presets(argv: list[str], command: Command) -> list[str]:
+    """Brings `--config` to the front, so that options override it wherever they stand, and replaces a preset's name by what it says to this command."""
     argv = [part for word in argv for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    for place, word in enumerate(argv[:-1]):
-        name = argv[place + 1]
-        if word == "--config" and not Path(name).is_file():
-            preset = PRESETS / f"{name}.yaml"
-            if not preset.is_file():
-                raise unknown("preset or file", name, [path.stem for path in PRESETS.glob("*.yaml")])
-            argv[place + 1] = str(preset)
-    return argv
+    configs, rest = [], []
+    while argv:
+        word = argv.pop(0)
+        if word == "--config" and argv:
+            name = argv.pop(0)
+            configs += ["--config", name if Path(name).is_file() else _preset(name, command)]
+        else:
+            rest.append(word)
+    return configs + rest
+
+
+def _preset(name: str, command: Command) -> str:
+    import yaml
+
+    path = PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown("preset or file", name, [path.stem for path in PRESETS.glob("*.yaml")])
+    settings = yaml.safe_load(path.read_text())
+    if RetrainSettings in command.settings:
+        settings |= settings.pop("retrain", {})
+    known = {field.name for kind in command.settings for field in fields(kind)}
+    return json.dumps({key: value for key, value in settings.items() if key in known})
 
 
 def _with_values(argv: list[str], switches: set[str]) -> list[str]:
@@ -183,6 +198,13 @@ def _with_values(argv: list[str], switches: set[str]) -> list[str]:
 def _one_line(message: str, options: list[str]) -> str:
     """The parser's complaint in one line, with the nearest option where one is misspelt."""
     message = re.sub(r"\s+", " ", message).strip().replace("Problems parsing config", "the file of --config is not YAML")
+    message = message.replace("required: target", "required: RUN")
+    wrong = re.fullmatch(r"Parser key \"([\w.]+)\": (?:.* )?Expected an? <class '(\w+)'>\. Got value: (.*)", message)
+    if wrong:
+        return f"{wrong[1]} takes a value of type {wrong[2]}, not {wrong[3]!r}"
+    stray = re.fullmatch(r"unrecognized arguments: (\w.*)", message)
+    if stray:
+        return f"{stray[1]!r} is one word too many; --help tells what the command takes"
     found = re.search(r"(?:unrecognized arguments: |Option ')(-*[\w.]+)", message)
     if found:
         near = difflib.get_close_matches("--" + found[1].lstrip("-"), options, n=1, cutoff=0.5)

@@ -18,6 +18,7 @@ from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings,
 from .data import Images, Split, halves
 from .evaluate import Retrain
 from .report import write_report
+from .runtime.check import check_numbers
 from .runtime.epochs import run_epochs
 from .runtime.errors import UsageError, unknown
 from .runtime.events import event_writer
@@ -33,7 +34,7 @@ def say(line: str) -> None:
 
 def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Path:
     """Trains a supernet in `run.out`; resumes one that is there."""
-    device, settings = _prepare(run, search), _flat(run, data, search)
+    device, settings = _prepare(run, data, search), _flat(run, data, search)
     folder = check_folder(Path(run.out or f"runs/search-{search.space}-{_short(data.data)}"), "search", settings)
     images = Images(data, device, run.seed)
     stage = _search_stage(images, search)
@@ -48,7 +49,7 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings) -> Geno
     """Chooses an architecture on the supernet of a run; writes scores.json and genotype.json."""
     args = read_args(folder)
     _check_criteria([settings.criterion])
-    device = _prepare(run)
+    device = _prepare(run, settings)
     data, search, seed = _pick(DataSettings, args), _pick(SearchSettings, args), args.get("seed", 0)
     images = Images(data, device, seed)
     selection, genotype = _select(folder, folder, images, search, settings.criterion, settings.select_images, settings.strategy)
@@ -66,13 +67,13 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
             raise UsageError(f"{target} has no genotype yet: `run_darts.py select {target}` makes one")
         data, space, default = _pick(DataSettings, args), args.get("space"), target
     elif target.is_file():
-        path, space, default = target, None, Path(f"runs/retrain-{target.stem}")
+        path, space, default = target, None, Path(f"runs/retrain-{_digest(read_genotype(target))}")
     else:
         raise UsageError(f"{target} is neither a run nor a genotype file")
     genotype = read_genotype(path)
     if space:
         create_space(space).check(genotype)
-    device, asked = _prepare(run, settings), {"genotype": genotype.to_text(), **_flat(run, data, settings)}
+    device, asked = _prepare(run, data, settings), {"genotype": genotype.to_text(), **_flat(run, data, settings)}
     folder = Path(run.out) if run.out else default
     if folder != target:
         check_folder(folder, "retrain", asked)
@@ -92,9 +93,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     """One supernet per seed, every criterion on it, every different genotype retrained once; a table and a report."""
     criteria = [name.strip() for name in compare.criteria.split(",") if name.strip()]
     _check_criteria(criteria)
-    if compare.seeds < 1:
-        raise UsageError(f"a comparison needs at least 1 seed, not {compare.seeds}")
-    device = _prepare(run, search, compare.retrain)
+    device = _prepare(run, data, search, compare, compare.retrain)
     settings = {**_flat(run, data, search), **asdict(compare), "criteria": ",".join(criteria)}
     folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
     rows, loaded = [], Images(data, device, run.seed)
@@ -107,7 +106,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         searched = _search(place, stage)
         for criterion in criteria:
             selection, genotype = _select(place, place / criterion, images, search, criterion, compare.select_images)
-            child = f"{hashlib.sha256(genotype.to_json().encode()).hexdigest()[:10]}-s{seed}"
+            child = f"{_digest(genotype)}-s{seed}"
             result = _retrain(folder / "children" / child / "evaluate", _retrain_stage(genotype, images, compare.retrain))
             rows.append({
                 "seed": seed, "criterion": criterion, "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"],
@@ -115,7 +114,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
                 "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"],
                 "child": child, "genotype": genotype.to_text(),
             })  # fmt: skip
-            say(f"seed {seed}, {criterion}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters and {genotype.skips} skips")
+            say(f"seed {seed}, {criterion}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters, skips: {genotype.skips}")
             write_csv(folder / "summary.csv", rows)
             write_csv(folder / "comparison.csv", aggregate(rows))
     page = write_report(folder)
@@ -164,7 +163,8 @@ def _supernet(folder: Path, images: Images, settings: SearchSettings) -> tuple[S
     """The trained supernet of a run (its averaged weights, where it has them) and the half that trained its alphas."""
     path = folder / "search" / "last.pt"
     if not path.exists():
-        raise UsageError(f"{folder} has no trained supernet: `run_darts.py search --out {folder}` makes one")
+        inside = next((f"; try {place.parents[1]}" for place in sorted(folder.glob("seed*/search/last.pt"))), "")
+        raise UsageError(f"{folder} has no trained supernet of its own{inside or ': `run_darts.py search` makes one'}")
     checkpoint = load_checkpoint(path)
     if len(checkpoint["history"]) < settings.epochs:
         raise UsageError(f"the search in {folder} stopped after {len(checkpoint['history'])} of {settings.epochs} epochs: repeat its command to resume it")
@@ -218,15 +218,10 @@ def _retrain(folder: Path, stage: Retrain) -> dict:
     return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters}
 
 
-def _prepare(run: RunSettings, *stages: SearchSettings | RetrainSettings) -> torch.device:
+def _prepare(run: RunSettings, *stages: object) -> torch.device:
     """Checks what can be checked before any work, sets the threads and picks the device."""
-    if run.threads < 0:
-        raise UsageError(f"--threads must be 0 (torch's default) or more, not {run.threads}")
+    check_numbers(run, *stages)
     for stage in stages:
-        if stage.epochs < 1:
-            raise UsageError(f"epochs must be at least 1, not {stage.epochs}")
-        if stage.channels % 2:
-            raise UsageError(f"channels must be even, not {stage.channels}: a skip connection of stride 2 makes its output in two halves")
         if isinstance(stage, SearchSettings):
             create_space(stage.space)
     if run.threads:
@@ -248,6 +243,10 @@ def _flat(*settings) -> dict[str, object]:
 
 def _pick(kind: type, args: dict):
     return kind(**{field.name: args[field.name] for field in fields(kind) if field.name in args})
+
+
+def _digest(genotype: Genotype) -> str:
+    return hashlib.sha256(genotype.to_json().encode()).hexdigest()[:10]
 
 
 def _short(data: str) -> str:

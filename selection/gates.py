@@ -35,7 +35,7 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
     shadowed = [(module, module.__dict__.get("forward")) for module in modules]
     try:
         for module in modules:
-            module.forward = _silent
+            module.forward = silent
         yield
     finally:
         for module, before in reversed(shadowed):
@@ -65,5 +65,6 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
                 net.logits()[choice].copy_(before)
 
 
-def _silent(x: torch.Tensor, *_, **__) -> torch.Tensor:
+def silent(x: torch.Tensor, *_, **__) -> torch.Tensor:
+    """The forward of a module that is switched off."""
     return x.new_zeros(())

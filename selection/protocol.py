@@ -32,11 +32,29 @@ def check_selectable(net: object) -> Selectable:
     for question in ("choices", "logits", "inputs"):
         if not callable(getattr(net, question, None)):
             raise SelectionError(f"{type(net).__name__} does not answer {question}(): a selectable network has choices(), logits() and inputs()")
-    for choice, options in net.choices().items():
+    choices, logits = net.choices(), net.logits()
+    for choice, options in choices.items():
         for option, modules in options.items():
-            if not modules:
-                raise SelectionError(f"{choice}: option {option} has no module")
+            if not isinstance(modules, (list, tuple)) or not modules or not all(isinstance(module, nn.Module) for module in modules):
+                raise SelectionError(f"{choice}: option {option} has no module: choices() gives a list of the modules that carry it")
+        if choice not in logits or logits[choice].shape != (len(options),):
+            given = list(logits[choice].shape) if choice in logits else "nothing"
+            raise SelectionError(f"{choice}: logits() gives {given} for its {len(options)} options: a tensor with one alpha for each")
+    for node, (keep, names) in net.inputs().items():
+        strange = [name for name in names if name not in choices]
+        if strange or not 1 <= keep <= len(names):
+            raise SelectionError(f"{node}: inputs() keeps {keep} of {list(names)}: it must keep at least one, and only name what is in choices()")
     return net
+
+
+def check_batches(batches: object) -> "Batches":
+    """Returns the batches, or raises SelectionError unless they are pairs of inputs and as many labels."""
+    batches = list(batches)
+    for pair in batches:
+        fits = isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(part, Tensor) for part in pair) and len(pair[0]) == len(pair[1])
+        if not fits:
+            raise SelectionError("batches is a list of pairs (x, y): a tensor of inputs [B, ...] and a tensor of labels [B]")
+    return batches
 
 
 def allowed_options(net: Selectable, choice: str) -> list[str]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from . import criteria  # noqa: F401  (registers them)
 from .errors import SelectionError, unknown
 from .probe import Listener, Probe
-from .protocol import Batches, Selectable, check_selectable
+from .protocol import Batches, Selectable, check_batches, check_selectable
 from .registry import find_criterion, find_measure
 from .strategies import STRATEGIES
 
@@ -103,4 +103,4 @@ def _probe(net: Selectable, criterion: str, batches: Batches | None, seed: int, 
     name = find_criterion(criterion).measure
     if name and not batches:
         raise SelectionError(f"criterion {criterion} measures the network on data: give batches=[(x, y), ...]")
-    return Probe(net, find_measure(name) if name else None, batches or [], seed, listener)
+    return Probe(net, find_measure(name) if name else None, check_batches(batches or []), seed, listener)

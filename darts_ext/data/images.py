@@ -9,6 +9,7 @@ from darts_ext.data.augment import Augmentation
 from darts_ext.data.batches import Batches, normalisation
 from darts_ext.data.sources import load
 from darts_ext.data.splits import Dataset, Split
+from darts_ext.runtime.errors import UsageError
 
 EVALUATION_BATCH = 256
 
@@ -37,6 +38,9 @@ class Images:
         """Shuffled, cropped, mirrored and cut out; whole batches only."""
         pad = self.dataset.image_size // 8 if self.settings.pad is None else self.settings.pad
         flip = self.dataset.flip if self.settings.flip is None else self.settings.flip
+        for name, size in (("pad", pad), ("cutout", self.settings.cutout)):
+            if size >= self.dataset.image_size:
+                raise UsageError(f"{name} must be smaller than the images, which have {self.dataset.image_size} pixels a side; it is {size}")
         augmentation = Augmentation(pad=pad, flip=flip, cutout=self.settings.cutout)
         return self._batches(split, batch_size, augmentation=augmentation, drop_last=True, stream=stream)
 

@@ -4,7 +4,9 @@ import json
 import os
 import platform
 import sys
+import textwrap
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -26,7 +28,8 @@ def check_folder(folder: Path, command: str, settings: Mapping[str, object]) -> 
         before = read_args(folder)
         for name, value in {"command": command, **settings}.items():
             if name not in _FREE and before.get(name) != value:
-                raise UsageError(f"{folder} was made with {name}={before.get(name)}, now it is {value}: repeat the old setting or give another --out")
+                old, new = (textwrap.shorten(str(word), 40, placeholder="...") for word in (before.get(name), value))
+                raise UsageError(f"{folder} was made with {name}={old}, now it is {new}: repeat the old setting or give another --out")
     elif folder.exists() and (not folder.is_dir() or any(path.suffix != ".part" for path in folder.iterdir())):
         raise UsageError(f"{folder} exists and is not a folder of this program: give another --out")
     return folder
@@ -73,8 +76,16 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def _version() -> str:
+    try:
+        return version("darts_ext")
+    except PackageNotFoundError:
+        return "not installed: run from its folder"
+
+
 def _environment() -> dict[str, object]:
     return {
+        "darts_ext": _version(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import SelectionError
 from ..preserve import preserved
 from ..registry import register_measure
 
@@ -12,8 +13,14 @@ from ..registry import register_measure
 def _mean(net: nn.Module, batches: list[tuple[Tensor, Tensor]], quantity) -> float:
     with preserved(net, seed=0):
         net.train()
-        total = sum(quantity(net(x), y).double() for x, y in batches)
+        total = sum(quantity(_logits(net(x)), y).double() for x, y in batches)
     return float(total) / sum(len(y) for _, y in batches)
+
+
+def _logits(output: object) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise SelectionError(f"the network returns a {type(output).__name__}, not logits [B, classes]: wrap it so that it does")
+    return output
 
 
 @register_measure("accuracy")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from ..gates import silent
 from .layers import SHARES, is_known, normalised
 
 
@@ -37,6 +38,8 @@ class Capture:
         for name in chosen:
             path, _, local = name.rpartition(".")
             layer = model.get_submodule(path)
+            if layer.__dict__.get("forward") is silent:
+                continue  # switched off: nothing depends on it
             if name in shared or not is_known(layer) or layer._forward_hooks or layer._forward_pre_hooks or "forward" in layer.__dict__:
                 self.uncovered.add(name)
             else:

@@ -29,7 +29,7 @@ def progressive(probe: Probe, lift: Callable, *, tune: Callable[[Decisions], Non
     net, made = probe.net, Decisions()
     choices, dropping = net.choices(), surplus(net)
     rounds = _rounds(_ordered(probe, lift, list(choices), order), joint)
-    last = _rounds(_shuffled(probe, list(net.inputs())) if order == "random" else list(net.inputs()), joint)
+    last = _rounds(_shuffled(probe, list(dropping)) if order == "random" else list(dropping), joint)
     probe.expected += sum(map(len, choices.values())) + len(rounds) + len(last) + sum(len(names) for _, names in dropping.values())
 
     def settle(decided: Sequence[str]) -> None:
@@ -50,10 +50,11 @@ def progressive(probe: Probe, lift: Callable, *, tune: Callable[[Decisions], Non
         for nodes in last:
             for node in nodes:
                 keep_strongest(probe, node, made)
-            dropped = {name: list(choices[name]) for node in nodes for name in net.inputs()[node][1] if name not in made.inputs[node]}
+            dropped = {name: list(choices[name]) for node in nodes for name in dropping[node][1] if name not in made.inputs[node]}
             held.enter_context(masked(net, dropped))
-            if dropped:
-                settle(nodes)
+            settle(nodes)
+        for node in net.inputs().keys() - dropping.keys():
+            keep_strongest(probe, node, made)
     return made
 
 

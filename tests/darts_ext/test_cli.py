@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from darts_ext.cli import COMMANDS, PRESETS, main
@@ -63,16 +64,25 @@ def test_presets_are_understood(preset, capsys):
         (["search", "--space", "dart"], ["unknown space 'dart'", "'darts'"]),
         (["search", "--data", "cifar"], ["unknown data 'cifar'", "'cifar10'"]),
         (["search", "--learning_rat", "1"], ["unknown option 'learning_rat'", "'learning_rate'"]),
-        (["search", "--learning_rate", "fast"], ["learning_rate", "float"]),
+        (["search", "--learning_rate", "fast"], ["learning_rate takes a value of type float, not 'fast'"]),
+        (["search", *SMALL, "extra"], ["'extra' is one word too many"]),
+        (["select"], "RUN"),
+        (["search", *SMALL, "--learning_rate", "-1"], "learning_rate must be above 0"),
+        (["search", *SMALL, "--weight_decay", "-1"], "weight_decay must not be negative"),
+        (["search", *SMALL, "--momentum", "1.5"], "momentum must lie in [0, 1)"),
+        (["search", *SMALL, "--train_portion", "1"], "train_portion must lie between 0 and 1"),
+        (["search", *SMALL, "--seed", "-1"], "seed must not be negative"),
+        (["search", *SMALL, "--pad", "-1"], "pad must not be negative"),
+        (["search", *SMALL, "--cutout", "99"], ["cutout must be smaller than the images", "8 pixels"]),
         (["search", "--config", "digit"], ["unknown preset or file 'digit'", "'digits'"]),
-        (["search", *SMALL, "--channels", "3"], "channels must be even, not 3"),
-        (["search", *SMALL, "--channels", "0"], "channels must be at least 1"),
+        (["search", *SMALL, "--channels", "3"], "channels must be even and at least 2, not 3"),
+        (["search", *SMALL, "--channels", "0"], "channels must be even and at least 2, not 0"),
         (["search", *SMALL, "--epochs", "0"], "epochs must be at least 1"),
         (["search", *SMALL, "--layers", "-1"], "layers must be at least 1"),
         (["search", *SMALL, "--batch_size", "500"], ["batch of 500", "60 images", "--batch_size"]),
         (["search", *SMALL, "--train_limit", "5"], "--train_limit 5"),
         (["search", *SMALL, "--device", "tpu9"], "device 'tpu9'"),
-        (["search", *SMALL, "--threads", "-2"], "--threads"),
+        (["search", *SMALL, "--threads", "-2"], "threads must not be negative"),
         (["search", *SMALL, "--hypergradient", "second"], "unknown hypergradient 'second'"),
         (["search", *SMALL, "--alpha", "frozen"], "alpha is learned or fixed"),
         (["search", *SMALL, "--average", "swa"], "average is none, ema or uniform"),
@@ -80,8 +90,8 @@ def test_presets_are_understood(preset, capsys):
         (["search", *SMALL, "--data", "folder:nowhere"], "nowhere"),
         (["compare", *SMALL, "--criteria", "magnitude,perturbaton"], ["unknown criterion 'perturbaton'", "'perturbation'"]),
         (["compare", *SMALL, "--criteria", ","], "no criterion"),
-        (["compare", *SMALL, "--seeds", "0"], "at least 1 seed"),
-        (["compare", *SMALL, "--retrain.channels", "7"], "channels must be even, not 7"),
+        (["compare", *SMALL, "--seeds", "0"], "seeds must be at least 1"),
+        (["compare", *SMALL, "--retrain.channels", "7"], "channels must be even and at least 2, not 7"),
         (["compare", *SMALL, "--retrain.batch_size", "700"], ["batch of 700", "120 images"]),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) and len(value) < 30 else None,
@@ -89,7 +99,7 @@ def test_presets_are_understood(preset, capsys):
 def test_mistakes_in_arguments(capsys, tmp_path, monkeypatch, argv, says):
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
-    command = argv if argv[0] == "serch" else [*argv, "--out", out]
+    command = argv if argv[0] == "serch" or argv == ["select"] else [*argv, "--out", out]
     fails(capsys, *command, says=says, out=tmp_path)
 
 
@@ -105,6 +115,29 @@ def test_a_switch_may_stand_alone(capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(["search", "--download", "--print_config"])
     assert "download: true" in capsys.readouterr().out
+
+
+def printed(capsys, *argv):
+    """The settings that the command would run with."""
+    with pytest.raises(SystemExit):
+        main([*argv, "--print_config"])
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_options_override_a_preset_wherever_they_stand(capsys):
+    assert printed(capsys, "compare", "--epochs", "3", "--config", "smoke")["epochs"] == 3
+    assert printed(capsys, "compare", "--config", "smoke", "--epochs", "3")["epochs"] == 3
+    assert printed(capsys, "compare", "--config=smoke")["epochs"] == 2
+
+
+def test_a_preset_says_to_each_command_what_it_takes(capsys):
+    assert printed(capsys, "search", "--config", "smoke")["train_limit"] == 600
+    retrain = printed(capsys, "retrain", "--config", "smoke", "cell.json")
+    assert (retrain["epochs"], retrain["train_limit"]) == (1, 600)
+
+
+def test_compare_without_a_word_is_the_demo(capsys):
+    assert printed(capsys, "compare") == printed(capsys, "compare", "--config", "digits")
 
 
 def test_bad_image_folders(capsys, tmp_path):

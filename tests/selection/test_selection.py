@@ -1,5 +1,6 @@
 """Gates, scores and decisions on networks that this project did not build into selection."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import selection
-from selection import SelectionError, masked, ntk, preserved, score, select
+from selection import SelectionError, committed, masked, ntk, preserved, score, select
 from supernet import Supernet, create_space
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "quark0.pt"
@@ -264,3 +265,93 @@ def test_one_clear_error_each():
     Mute.logits = Mute.inputs = lambda self: {}
     with pytest.raises(SelectionError, match="option skip_connect has no module"):
         select(Mute(), "magnitude")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "says"),
+    [
+        ("choices", {"cell/0/op": {"skip_connect": nn.Identity(), "nor_conv_3x3": [nn.Identity()]}}, "gives a list of the modules"),
+        ("logits", {}, r"logits\(\) gives nothing"),
+        ("logits", {"cell/0/op": torch.zeros(3)}, r"gives \[3\] for its 2 options"),
+        ("inputs", {"cell/n1": (1, ["cell/7/op"])}, "only name what is in choices"),
+        ("inputs", {"cell/n1": (0, ["cell/0/op"])}, "keep at least one"),
+        ("inputs", {"cell/n1": (2, ["cell/0/op"])}, "keeps 2 of"),
+    ],
+)
+@pytest.mark.parametrize("criterion", ["magnitude", "perturbation"])
+def test_wrong_answers(criterion, question, answer, says):
+    net = Planted()
+    setattr(net, question, lambda: answer)
+    with pytest.raises(SelectionError, match=says):
+        select(net, criterion, batches=[textures()])
+
+
+@pytest.mark.parametrize("wrong", [textures(), [textures()[0]], [(textures()[0], textures()[1][:3])]])
+def test_wrong_batches(wrong):
+    with pytest.raises(SelectionError, match="list of pairs"):
+        select(Planted(), "perturbation", batches=wrong)
+
+
+def test_a_network_that_returns_more_than_logits():
+    net = Planted()
+    forward = net.forward
+    net.forward = lambda x: (x, forward(x))
+    with pytest.raises(SelectionError, match="returns a tuple, not logits"):
+        select(net, "perturbation", batches=[textures()])
+
+
+def test_masked_options_need_no_formula_and_no_warning():
+    net, (x, _) = Planted().double(), textures()
+    with warnings.catch_warnings(), masked(net, {"cell/0/op": ["nor_conv_3x3"]}):
+        warnings.simplefilter("error")
+        assert torch.equal(ntk(net, x.double()), torch.zeros(20, 20).double())
+
+
+def test_committed_choices_stay_committed_while_others_train():
+    net, (x, y) = supernet_of("nasbench201").train(), batch()
+    alphas = [alpha.clone() for alpha in net.arch_parameters()]
+    plain = net(x)
+    with committed(net, "cell/0/op", "nor_conv_3x3"), committed(net, "cell/3/op", "skip_connect"):
+        assert torch.equal(net.mixing_weights()["cell"][0], torch.tensor([0.0, 0, 0, 1, 0]).double())
+        optimizer = torch.optim.Adam(net.arch_parameters(), 0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            assert not net.alphas["cell"].grad[[0, 3]].any() and net.alphas["cell"].grad[1].any()
+            optimizer.step()
+        assert torch.equal(net.mixing_weights()["cell"][3], torch.tensor([0.0, 1, 0, 0, 0]).double())
+    assert torch.equal(net.alphas["cell"][[0, 3]], alphas[0][[0, 3]])
+    assert not torch.equal(net.alphas["cell"][1], alphas[0][1])
+    with torch.no_grad():
+        net.alphas["cell"].copy_(alphas[0])
+    assert torch.equal(net(x), plain)
+
+
+def test_progressive_rounds_orders_and_tuning():
+    net, batches = supernet_of("darts"), [batch(4)]
+    seen = []
+    settings = {"order": "random", "joint": False, "tune": lambda so_far: seen.append(len(so_far.options))}
+    made = select(net, "perturbation_loss", "progressive", batches=batches, seed=2, **settings)
+    assert seen == [*range(2, 30, 2), 28, 28, 28], "a choice of each cell type in a round, then a node of each"
+    assert len(made.history) == len(seen) and all(len(entry["decided"]) == 2 for entry in made.history)
+    order = [name for entry in made.history for name in entry["decided"]]
+    assert sorted(order[:28]) == sorted(net.choices()) and order[:28] != list(net.choices())
+    net.space.check(net.genotype(made.decisions, made.inputs))
+    assert made.evaluations == 1 + 28 * 8 + 2 * (3 + 4 + 5) + len(seen)
+
+
+def test_progressive_most_certain_first():
+    net, batches = supernet_of("nasbench201"), [batch(8)]
+    gaps = {choice: sorted(options.values())[-1] - sorted(options.values())[-2] for choice, options in score(net, "perturbation_loss", batches).items()}
+    made = select(net, "perturbation_loss", "progressive", batches=batches, order="certain")
+    assert [entry["decided"][0] for entry in made.history] == sorted(gaps, key=lambda choice: -gaps[choice])
+
+
+def test_the_last_value_of_a_progressive_selection_is_that_of_the_discrete_network():
+    net, batches = supernet_of("nasbench201").train(), [batch(9)]
+    made = select(net, "perturbation_loss", "progressive", batches=batches)
+    with torch.no_grad():
+        for row, option in enumerate(made.decisions.values()):
+            net.alphas["cell"][row] = torch.tensor([50.0 if name == option else -50.0 for name in net.space.cells["cell"].operations[0]])
+        expected = -F.cross_entropy(net(batches[0][0]), batches[0][1])
+    assert made.history[-1]["value"] == pytest.approx(float(expected), rel=1e-9)
