@@ -17,7 +17,8 @@ def preserved(net: nn.Module, seed: int | None = None) -> Iterator[None]:
     modes = [(module, module.training) for module in net.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in net.buffers()]
     gradients = [(parameter, parameter.grad) for parameter in net.parameters()]
-    with torch.random.fork_rng():
+    gpus = {parameter.device.index for parameter in net.parameters() if parameter.is_cuda}
+    with torch.random.fork_rng(devices=sorted(gpus)):
         if seed is not None:
             torch.manual_seed(seed)
         try:

@@ -123,5 +123,5 @@ def build(
     sizes = {"channels": defaults["channels"] if channels is None else channels, "layers": defaults["layers"] if layers is None else layers}
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
         return DiscreteNetwork(genotype, auxiliary=auxiliary, drop_path=drop_path, stem=stem, num_classes=num_classes, in_chans=in_chans, **sizes)

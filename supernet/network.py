@@ -47,7 +47,7 @@ class Supernet(Skeleton):
 
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
-                torch.manual_seed(seed)
+                torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
             super().__init__(space.macro, {group: len(cell.concat) for group, cell in space.cells.items()}, build_cell, **sizes)
             self.space = space
             idle = space.cells.keys() - {site.group for site in self.sites}
