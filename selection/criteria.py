@@ -1,7 +1,7 @@
 """The criteria that have a name: a lift and the measure it lifts."""
 
 from . import measures  # noqa: F401  (registers them)
-from .lifts import alone, magnitude, random, removal, size
+from .lifts import alone, magnitude, random, removal, size, taylor
 from .registry import register_criterion
 
 register_criterion("magnitude", magnitude, None, "softmax(alpha): vanilla DARTS")
@@ -10,3 +10,4 @@ register_criterion("parameters", size, None, "the option with the most parameter
 register_criterion("perturbation", removal, "accuracy", "validation accuracy that is lost when the option is removed (DARTS-PT)")
 register_criterion("perturbation_loss", removal, "loss", "validation loss that is gained when the option is removed (DARTS-PT, loss)")
 register_criterion("ntk", alone, "ntk_min", "smallest eigenvalue of the neural tangent kernel when the option alone stays, edge after edge", "progressive")
+register_criterion("taylor", taylor, "loss", "validation loss that is gained, to first order, when the option is removed: one backward pass for all options")

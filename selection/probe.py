@@ -25,6 +25,7 @@ class Probe:
         self.generator = torch.Generator().manual_seed(seed)
         self.listener, self.evaluations, self.expected = listener, 0, 0
         self._base: float | None = None
+        self._kept: dict[str, object] = {}
 
     def value(self, without: dict[str, list[str]]) -> float:
         """The measure with those options switched off.
@@ -48,6 +49,14 @@ class Probe:
             self._base = self.value({})
         return self._base
 
+    def once(self, name: str, compute: Callable[[], object]) -> object:
+        """What is computed for all choices at once, and holds until the network changes."""
+        if name not in self._kept:
+            self._kept[name] = compute()
+            self.evaluations += 1
+        return self._kept[name]
+
     def forget_base(self) -> None:
         """The network has changed."""
         self._base = None
+        self._kept.clear()

@@ -5,5 +5,6 @@ A lift takes (probe, choice) and returns {option: score}.
 
 from .measured import alone, removal
 from .readings import magnitude, random, size
+from .taylor import taylor
 
-__all__ = ["alone", "magnitude", "random", "removal", "size"]
+__all__ = ["alone", "magnitude", "random", "removal", "size", "taylor"]

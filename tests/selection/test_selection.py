@@ -355,3 +355,35 @@ def test_the_last_value_of_a_progressive_selection_is_that_of_the_discrete_netwo
             net.alphas["cell"][row] = torch.tensor([50.0 if name == option else -50.0 for name in net.space.cells["cell"].operations[0]])
         expected = -F.cross_entropy(net(batches[0][0]), batches[0][1])
     assert made.history[-1]["value"] == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("space", ["tiny", "nasbench201", "s4"])
+def test_taylor_is_the_derivative_by_an_options_scale(space):
+    """Against scaling each option's output by hand, up and down."""
+    net, batches = supernet_of(space).train(), [batch(6, seed=3), batch(3, seed=4)]
+    found = score(net, "taylor", batches)
+
+    def loss_with(modules, scale):
+        handles = [module.register_forward_hook(lambda module, inputs, output: output * scale) for module in modules]
+        total = 0.0
+        for x, y in batches:
+            torch.manual_seed(0)
+            total += float(F.cross_entropy(net(x), y, reduction="sum").detach())
+        for handle in handles:
+            handle.remove()
+        return total / sum(len(y) for _, y in batches)
+
+    if space == "s4":  # noise is drawn anew in every pass, here after a seed for each batch, there after one for all
+        batches.pop()
+        found = score(net, "taylor", batches)
+    for choice, options in list(net.choices().items())[:: 3 if space == "s4" else 1]:
+        for option, modules in options.items():
+            slope = (loss_with(modules, 1 + 1e-7) - loss_with(modules, 1 - 1e-7)) / 2e-7  # small: kinks lie close
+            assert found[choice][option] == pytest.approx(-slope, rel=1e-4, abs=1e-7)
+
+
+def test_taylor_takes_one_pass_for_all_options():
+    net, batches = supernet_of("nasbench201"), [batch(4)]
+    made = select(net, "taylor", batches=batches)
+    assert made.evaluations == 1
+    assert not any(module._forward_hooks for module in net.modules())
