@@ -9,7 +9,8 @@ from torch import nn
 from .errors import unknown
 from .protocol import Selectable
 
-SURE = 1e4
+SURE = 1e4  # rows of alpha this far apart have an exactly one-hot softmax in every precision
+
 
 @contextmanager
 def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[None]:
@@ -51,18 +52,25 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
 
     The weight comes of a row of alpha so far apart that its softmax is exactly one-hot and has no gradient; so the decision also holds while somebody
     else's code trains on, and takes the softmax itself. On leaving the row is what it was.
+
+    Raises:
+        SelectionError: the choice or the option is unknown.
     """
-    names = list(net.choices()[choice])
-    row = net.logits()[choice]
-    with torch.no_grad():
-        before = row.clone()
-        row.copy_(torch.tensor([SURE if name == option else -SURE for name in names]))
+    names = list(net.choices().get(choice, ()))
+    if option not in names:
+        raise unknown(f"option of {choice}", option, names)
+    before = net.logits()[choice].detach().clone()
     with masked(net, {choice: [name for name in names if name != option]}):
         try:
+            _set_row(net, choice, torch.tensor([SURE if name == option else -SURE for name in names]))
             yield
         finally:
-            with torch.no_grad():
-                net.logits()[choice].copy_(before)
+            _set_row(net, choice, before)
+
+
+@torch.no_grad()
+def _set_row(net: Selectable, choice: str, row: torch.Tensor) -> None:
+    net.logits()[choice].copy_(row)
 
 
 def silent(x: torch.Tensor, *_, **__) -> torch.Tensor:

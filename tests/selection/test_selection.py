@@ -387,3 +387,16 @@ def test_taylor_takes_one_pass_for_all_options():
     made = select(net, "taylor", batches=batches)
     assert made.evaluations == 1
     assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_a_commit_that_cannot_be_changes_nothing():
+    net = supernet_of("nasbench201")
+    alphas = net.alphas["cell"].detach().clone()
+    for choice, option in [("cell/0/op", "skip"), ("cell/9/op", "none")]:
+        with pytest.raises(SelectionError, match="unknown option"), committed(net, choice, option):
+            pass
+    with pytest.raises(ZeroDivisionError), committed(net, "cell/0/op", "none"):
+        assert not torch.equal(net.alphas["cell"], alphas)
+        raise ZeroDivisionError
+    assert torch.equal(net.alphas["cell"], alphas)
+    assert not any("forward" in module.__dict__ for module in net.modules())
