@@ -11,6 +11,7 @@ from safetensors.torch import save
 from tqdm import tqdm
 
 from selection import list_criteria, select
+from selection.registry import find_criterion
 from supernet import Genotype, Supernet, build, create_space
 
 from .compare import aggregate, render
@@ -40,7 +41,7 @@ def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> 
     stage = _search_stage(images, search)
     write_settings(folder, "search", settings)
     _search(folder, stage)
-    say(f"genotype by alpha: {_supernet(folder, images, search)[0].genotype().to_text()}")
+    say(f"genotype by alpha: {load_supernet(folder, images, search)[0].genotype().to_text()}")
     write_report(folder)
     return folder
 
@@ -50,7 +51,7 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings) -> Geno
     args = read_args(folder)
     _check_criteria([settings.criterion])
     device = _prepare(run, settings)
-    data, search, seed = _pick(DataSettings, args), _pick(SearchSettings, args), args.get("seed", 0)
+    data, search, seed = pick(DataSettings, args), pick(SearchSettings, args), args.get("seed", 0)
     images = Images(data, device, seed)
     selection, genotype = _select(folder, folder, images, search, settings.criterion, settings.select_images, settings.strategy)
     write_report(folder)
@@ -65,7 +66,7 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
         args, path = read_args(target), target / "genotype.json"
         if not path.exists():
             raise UsageError(f"{target} has no genotype yet: `run_darts.py select {target}` makes one")
-        data, space, default = _pick(DataSettings, args), args.get("space"), target
+        data, space, default = pick(DataSettings, args), args.get("space"), target
     elif target.is_file():
         path, space, default = target, None, Path(f"runs/retrain-{_digest(read_genotype(target))}")
     else:
@@ -159,7 +160,7 @@ def _search(folder: Path, stage: Search) -> float:
     return sum(float(row["seconds"]) for row in history)
 
 
-def _supernet(folder: Path, images: Images, settings: SearchSettings) -> tuple[Supernet, Split]:
+def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tuple[Supernet, Split]:
     """The trained supernet of a run (its averaged weights, where it has them) and the half that trained its alphas."""
     path = folder / "search" / "last.pt"
     if not path.exists():
@@ -185,7 +186,7 @@ def _select(
     scores, chosen = out / "scores.json", out / "genotype.json"
     if out != run and scores.exists() and chosen.exists():
         return json.loads(scores.read_text()), read_genotype(chosen)
-    net, val = _supernet(run, images, settings)
+    net, val = load_supernet(run, images, settings)
     if limit is not None:
         val = val.subset(range(min(limit, len(val))))
     batches = list(images.clean(val, max(2, settings.batch_size)).epoch(0))
@@ -195,7 +196,7 @@ def _select(
             bar.total = total
             bar.update(done - bar.n)
 
-        selection = select(net, criterion, strategy, batches=batches, seed=images.seed, listener=listener)
+        selection = select(net, criterion, strategy or find_criterion(criterion).strategy, batches=batches, seed=images.seed, listener=listener)
     genotype = net.genotype(selection.decisions, selection.inputs)
     write_whole(scores, selection.to_json())
     write_whole(chosen, genotype.to_json())
@@ -241,7 +242,7 @@ def _flat(*settings) -> dict[str, object]:
     return {name: value for part in settings for name, value in asdict(part).items()}
 
 
-def _pick(kind: type, args: dict):
+def pick(kind: type, args: dict):
     return kind(**{field.name: args[field.name] for field in fields(kind) if field.name in args})
 
 

@@ -1,14 +1,41 @@
 """Measuring a network with some options switched off."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 
 from .errors import SelectionError
 from .gates import masked
-from .protocol import Batches, Selectable
+from .preserve import preserved
+from .protocol import Batches, Selectable, check_batches
 
-Listener = Callable[[int, int], None]
+Listener = Callable[[float, float], None]
+Mask = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a network is measured with options removed.
+
+    Args:
+        race: error rate at which a choice is decided before all batches are seen; 0 sees them all.
+        known: whether what is known is not measured: `none` gone changes nothing.
+        redraw: whether a node's edges are measured again after each that it drops.
+        order, joint: of a progressive strategy.
+    """
+
+    race: float = 0.05
+    known: bool = True
+    redraw: bool = False
+    order: str = "fixed"
+    joint: bool = True
+
+
+PAIRED = Manner()
+DARTS_PT = Manner(race=0.0, known=False, redraw=True, order="random", joint=False)
+MANNERS = {"paired": PAIRED, "darts-pt": DARTS_PT}
 
 
 class Probe:
@@ -16,47 +43,116 @@ class Probe:
 
     Args:
         measure: (net, batches) -> float, higher is better; None for criteria that only read the net.
-        seed: of the baseline that draws at random.
-        listener: called with (done, total) after each measurement.
+        batches: [(x, y)], or a function that returns them anew for each evaluation, in a fresh order and augmentation.
+        seed: of what is drawn: the baseline's numbers, an order, the race's sequence of batches.
+        listener: called with (done, expected) evaluations after each.
     """
 
-    def __init__(self, net: Selectable, measure: Callable | None, batches: Batches, seed: int = 0, listener: Listener | None = None):
-        self.net, self.measure, self.batches = net, measure, list(batches)
+    def __init__(
+        self, net: Selectable, measure: Callable | None, batches: Batches | Callable[[], Iterable], *,
+        seed: int = 0, listener: Listener | None = None, manner: Manner = PAIRED,
+    ):  # fmt: skip
+        self.net, self.measure, self.manner, self.seed = net, measure, manner, seed
+        self.fresh = batches if callable(batches) else None
+        self.batches = [] if self.fresh else check_batches(batches)
         self.generator = torch.Generator().manual_seed(seed)
-        self.listener, self.evaluations, self.expected = listener, 0, 0
-        self._base: float | None = None
+        order = torch.randperm(len(self.batches), generator=torch.Generator().manual_seed(seed)).tolist()
+        self.sequence = [self.batches[index] for index in order]
+        self.sizes = [len(y) for _, y in self.sequence]
+        self.listener, self.evaluations, self.saved, self.expected = listener, 0.0, 0.0, 0.0
+        self.notes: list[str] = []
         self._kept: dict[str, object] = {}
 
-    def value(self, without: dict[str, list[str]]) -> float:
+    @property
+    def racing(self) -> bool:
+        """Whether a choice may be decided before all batches are seen: the measure must be a mean over images."""
+        return self.manner.race > 0 and self.fresh is None and getattr(self.measure, "additive", False)
+
+    def value(self, without: Mask) -> float:
         """The measure with those options switched off.
 
         Raises:
             SelectionError: it is not a number; the options are named.
         """
         with masked(self.net, without):
-            value = self.measure(self.net, self.batches)
-        self.evaluations += 1
+            value = self._measured(self.net, self.fresh() if self.fresh else self.batches, without)
+        self._count(1.0)
+        return value
+
+    def parts(self, without: Mask, part: range) -> list[float]:
+        """The measure of each of some batches of the race's sequence."""
+        with masked(self.net, without):
+            values = [self._measured(self.net, [self.sequence[index]], without) for index in part]
+        self._count(sum(self.sizes[index] for index in part) / sum(self.sizes))
+        return values
+
+    def base(self) -> float:
+        """The measure of the network as it stands."""
+        if self.racing:
+            return sum(value * size for value, size in zip(self.base_parts(), self.sizes)) / sum(self.sizes)
+        return self._once("base", lambda: self.value({}))
+
+    def base_parts(self) -> list[float]:
+        """The measure of the network as it stands, on each batch of the race's sequence."""
+        return self._once("base parts", lambda: self.parts({}, range(len(self.sequence))))
+
+    def once(self, name: str, compute: Callable[[], object]) -> object:
+        """What is computed for all choices at once, counts as one evaluation, and holds until the network changes."""
+
+        def counted() -> object:
+            self._count(1.0)
+            return compute()
+
+        return self._once(name, counted)
+
+    def of(self, network: torch.nn.Module) -> float:
+        """The measure of another network on the same batches."""
+        value = self._measured(network, self.fresh() if self.fresh else self.batches, {})
+        self._count(1.0)
+        return value
+
+    def changes_nothing(self, choice: str, option: str) -> bool:
+        """Whether it is known that the network does the same without the option: it is called `none`, and returns zeros."""
+        return self.manner.known and option == "none" and self._once(f"zero {choice}", lambda: self._returns_zeros(self.net.choices()[choice][option]))
+
+    def save(self, evaluations: float) -> None:
+        """Counts what need not be measured."""
+        self.saved += evaluations
+
+    def forget(self) -> None:
+        """The network has changed."""
+        self._kept.clear()
+
+    def _once(self, name: str, compute: Callable[[], object]) -> object:
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
+
+    def _count(self, share: float) -> None:
+        self.evaluations += share
         if self.listener:
-            self.listener(self.evaluations, max(self.evaluations, self.expected))
+            self.listener(self.evaluations, max(self.evaluations, self.expected - self.saved))
+
+    def _measured(self, network: torch.nn.Module, batches: Iterable, without: Mask) -> float:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            value = self.measure(network, batches)
+        self.notes += [note for note in dict.fromkeys(str(warning.message) for warning in caught) if note not in self.notes]
         if value != value:
             gone = "; ".join(f"{choice} without {', '.join(options)}" for choice, options in without.items()) or "the whole network"
             raise SelectionError(f"{self.measure.__name__} is not a number for {gone}")
         return value
 
-    def base(self) -> float:
-        """The measure of the network as it stands."""
-        if self._base is None:
-            self._base = self.value({})
-        return self._base
-
-    def once(self, name: str, compute: Callable[[], object]) -> object:
-        """What is computed for all choices at once, and holds until the network changes."""
-        if name not in self._kept:
-            self._kept[name] = compute()
-            self.evaluations += 1
-        return self._kept[name]
-
-    def forget_base(self) -> None:
-        """The network has changed."""
-        self._base = None
-        self._kept.clear()
+    @torch.no_grad()
+    def _returns_zeros(self, modules: list[torch.nn.Module]) -> bool:
+        if self.fresh or any(True for module in modules for _ in module.parameters()):
+            return False
+        outputs = []
+        handles = [module.register_forward_hook(lambda _, __, output: outputs.append(bool(output.any()))) for module in modules]
+        try:
+            with preserved(self.net, seed=0):
+                self.net.eval()(self.batches[0][0][:2])
+        finally:
+            for handle in handles:
+                handle.remove()
+        return bool(outputs) and not any(outputs)

@@ -1,18 +1,19 @@
 """The front door: score, measure, select."""
 
+import inspect
 import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 
 from torch import Tensor, nn
 
 from . import criteria  # noqa: F401  (registers them)
 from .errors import SelectionError, unknown
-from .probe import Listener, Probe
-from .protocol import Batches, Selectable, check_batches, check_selectable
-from .registry import find_criterion, find_measure
-from .strategies import STRATEGIES
+from .probe import MANNERS, Listener, Manner, Probe
+from .protocol import Batches, Selectable, check_selectable
+from .registry import find_criterion, find_measure, list_measures
+from .strategies import JOINT, SINGLE, Decisions, Judge
 
 
 @dataclass
@@ -20,10 +21,15 @@ class Selection:
     """What was chosen, and why.
 
     Args:
+        criterion: its name, or several joined by "+".
         decisions: {choice: option}.
         inputs: {node: [choices it keeps, strongest first]}.
-        scores: {choice: {option: score}}, higher = keep. edges: {choice: score}. history: rounds of a progressive strategy, with the measure after each.
-        evaluations: how many times the network was measured. seconds: wall time.
+        scores: {choice: {option: score}}, higher = keep. edges: {choice: score}.
+        history: rounds of a progressive strategy, with the measure after each, or levels of a beam.
+        candidates: the best whole architectures that were compared. reasons: {choice: {"chosen", "atoms", "deciding", "runner_up", ...}} where several
+            criteria met.
+        evaluations: how many times the network was measured, in passes over the batches. saved: those that were not needed.
+        notes: what the measures had to say, as parameters for which the kernel has no formula. seconds: wall time.
     """
 
     criterion: str
@@ -31,9 +37,13 @@ class Selection:
     decisions: dict[str, str]
     inputs: dict[str, list[str]]
     scores: dict[str, dict[str, float]]
-    edges: dict[str, float]
-    history: list[dict]
-    evaluations: int = 0
+    edges: dict[str, float] = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
+    candidates: list[dict] = field(default_factory=list)
+    reasons: dict[str, dict] = field(default_factory=dict)
+    evaluations: float = 0.0
+    saved: float = 0.0
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def to_json(self) -> str:
@@ -55,52 +65,102 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
     return float(find_measure(name)(model, [(x, y)], **options))
 
 
-def score(net: Selectable, criterion: str, batches: Batches | None = None, *, seed: int = 0, listener: Listener | None = None) -> dict[str, dict[str, float]]:
-    """{choice: {option: score}} of every option on the network as it is; higher = keep.
+def score(
+    net: Selectable, criterion: str, batches: Batches | None = None, *, seed: int = 0, listener: Listener | None = None, settings: Mapping | None = None
+) -> dict[str, dict[str, float]]:
+    """{choice: {option: score}} of every option on the network as it is, measured on all batches; higher = keep.
+
+    Args:
+        criterion: see `list_criteria`; or "LIFT:MEASURE".
+        settings: of the measure, as {"ntk": {"images": 64, "batchnorm": "running"}}.
 
     Raises:
         SelectionError: an unknown criterion, no batches where they are needed, or a measure that is not a number (named).
     """
-    probe = _probe(net, criterion, batches, seed, listener)
+    probe = _judge(net, criterion, batches, settings, seed=seed, listener=listener, manner=Manner(race=0.0)).probe
     return {choice: find_criterion(criterion).lift(probe, choice) for choice in net.choices()}
 
 
 def select(
-    net: Selectable, criterion: str = "perturbation", strategy: str | None = None, *,
-    batches: Batches | None = None, tune: Callable | None = None, seed: int = 0, listener: Listener | None = None, **options,
+    net: Selectable, criterion: str = "perturbation", strategy: str = "progressive", *,
+    batches: Batches | Callable[[], Iterable] | None = None, tune: Callable[[Decisions], None] | None = None, seed: int = 0,
+    race: float | None = None, protocol: str = "paired", settings: Mapping | None = None, listener: Listener | None = None, **options,
 ) -> Selection:  # fmt: skip
     """Chooses an architecture.
 
     Args:
         net: answers choices(), logits() and inputs().
-        criterion: see `list_criteria`.
-        strategy: "oneshot", "progressive", or None for the one that the criterion is meant for.
-        batches: [(x, y)] of validation images, for the criteria that measure.
+        criterion: see `list_criteria`; "LIFT:MEASURE" for any pair of `list_lifts` and `list_measures`; several joined by "+" for "sample" and "beam".
+        strategy: "oneshot", "progressive", "sample" or "beam"; see there for their options. Perturbation is progressive with a `tune`; without one, a
+            network in which some choices are committed and none has been trained for it says little: take "oneshot".
+        batches: [(x, y)] of validation images, for the criteria that measure; or a function that returns them anew for each evaluation.
         tune: trains the network between the rounds of "progressive"; called with the decisions so far.
-        seed: of what is drawn: random scores, the order "random".
-        listener: called with (done, total) after each measurement.
-        options: of the strategy: `order` and `joint` of "progressive".
+        seed: of what is drawn: random scores and architectures, the order "random", the sequence of batches in a race.
+        race: error rate at which an option may be given up before all batches are seen; 0.05, or 0 to see them all. Only measures that are means over images
+            race.
+        protocol: "paired" compares all options on the same batches, and measures nothing that is known. "darts-pt" is Wang et al.'s (2021): every option on
+            all of the batches (give a function that shuffles and augments them), rounds of one random choice of each cell type, an edge measured again after
+            each that is dropped.
+        settings: of the measures, as {"ntk": {"images": 64, "batchnorm": "running"}}.
+        listener: called with (done, expected) evaluations after each.
+        options: of the strategy, as `order` of "progressive" or `limits` of "beam".
 
     Raises:
         SelectionError: see `score`; or options that the strategy does not take.
     """
     start = time.perf_counter()
-    probe = _probe(net, criterion, batches, seed, listener)
-    strategy = strategy or find_criterion(criterion).strategy
-    if strategy not in STRATEGIES:
-        raise unknown("strategy", strategy, STRATEGIES)
-    if strategy == "progressive":
-        options["tune"] = tune
-    elif tune or options:
-        raise SelectionError(f"strategy {strategy} takes no {', '.join(['tune'] * bool(tune) + list(options))}: progressive does")
-    made = STRATEGIES[strategy](probe, find_criterion(criterion).lift, **options)
-    seconds = time.perf_counter() - start
-    return Selection(criterion, strategy, made.options, made.inputs, made.scores, made.edges, made.history, probe.evaluations, seconds)
+    if protocol not in MANNERS:
+        raise unknown("protocol", protocol, MANNERS)
+    manner = MANNERS[protocol] if race is None else Manner(**{**asdict(MANNERS[protocol]), "race": race})
+    if not 0 <= manner.race < 1:
+        raise SelectionError(f"race is an error rate in [0, 1), not {race}")
+    if strategy not in SINGLE | JOINT:
+        raise unknown("strategy", strategy, SINGLE | JOINT)
+    names = [name.strip() for name in criterion.split("+")]
+    if set(settings or {}) - set(names):
+        raise SelectionError(f"settings names {', '.join(set(settings) - set(names))}, which is not among the criteria {', '.join(names)}")
+    panel = [_judge(net, name, batches, settings, whole=strategy == "sample", seed=seed, listener=listener, manner=manner) for name in names]
+    options |= {"tune": tune} if tune else {}
+    _check_options(strategy, options)
+    if strategy in SINGLE:
+        if len(panel) > 1:
+            raise SelectionError(f"strategy {strategy} takes one criterion, not {criterion}: beam and sample combine several")
+        made = SINGLE[strategy](panel[0].probe, panel[0].lift, **options)
+    else:
+        made = JOINT[strategy](panel, **options)
+    return Selection(
+        criterion, strategy, made.options, made.inputs, made.scores, made.edges, made.history, made.candidates, made.reasons,
+        evaluations=round(sum(judge.probe.evaluations for judge in panel), 6), saved=round(sum(judge.probe.saved for judge in panel), 6),
+        notes=list(dict.fromkeys(note for judge in panel for note in judge.probe.notes)), seconds=time.perf_counter() - start,
+    )  # fmt: skip
 
 
-def _probe(net: Selectable, criterion: str, batches: Batches | None, seed: int, listener: Listener | None) -> Probe:
+def _judge(net: Selectable, name: str, batches, settings: Mapping | None, *, whole: bool = False, **manner) -> Judge:
+    """A criterion with its probe; `whole` architectures are judged by a measure, and some criteria are called like the one that does what they read."""
     check_selectable(net)
-    name = find_criterion(criterion).measure
-    if name and not batches:
-        raise SelectionError(f"criterion {criterion} measures the network on data: give batches=[(x, y), ...]")
-    return Probe(net, find_measure(name) if name else None, check_batches(batches or []), seed, listener)
+    criterion = find_criterion(name)
+    measured = criterion.measure or (name if whole and name in list_measures() else None)
+    if whole and not measured:
+        raise SelectionError(f"criterion {name} reads options and measures nothing of a whole architecture: take one with a measure")
+    if measured and not batches:
+        raise SelectionError(f"criterion {name} measures the network on data: give batches=[(x, y), ...]")
+    return Judge(name, Probe(net, _with_settings(measured, (settings or {}).get(name)) if measured else None, batches or [], **manner), criterion.lift)
+
+
+def _with_settings(name: str, settings: Mapping | None) -> Callable:
+    measure = find_measure(name)
+    if not settings:
+        return measure
+
+    def measured(net: nn.Module, batches: Batches) -> float:
+        return measure(net, batches, **settings)
+
+    measured.__name__, measured.additive = name, getattr(measure, "additive", False)
+    return measured
+
+
+def _check_options(strategy: str, options: Mapping) -> None:
+    known = [name for name, parameter in inspect.signature((SINGLE | JOINT)[strategy]).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    strange = [name for name in options if name not in known]
+    if strange:
+        raise SelectionError(f"strategy {strategy} takes no {', '.join(strange)}; its options: {', '.join(known) or 'none'}")

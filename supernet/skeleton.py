@@ -106,6 +106,18 @@ class Skeleton(nn.Module):
             previous, current = current, output
             yield output
 
+    def block_outputs(self, x: Tensor) -> list[Tensor]:
+        """The feature maps [B, C, H, W] between the cells: what the stem returns, then what each cell does."""
+        outputs: list[Tensor] = []
+        stem = self.stem if self.second_stem is None else self.second_stem
+        handles = [block.register_forward_hook(lambda block, inputs, output: outputs.append(output)) for block in (stem, *self.cells)]
+        try:
+            self(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return outputs
+
     def head(self, features: Tensor) -> Tensor:
         """[B, C, H, W] -> logits [B, num_classes]."""
         features = self.last(features)

@@ -3,8 +3,7 @@
 A lift takes (probe, choice) and returns {option: score}.
 """
 
-from .measured import alone, removal
-from .readings import magnitude, random, size
-from .taylor import taylor
+from . import readings, taylor
+from .measured import edges
 
-__all__ = ["alone", "magnitude", "random", "removal", "size", "taylor"]
+__all__ = ["edges", "readings", "taylor"]

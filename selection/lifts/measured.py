@@ -1,19 +1,49 @@
 """Removal: what is lost when an option is switched off. Alone: what is reached when it is the only one left."""
 
-from ..probe import Probe
+from collections.abc import Callable
+
+from ..numerics.race import race
+from ..probe import Mask, Probe
+from ..registry import register_lift
 
 
+@register_lift("removal")
 def removal(probe: Probe, choice: str) -> dict[str, float]:
-    """score(o) = measure(net) - measure(net without o) (Wang et al. 2021)."""
-    return {option: probe.base() - probe.value({choice: [option]}) for option in probe.net.choices()[choice]}
+    """score(o) = measure(net) - measure(net without o) (Wang et al. 2021).
+
+    Where the measure is a mean over images, an option that is clearly not the best is not evaluated to the end: its score is then an estimate below the best's.
+    """
+    return lost_without(probe, {option: {choice: [option]} for option in probe.net.choices()[choice]}, lambda option: probe.changes_nothing(choice, option))
 
 
+@register_lift("alone")
 def alone(probe: Probe, choice: str) -> dict[str, float]:
     """score(o) = measure(net without every other option of the choice)."""
     options = list(probe.net.choices()[choice])
     return {option: probe.value({choice: [other for other in options if other != option]}) for option in options}
 
 
-def edge(probe: Probe, choice: str) -> float:
-    """What is lost without the choice's whole edge."""
-    return probe.base() - probe.value({choice: list(probe.net.choices()[choice])})
+def edges(probe: Probe, names: list[str], keep: int) -> dict[str, float]:
+    """score(edge) = measure(net) - measure(net without the edge's choice), of the edges among which `keep` are to stay."""
+    choices = probe.net.choices()
+    return lost_without(probe, {name: {name: list(choices[name])} for name in names}, lambda _: False, keep)
+
+
+def lost_without(probe: Probe, masks: dict[str, Mask], known: Callable[[str], bool], keep: int = 1) -> dict[str, float]:
+    """{name: measure(net) - measure(net with the mask of that name)}; zero where that is known."""
+    zero = [name for name in masks if known(name)]
+    if not probe.racing:
+        probe.save(len(zero))
+        return {name: 0.0 if name in zero else _difference(probe.base(), probe.value(mask)) for name, mask in masks.items()}
+    base, before = probe.base_parts(), probe.evaluations
+
+    def lost(name: str, part: range) -> list[float]:
+        return [whole - value for whole, value in zip(base[part.start : part.stop], probe.parts(masks[name], part))]
+
+    found = race(lost, list(masks), probe.sizes, error=probe.manner.race, keep=keep, known={name: [0.0] * len(base) for name in zero})
+    probe.save(len(masks) - (probe.evaluations - before))
+    return found.estimates
+
+
+def _difference(whole: float, value: float) -> float:
+    return 0.0 if whole == value else whole - value  # both may be minus infinity

@@ -3,19 +3,23 @@
 import torch
 
 from ..probe import Probe
+from ..registry import register_lift
 
 
+@register_lift("magnitude")
 @torch.no_grad()
 def magnitude(probe: Probe, choice: str) -> dict[str, float]:
     """softmax(alpha): vanilla DARTS (Liu et al. 2019). An option that is never chosen still takes its share of the softmax."""
     return dict(zip(probe.net.choices()[choice], probe.net.logits()[choice].softmax(0).tolist()))
 
 
+@register_lift("size")
 def size(probe: Probe, choice: str) -> dict[str, float]:
     """Number of parameters of the option's modules."""
     return {option: float(sum(p.numel() for m in modules for p in m.parameters())) for option, modules in probe.net.choices()[choice].items()}
 
 
+@register_lift("random")
 def random(probe: Probe, choice: str) -> dict[str, float]:
     """Uniform numbers."""
     options = list(probe.net.choices()[choice])

@@ -6,8 +6,10 @@ from torch.nn import functional as F
 
 from ..preserve import preserved
 from ..probe import Probe
+from ..registry import register_lift
 
 
+@register_lift("taylor")
 def taylor(probe: Probe, choice: str) -> dict[str, float]:
     """score(o) = -dL/ds at s = 1, where s scales the option's output: what the mean cross entropy gains, to first order, when the option goes (nats).
 

@@ -2,34 +2,33 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ..errors import SelectionError
 from ..preserve import preserved
 from ..registry import register_measure
+from .batch import check_labels, cross_entropy, logits_of
 
 
 @torch.no_grad()
 def _mean(net: nn.Module, batches: list[tuple[Tensor, Tensor]], quantity) -> float:
     with preserved(net, seed=0):
         net.train()
-        total = sum(quantity(_logits(net(x)), y).double() for x, y in batches)
-    return float(total) / sum(len(y) for _, y in batches)
+        sums = [(quantity(logits_of(net(x)), y).double(), len(y)) for x, y in batches]
+    totals, counts = zip(*sums)
+    return float(sum(totals)) / sum(counts)
 
 
-def _logits(output: object) -> Tensor:
-    if not isinstance(output, Tensor):
-        raise SelectionError(f"the network returns a {type(output).__name__}, not logits [B, classes]: wrap it so that it does")
-    return output
+def _correct(logits: Tensor, y: Tensor) -> Tensor:
+    check_labels(y, logits.shape[1])
+    return (logits.argmax(1) == y).sum()
 
 
-@register_measure("accuracy")
+@register_measure("accuracy", additive=True)
 def accuracy(net: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
     """Share of images classified correctly, in [0, 1]."""
-    return _mean(net, batches, lambda logits, y: (logits.argmax(1) == y).sum())
+    return _mean(net, batches, _correct)
 
 
-@register_measure("loss")
+@register_measure("loss", additive=True)
 def loss(net: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> float:
     """Negated mean cross entropy, in nats."""
-    return -_mean(net, batches, lambda logits, y: F.cross_entropy(logits, y, reduction="sum"))
+    return -_mean(net, batches, lambda logits, y: cross_entropy(logits, y, reduction="sum"))

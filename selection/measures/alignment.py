@@ -9,13 +9,15 @@ from torch import Tensor, nn
 
 from ..numerics.gram import loss_gram
 from ..registry import register_measure
-from .batch import Batches, first_images
+from .batch import Batches, check_labels, count_classes, first_images
 
 SAMPLES = 32
 
 
 def _gram(net: nn.Module, batches: Batches, images: int = SAMPLES, **settings) -> Tensor:
-    return loss_gram(net, *first_images(batches, images), **settings)
+    x, y = first_images(batches, images)
+    check_labels(y, count_classes(net, x))
+    return loss_gram(net, x, y, **settings)
 
 
 def _cosines(net: nn.Module, batches: Batches, **settings) -> Tensor:

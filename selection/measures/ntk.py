@@ -6,10 +6,11 @@ By default of the first 32 images, in float64, sum of the logits, all weights, f
 import torch
 from torch import Tensor, nn
 
+from ..errors import SelectionError
 from ..numerics.gram import ntk
 from ..numerics.spectrum import spectrum
 from ..registry import register_measure
-from .batch import Batches, first_images
+from .batch import Batches, check_labels, count_classes, first_images
 
 KERNEL_SIZE = 32
 
@@ -43,10 +44,19 @@ def ntk_trace(net: nn.Module, batches: Batches, **settings) -> float:
 
 
 @register_measure("ntk_complexity")
-def ntk_complexity(net: nn.Module, batches: Batches, **settings) -> float:
-    """-sqrt(mean_c y_c' K^-1 y_c / N) with centred one-vs-rest labels and a ridge of 1e-6 of the mean eigenvalue (form of Arora et al. 2019)."""
-    kernel, (_, y) = _kernel(net, batches, **settings), first_images(batches, settings.get("images", KERNEL_SIZE))
-    labels = nn.functional.one_hot(y).to(kernel)
+def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> float:
+    """-sqrt(mean_c y_c' K^-1 y_c / N) with centred one-vs-rest labels and a ridge of 1e-6 of the mean eigenvalue (form of Arora et al. 2019).
+
+    Raises:
+        SelectionError: fewer images than classes: it is a mean over the classes, and those without an image would add nothing.
+    """
+    x, y = first_images(batches, images)
+    classes = count_classes(net, x)
+    check_labels(y, classes)
+    if len(x) < classes:
+        raise SelectionError(f"ntk_complexity needs images of every class, and {len(x)} images cannot show {classes}: give images={classes} or more")
+    kernel = ntk(net, x, **settings)
+    labels = nn.functional.one_hot(y, classes).to(kernel)
     labels = labels - labels.mean(0)
     ridge = 1e-6 * kernel.trace() / len(y) * torch.eye(len(y), dtype=kernel.dtype, device=kernel.device)
     energy = (labels * torch.linalg.solve(kernel + ridge, labels)).sum(0)
@@ -54,9 +64,10 @@ def ntk_complexity(net: nn.Module, batches: Batches, **settings) -> float:
 
 
 @register_measure("ntk_alignment")
-def ntk_alignment(net: nn.Module, batches: Batches, **settings) -> float:
+def ntk_alignment(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> float:
     """Label-gradient alignment: correlation of the kernel's entries with +1 for two images of one class and -1 for others (Mok et al. 2022), in [-1, 1]."""
-    kernel, (_, y) = _kernel(net, batches, **settings), first_images(batches, settings.get("images", KERNEL_SIZE))
+    x, y = first_images(batches, images)
+    kernel = ntk(net, x, **settings)
     same = torch.where(y[:, None] == y, 1.0, -1.0).to(kernel)
     kernel, same = kernel - kernel.mean(), same - same.mean()
     return float((kernel * same).sum() / (kernel.norm() * same.norm()))

@@ -1,8 +1,12 @@
-"""Strategies: from scores to decisions. A strategy takes (probe, lift) and returns Decisions."""
+"""Strategies: from scores to decisions. One takes a panel of judges (criteria with their probes) and returns Decisions; two of them need a single judge."""
 
+from .beam import beam
 from .oneshot import Decisions, oneshot
+from .panel import Judge, Panel
 from .progressive import progressive
+from .sample import sample
 
-STRATEGIES = {"oneshot": oneshot, "progressive": progressive}
+SINGLE = {"oneshot": oneshot, "progressive": progressive}
+JOINT = {"sample": sample, "beam": beam}
 
-__all__ = ["STRATEGIES", "Decisions", "oneshot", "progressive"]
+__all__ = ["JOINT", "SINGLE", "Decisions", "Judge", "Panel", "beam", "oneshot", "progressive", "sample"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..lifts.measured import edge
+from ..lifts import edges
 from ..probe import Probe
 from ..protocol import allowed_options, surplus
 
@@ -15,7 +15,8 @@ class Decisions:
     Args:
         options: {choice: option}. inputs: {node: [choices it keeps, strongest first]}.
         scores: {choice: {option: score}}. edges: {choice: score}, of the choices that a node may drop altogether.
-        history: what was decided in each round, and the measure after it.
+        history: what was decided in each round, and the measure after it. candidates: the best whole architectures that were compared.
+        reasons: {choice: why}, where several criteria met.
     """
 
     options: dict[str, str] = field(default_factory=dict)
@@ -23,6 +24,8 @@ class Decisions:
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     edges: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
+    candidates: list[dict] = field(default_factory=list)
+    reasons: dict[str, dict] = field(default_factory=dict)
 
 
 def oneshot(probe: Probe, lift: Callable) -> Decisions:
@@ -49,8 +52,12 @@ def best(probe: Probe, choice: str, scores: dict[str, float]) -> str:
 def keep_strongest(probe: Probe, node: str, made: Decisions) -> None:
     """Decides which edges a node keeps, strongest first; ties go to the first. Where all stay, measuring them would decide nothing."""
     keep, names = probe.net.inputs()[node]
+    staying = list(names)
     if probe.measure is None:
         made.edges |= {name: made.scores[name][made.options[name]] for name in names}
-    elif len(names) > keep:
-        made.edges |= {name: edge(probe, name) for name in names}
-    made.inputs[node] = sorted(names, key=lambda name: -made.edges.get(name, 0.0))[:keep]
+        staying = sorted(staying, key=lambda name: -made.edges[name])[:keep]
+    while len(staying) > keep:
+        made.edges |= edges(probe, staying, keep)
+        for _ in range(1 if probe.manner.redraw else len(staying) - keep):  # DARTS-PT drops one edge and measures the others again
+            staying.remove(min(reversed(staying), key=made.edges.__getitem__))
+    made.inputs[node] = sorted(staying, key=lambda name: -made.edges.get(name, 0.0))

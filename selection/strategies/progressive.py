@@ -1,7 +1,8 @@
 """Progressive: some choices are decided and committed, the network is tuned, and the next are scored on what it has become; the topology comes last."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import asdict
 from itertools import zip_longest
 
 import torch
@@ -15,67 +16,85 @@ from .oneshot import Decisions, best, keep_strongest
 ORDERS = ("fixed", "random", "certain")
 
 
-def progressive(probe: Probe, lift: Callable, *, tune: Callable[[Decisions], None] | None = None, order: str = "fixed", joint: bool = True) -> Decisions:
+def progressive(
+    probe: Probe, lift: Callable, *, tune: Callable[[Decisions], None] | None = None, order: str | None = None, joint: bool | None = None,
+    checkpoint: Callable[[dict], None] | None = None, resume: dict | None = None,
+) -> Decisions:  # fmt: skip
     """Decides round by round, each round on the network in which the earlier decisions hold.
 
-    So no two decisions can each rely on what the other takes away, as two `none` that together cut a cell in two. DARTS-PT (Wang et al. 2021) is
-    `order="random", joint=False` with validation accuracy x removal and a `tune` of five epochs at a tenth of the learning rate.
+    So no two decisions can each rely on what the other takes away, as two `none` that together cut a cell in two.
 
     Args:
         tune: called after each round with the decisions so far; trains the network as it stands (committed options stay committed).
         order: "fixed" as the choices come, "random", or "certain": the widest gap between the best two scores first.
         joint: one order over all choices; False decides one choice of every group (normal, reduce) in each round.
+        checkpoint: called after each round (and its tuning) with a dict of built-in types and tensors; `resume` takes it, on the network as it was then.
     """
-    net, made = probe.net, Decisions()
-    choices, dropping = net.choices(), surplus(net)
-    rounds = _rounds(_ordered(probe, lift, list(choices), order), joint)
-    last = _rounds(_shuffled(probe, list(dropping)) if order == "random" else list(dropping), joint)
-    probe.expected += sum(map(len, choices.values())) + len(rounds) + len(last) + sum(len(names) for _, names in dropping.values())
-
-    def settle(decided: Sequence[str]) -> None:
-        if tune:
-            tune(made)
-        probe.forget_base()
-        if probe.measure:
-            made.history.append({"decided": list(decided), "value": probe.base()})
-
+    net = probe.net
+    plan = resume or {"rounds": _plan(probe, lift, order or probe.manner.order, probe.manner.joint if joint is None else joint), "done": 0}
+    made = Decisions(**plan.get("made", {}))
+    if resume:
+        probe.evaluations, probe.saved = plan["evaluations"], plan["saved"]
+        probe.generator.set_state(plan["generator"])
+    else:
+        probe.expected += len(plan["rounds"]) + sum(map(len, net.choices().values())) + sum(len(names) for _, names in surplus(net).values())
     with ExitStack() as held:
-        for names in rounds:
-            for choice in names:
-                made.scores[choice] = lift(probe, choice)
-                made.options[choice] = best(probe, choice, made.scores[choice])
-            for choice in names:
-                held.enter_context(committed(net, choice, made.options[choice]))
-            settle(names)
-        for nodes in last:
-            for node in nodes:
-                keep_strongest(probe, node, made)
-            dropped = {name: list(choices[name]) for node in nodes for name in dropping[node][1] if name not in made.inputs[node]}
-            held.enter_context(masked(net, dropped))
-            settle(nodes)
-        for node in net.inputs().keys() - dropping.keys():
+        for number, names in enumerate(plan["rounds"]):
+            if number >= plan["done"]:
+                _decide(probe, lift, names, made)
+            _commit(probe, held, names, made)
+            if number < plan["done"]:
+                continue
+            if tune:
+                tune(made)
+            probe.forget()
+            if probe.measure:
+                made.history.append({"decided": names, "value": probe.base()})
+            if checkpoint:
+                counted = {"evaluations": probe.evaluations, "saved": probe.saved, "generator": probe.generator.get_state()}
+                checkpoint({"rounds": plan["rounds"], "done": number + 1, "made": asdict(made), **counted})
+        for node in net.inputs().keys() - surplus(net).keys():
             keep_strongest(probe, node, made)
     return made
 
 
-def _ordered(probe: Probe, lift: Callable, names: list[str], order: str) -> list[str]:
+def _plan(probe: Probe, lift: Callable, order: str, joint: bool) -> list[list[str]]:
+    """What each round decides: choices first, then nodes that drop edges."""
     if order not in ORDERS:
         raise SelectionError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
+    names, nodes = list(probe.net.choices()), list(surplus(probe.net))
     if order == "random":
-        return _shuffled(probe, names)
+        names, nodes = ([part[i] for i in torch.randperm(len(part), generator=probe.generator)] for part in (names, nodes))
     if order == "certain":
-
-        def gap(choice: str) -> float:
-            first, second, *_ = sorted([*lift(probe, choice).values(), float("-inf")], reverse=True)
-            return first - second
-
-        gaps = {choice: gap(choice) for choice in names}
-        return sorted(names, key=lambda choice: -gaps[choice])
-    return names
+        probe.expected += sum(map(len, probe.net.choices().values()))
+        gaps = {name: _gap(list(lift(probe, name).values())) for name in names}
+        names = sorted(names, key=lambda name: -gaps[name])
+    return _rounds(names, joint) + _rounds(nodes, joint)
 
 
-def _shuffled(probe: Probe, names: list[str]) -> list[str]:
-    return [names[index] for index in torch.randperm(len(names), generator=probe.generator)]
+def _gap(scores: list[float]) -> float:
+    """How far the best score lies above the second."""
+    first, second = sorted([*scores, float("-inf")])[-2:][::-1]
+    return first - second
+
+
+def _decide(probe: Probe, lift: Callable, names: list[str], made: Decisions) -> None:
+    for name in names:
+        if name in probe.net.choices():
+            made.scores[name] = lift(probe, name)
+            made.options[name] = best(probe, name, made.scores[name])
+        else:
+            keep_strongest(probe, name, made)
+
+
+def _commit(probe: Probe, held: ExitStack, names: list[str], made: Decisions) -> None:
+    net, nodes = probe.net, surplus(probe.net)
+    for name in names:
+        if name in nodes:
+            gone = [edge for edge in nodes[name][1] if edge not in made.inputs[name]]
+            held.enter_context(masked(net, {edge: list(net.choices()[edge]) for edge in gone}))
+        else:
+            held.enter_context(committed(net, name, made.options[name]))
 
 
 def _rounds(names: Iterable[str], joint: bool) -> list[list[str]]:

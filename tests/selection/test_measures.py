@@ -24,16 +24,27 @@ def parity():
 
 
 # their fisher fills a float32 array: the fixture holds its formula in float64 as well
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
-    ("name", "key"),
+    ("name", "key", "settings"),
     [
-        *((name, f"{name}_train") for name in ("grad_norm", "snip", "grasp", "jacob_cov", "synflow")),
-        ("fisher", "fisher64_train"),
+        *((name, name, {}) for name in ("grad_norm", "plain", "snip", "grasp", "jacob_cov", "synflow")),
+        ("fisher", "fisher64", {}),
+        ("synflow", "synflow_bn", {"norms": True}),
     ],
 )
-def test_zero_cost_nas(parity, name, key):
+def test_zero_cost_nas(parity, name, key, settings, training):
     net, values, x, y = parity
-    assert measure(name, net, x, y) == pytest.approx(float(values[key]), rel=1e-8)
+    want = float(values[f"{key}_{'train' if training else 'eval'}"])
+    assert measure(name, net, x, y, training=training, **settings) == pytest.approx(want, rel=1e-8)
+    if training:
+        assert measure(name, net, x, y, **settings) == pytest.approx(want, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", ["grad_norm", "plain", "snip", "grasp", "fisher", "jacob_cov"])
+def test_images_are_the_first_ones(parity, name):
+    net, _, x, y = parity
+    assert measure(name, net, x, y, images=5) == measure(name, net, x[:5], y[:5]) != measure(name, net, x, y)
 
 
 def test_naslib_and_te_nas_on_activations(parity):
@@ -123,3 +134,32 @@ def test_clear_errors():
         spectrum(torch.ones(2, 3))
     with pytest.raises(SelectionError, match="finite"):
         spectrum(torch.tensor([[float("nan")]]))
+
+
+LABELLED = ["accuracy", "loss", "grad_norm", "plain", "snip", "grasp", "fisher", "gradsign", "zico"]
+GRAMS = ["gradalign_1", "gradalign_2", "gradient_cosine", "gradient_conflict"]
+
+
+@pytest.mark.parametrize("label", [-1, 3, -100])
+@pytest.mark.parametrize("name", [*LABELLED, *GRAMS, "ntk_complexity"])
+def test_labels_without_a_logit_are_named(name, label):
+    net, x, y = nn.Linear(4, 3), torch.randn(6, 4), torch.tensor([0, 1, 2, label, 0, 1])
+    with pytest.raises(SelectionError, match=f"label {label} is out of range: the network has 3 logits"):
+        measure(name, net, x, y)
+
+
+def test_a_complexity_needs_as_many_images_as_classes():
+    net, x, y = nn.Linear(4, 5), torch.randn(8, 4), torch.arange(8) % 5
+    with pytest.raises(SelectionError, match="4 images cannot show 5: give images=5 or more"):
+        measure("ntk_complexity", net, x, y, images=4)
+    assert measure("ntk_complexity", net, x, y, images=5) < 0
+
+
+def test_a_network_that_returns_more_than_logits_is_refused():
+    class Pair(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    for name in [*LABELLED, *GRAMS]:
+        with pytest.raises(SelectionError, match="returns a tuple, not logits"):
+            measure(name, Pair(4, 3), torch.randn(6, 4), torch.arange(6) % 3)

@@ -138,6 +138,27 @@ def test_resolution(stem, size, side):
     assert seen == [(1, 4 * 16, side, side)]
 
 
+@pytest.mark.parametrize("kind", ["darts", "imagenet", "nasbench201", "supernet"])
+def test_block_outputs_are_the_stem_and_every_cell(kind, scrambled):
+    sizes = {"channels": 4, "layers": 1 if kind == "nasbench201" else 4, "num_classes": 3, "seed": 0}
+    if kind == "supernet":
+        net = scrambled(Supernet(create_space("darts"), **sizes))
+    else:
+        net = scrambled(build(NASBENCH201 if kind == "nasbench201" else DARTS_V2, stem="imagenet" if kind == "imagenet" else "cifar", **sizes))
+    x = images(16, 16)
+    got = net.train().block_outputs(x)
+    older = net.stem(x)
+    wanted = [older if net.second_stem is None else net.second_stem(older)]
+    for site, cell in zip(net.sites, net.cells):
+        settings = {"weights": net.mixing_weights()[site.group]} if kind == "supernet" else {}
+        output = cell(wanted[-1]) if site.group is None else cell(older, wanted[-1], **settings)
+        older = wanted[-1]
+        wanted.append(output)
+    torch.testing.assert_close(got, wanted, **CLOSE)
+    torch.testing.assert_close(net.head(got[-1]), net(x), **CLOSE)
+    assert not any(module._forward_hooks for module in net.modules())
+
+
 def test_a_seed_makes_the_net_and_leaves_the_global_generator():
     torch.manual_seed(123)
     before = torch.get_rng_state()

@@ -1,0 +1,118 @@
+"""Claim: a race on paired differences picks the same options as evaluating every option on every image, in at least 95 % of choices, at a third of the cost
+or less.
+
+    python benchmarks/race_decides_the_same.py RUN [RUN ...] [--sequences 50] [--error 0.05] [--batch_size 64]
+
+RUN is a folder that `run-darts search` wrote. Of every choice of its supernet and every option the accuracy without it is measured on every batch of the
+whole validation half; those tables decide in full. Then the choice is raced, with the batches in so many random sequences: how often the winner is the same,
+and which share of the option evaluations (the base, which both need, is not counted) the race took. "cost" is relative to measuring every option;
+"cost_of_unknown" to measuring all but `none`. Writes benchmarks/results/race_decides_the_same.csv, a line a choice.
+"""
+
+import argparse
+import csv
+import datetime
+import os
+import platform
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+MEASURES = ("accuracy", "loss")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--sequences", type=int, default=50)
+    parser.add_argument("--error", type=float, default=0.05)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(args.threads)}
+    rows = [row for run in args.runs for row in races(run, args)]
+    for measure in MEASURES:
+        mine = [row for row in rows if row["measure"] == measure]
+        mean = {name: sum(row[name] for row in mine) / len(mine) for name in ("same", "cost", "cost_of_unknown")}
+        print(f"{measure}: same option in {100 * mean['same']:.1f} % of {len(mine)} choices x {args.sequences} sequences,", end=" ")
+        print(f"at {mean['cost']:.3f} of the cost ({mean['cost_of_unknown']:.3f} of measuring all but `none`)")
+    path = ROOT / "benchmarks" / "results" / "race_decides_the_same.csv"
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"written: {path.relative_to(ROOT)}")
+
+
+def races(run: Path, args: argparse.Namespace) -> list[dict]:
+    """A row for every choice and measure."""
+    import numpy as np
+    import torch
+
+    from selection.numerics.race import race
+
+    torch.set_num_threads(args.threads)
+    choices, tables, sizes, state = measured(run, args)
+    rows = []
+    for measure in MEASURES:
+        for choice, options in choices.items():
+            lost = {option: tables[measure]["base"] - tables[measure][choice, option] for option in options}
+            full = {option: np.average(values, weights=sizes) for option, values in lost.items()}
+            winner = max(full, key=full.get)
+            runner_up = max((value for option, value in full.items() if option != winner))
+            unknown = [option for option in options if option != "none"]
+            same, cost = [], []
+            for sequence in range(args.sequences):
+                order = np.random.default_rng(sequence).permutation(len(sizes))
+                shuffled = {option: values[order] for option, values in lost.items()}
+                known = {option: shuffled[option] for option in options if option not in unknown}
+                found = race(lambda option, part, of=shuffled: of[option][part.start : part.stop], options, sizes[order], error=args.error, known=known)
+                same.append(max(found.estimates, key=found.estimates.get) == winner)
+                cost.append(sum(sizes[order][: found.seen[option]].sum() for option in unknown) / sizes.sum())
+            rows.append({
+                "run": run.name, **state, "measure": measure, "choice": choice, "winner": winner,
+                "lost": round(full[winner], 5), "margin": round(full[winner] - runner_up, 5),
+                "same": float(np.mean(same)), "cost": round(np.mean(cost) / len(options), 4), "cost_of_unknown": round(np.mean(cost) / len(unknown), 4),
+                "sequences": args.sequences, "error": args.error, "images": int(sizes.sum()), "batch_size": args.batch_size,
+                "cpu": platform.processor() or platform.machine(), "torch": torch.__version__, "date": datetime.date.today().isoformat(),
+            })  # fmt: skip
+    return rows
+
+
+def measured(run: Path, args: argparse.Namespace):
+    """The choices, {measure: {(choice, option) or "base": the measure of every batch without it}}, the batches' sizes, and what the run was."""
+    import numpy as np
+    import torch
+    from tqdm import tqdm
+
+    from darts_ext.config import DataSettings, SearchSettings
+    from darts_ext.data import Images
+    from darts_ext.pipeline import load_supernet, pick
+    from darts_ext.runtime.folder import read_args
+    from selection import masked
+    from selection.registry import find_measure
+
+    settings = read_args(run)
+    search = pick(SearchSettings, settings)
+    images = Images(pick(DataSettings, settings), torch.device(args.device), settings["seed"])
+    net, half = load_supernet(run, images, search)
+    batches = list(images.clean(half, args.batch_size).epoch(0))
+    choices = {choice: list(options) for choice, options in net.choices().items()}
+
+    def of(measure: str, without: dict) -> np.ndarray:
+        with masked(net, without):
+            return np.array([find_measure(measure)(net, [batch]) for batch in batches])
+
+    things = {"base": {}, **{(choice, option): {choice: [option]} for choice, options in choices.items() for option in options}}
+    tables = {measure: {} for measure in MEASURES}
+    for thing, without in tqdm(things.items(), desc=f"{run.name}: every option on {len(half)} images"):
+        for measure in MEASURES:
+            tables[measure][thing] = of(measure, without)
+    state = {"space": search.space, "epochs": search.epochs, "train_images": len(images.dataset.train), "seed": settings["seed"]}
+    return choices, tables, np.array([len(y) for _, y in batches], dtype=float), state
+
+
+if __name__ == "__main__":
+    main()

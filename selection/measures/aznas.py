@@ -1,0 +1,139 @@
+"""AZ-NAS (Lee & Ham 2024): how rich, how growing and how trainable the feature maps of a network's blocks are, in training mode, before any training.
+
+AZ-NAS itself draws new weights (He, fan-in) and normal images; here weights and images are taken as they are: initialisation is the caller's affair.
+
+Which maps, in order: what `net.block_outputs(x)` returns, where the network has that method (supernets and discrete networks do: the stem's output and every
+cell's). Otherwise the 4-d outputs of the direct children of its longest `nn.ModuleList` or `nn.Sequential`, in the order in which they are called; a network
+whose blocks are kept in several lists should say so itself, by the method.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..errors import SelectionError
+from ..preserve import preserved
+from ..registry import register_measure
+from .batch import Batches, first_images
+
+IMAGES = 64
+
+
+@register_measure("expressivity")
+def expressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
+    """sum_l H_l, H = -sum_k p_k log(p_k + 1e-8) in nats, p the normalised eigenvalues of the channels' covariance over images and positions.
+
+    Minus infinity where a map is zero everywhere.
+    """
+    with _feature_maps(net, batches, images) as maps:
+        return _or_lowest(_entropies(maps).sum())
+
+
+@register_measure("progressivity")
+def progressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
+    """min_l H_l - H_(l-1), with the entropies H of `expressivity`, in nats."""
+    with _feature_maps(net, batches, images) as maps:
+        return _or_lowest(_entropies(maps).diff().min())
+
+
+@register_measure("trainability")
+def trainability(net: nn.Module, batches: Batches, *, images: int = IMAGES, seed: int = 0) -> float:
+    """mean_l 2 - s_l - 1 / (s_l + 1e-6), at most about 0: s_l is near 1 where block l neither swells nor shrinks gradients.
+
+    s is the spectral norm of (G_in' G_out) / positions: G_out random signs at the block's output, G_in what the block makes of them at its input; rows are the
+    positions of all images, columns channels. Where the block lowers the resolution by a factor, G_in's pixels become channels. A block that returns its input
+    has minus infinity. A cell that reads the two cells before it counts by the gradient of the nearer one's output.
+
+    Args:
+        seed: of the signs.
+
+    Raises:
+        SelectionError: a block changes the resolution, but not by dividing height and width by one integer.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with _feature_maps(net, batches, images) as maps:
+        scores = [_block_score(entering, leaving, generator) for entering, leaving in pairwise(maps)]
+    return sum(scores) / len(scores)
+
+
+def _entropies(maps: list[Tensor]) -> Tensor:
+    return torch.stack([_entropy(feature.detach()) for feature in maps])
+
+
+def _entropy(feature: Tensor) -> Tensor:
+    rows = _rows(feature)
+    rows = rows - rows.mean(0)
+    values = torch.linalg.eigvalsh(rows.T @ rows)
+    p = values / values.sum()
+    return -(p * (p + 1e-8).log()).sum()
+
+
+def _block_score(entering: Tensor, leaving: Tensor, generator: torch.Generator) -> float:
+    signs = (2 * torch.randint(0, 2, leaving.shape, generator=generator) - 1).to(leaving)
+    back = _pull_back(entering, leaving, signs)
+    if back.shape == signs.shape and torch.equal(back, signs):
+        return -math.inf
+    rows = _rows(signs)
+    s = float(torch.linalg.matrix_norm(_rows(_unshuffled(back, signs)).T @ rows / len(rows), ord=2))
+    return 2 - s - 1 / (s + 1e-6)
+
+
+def _pull_back(entering: Tensor, leaving: Tensor, gradient: Tensor) -> Tensor:
+    if not (entering.requires_grad and leaving.requires_grad):
+        return torch.zeros_like(entering)  # a constant, as of a cell in which every edge is `none`
+    return torch.autograd.grad(leaving, entering, gradient, retain_graph=True, allow_unused=True, materialize_grads=True)[0]
+
+
+def _unshuffled(back: Tensor, like: Tensor) -> Tensor:
+    """[B, C, f*H, f*W] -> [B, C*f*f, H, W]."""
+    (high, wide), (h, w) = back.shape[2:], like.shape[2:]
+    factor = high // h
+    if (high, wide) != (factor * h, factor * w):
+        raise SelectionError(f"trainability: a block turns {high}x{wide} positions into {h}x{w}; it may only divide both by one integer")
+    return F.pixel_unshuffle(back, factor)
+
+
+def _rows(feature: Tensor) -> Tensor:
+    """[B, C, H, W] -> [B*H*W, C] in float64."""
+    return feature.transpose(0, 1).flatten(1).T.double()
+
+
+def _or_lowest(value: Tensor) -> float:
+    return -math.inf if value.isnan() else float(value)
+
+
+@contextmanager
+def _feature_maps(net: nn.Module, batches: Batches, images: int) -> Iterator[list[Tensor]]:
+    x, _ = first_images(batches, images)
+    with preserved(net, seed=0), torch.enable_grad():
+        net.train()
+        maps = net.block_outputs(x) if hasattr(net, "block_outputs") else _recorded(net, x)
+        if len(maps) < 2:
+            raise SelectionError(f"AZ-NAS compares feature maps [B, C, H, W], and {type(net).__name__} shows {len(maps)}: give it a block_outputs(x)")
+        if not all(feature.isfinite().all() for feature in maps):
+            raise SelectionError("a block's output holds values that are not finite numbers")
+        yield maps
+
+
+def _recorded(net: nn.Module, x: Tensor) -> list[Tensor]:
+    lists = [module for module in net.modules() if isinstance(module, (nn.ModuleList, nn.Sequential))]
+    maps: list[Tensor] = []
+
+    def record(block: nn.Module, inputs: tuple, output: object) -> Tensor | None:
+        if not isinstance(output, Tensor) or output.dim() != 4:
+            return None
+        maps.append(output)
+        return output.clone()  # what follows may change it in place
+
+    handles = [block.register_forward_hook(record) for block in max(lists, key=len, default=nn.ModuleList())]
+    try:
+        net(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return maps

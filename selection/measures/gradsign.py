@@ -1,0 +1,54 @@
+"""GradSign: how often the samples agree on the direction in which a weight should go."""
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..errors import SelectionError
+from ..numerics.statistics import frozen_statistics
+from ..preserve import preserved
+from ..registry import register_measure
+from .batch import Batches, cross_entropy, first_images
+from .weights import gradients, weight_layers
+
+IMAGES = 32
+
+
+@register_measure("gradsign")
+def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnorm: str = "frozen") -> float:
+    """sum_w |sum_i sign(dl_i / dw)| (Zhang & Jia 2022), l_i the cross entropy of sample i, w the weights of convolutions and linear layers, in float64.
+
+    A count, between 0 and samples times weights; weights that no loss depends on count nothing. The authors' code passes each image alone through a network in
+    training mode, so that its BatchNorms see one image's statistics; AZ-NAS's version takes the mean over the weights.
+
+    Args:
+        images: samples; a backward pass each.
+        batchnorm: "frozen" (the batch's statistics, taken as constants) or "running" (running statistics, as in eval mode).
+
+    >>> gradsign(nn.Linear(1, 2, bias=False), [(torch.tensor([[1.0], [2.0], [-3.0]]), torch.tensor([0, 0, 0]))])
+    2.0
+    """
+    if batchnorm not in ("frozen", "running"):
+        raise SelectionError(f"batchnorm is 'frozen' or 'running', not {batchnorm!r}")
+    x, y = first_images(batches, images)
+    x, state = x.double(), _in_float64(net)
+    wanted = {id(layer.weight) for layer in weight_layers(net)}
+    weights = [state[name].requires_grad_() for name, parameter in net.named_parameters() if id(parameter) in wanted]
+    with preserved(net, seed=0):
+        net.eval()
+        if batchnorm == "frozen":
+            with torch.no_grad(), frozen_statistics(net, state):
+                functional_call(net, state, (x,))
+        agreed = [torch.zeros_like(weight) for weight in weights]
+        for image, label in zip(x.split(1), y.split(1)):
+            with torch.enable_grad():
+                loss = cross_entropy(functional_call(net, state, (image,)), label)
+            for total, gradient in zip(agreed, gradients(loss, weights)):
+                total += gradient.sign()
+    return float(sum(total.abs().sum() for total in agreed))
+
+
+def _in_float64(net: nn.Module) -> dict[str, Tensor]:
+    """A copy of the parameters and buffers."""
+    tensors = [*net.named_parameters(), *net.named_buffers()]
+    return {name: t.detach().to(torch.float64, copy=True) if t.is_floating_point() else t.clone() for name, t in tensors}

@@ -1,0 +1,18 @@
+"""The weights that saliencies and gradient statistics are taken of: those of convolutions and linear layers, never biases, norms or alphas."""
+
+import torch
+from torch import Tensor, nn
+
+
+def weight_layers(net: nn.Module) -> list[nn.Module]:
+    """The 2d convolutions and linear layers, in the order of `net.modules()`.
+
+    >>> weight_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2)))
+    [Conv2d(3, 4, kernel_size=(1, 1), stride=(1, 1)), Linear(in_features=4, out_features=2, bias=True)]
+    """
+    return [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+
+
+def gradients(value: Tensor, tensors: list[Tensor], **options) -> tuple[Tensor, ...]:
+    """d value / d tensors; zero for what the value does not depend on."""
+    return torch.autograd.grad(value, tensors, allow_unused=True, materialize_grads=True, **options)

@@ -1,0 +1,29 @@
+"""Multiply-adds of a forward pass, layer by layer."""
+
+import torch
+from torch import Tensor, nn
+
+from ..preserve import preserved
+
+
+@torch.no_grad()
+def multiply_adds(net: nn.Module, x: Tensor) -> dict[nn.Module, int]:
+    """{convolution or linear layer: its weights times the positions at which they are applied, for one sample}; a layer that runs twice counts twice.
+
+    >>> list(multiply_adds(nn.Conv2d(2, 4, 3, padding=1), torch.zeros(8, 2, 5, 5)).values())
+    [1800]
+    """
+    counts: dict[nn.Module, int] = {}
+
+    def count(layer: nn.Module, _: tuple, output: Tensor) -> None:
+        counts[layer] = counts.get(layer, 0) + output[0].numel() * layer.weight[0].numel()
+
+    layers = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    handles = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        with preserved(net, seed=0):
+            net.eval()(x[:1])
+    finally:
+        for handle in handles:
+            handle.remove()
+    return counts

@@ -1,0 +1,58 @@
+"""Several criteria as one: atoms in [0, 1], combined by a t-norm (Arakelyan et al. 2021), which is 1 only where all are and 0 where one is."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from ..errors import SelectionError, unknown
+
+TNORMS: dict[str, Callable[[float, float], float]] = {
+    "minimum": min,
+    "product": lambda x, y: x * y,
+    "lukasiewicz": lambda x, y: max(0.0, x + y - 1.0),
+}
+
+
+def tnorm(name: str, atoms: Iterable[float]) -> float:
+    """T(a1, T(a2, ...)) of atoms in [0, 1]; 1 for none at all.
+
+    Args:
+        name: "minimum" (Goedel), "product" or "lukasiewicz".
+
+    >>> [round(tnorm(name, [0.9, 0.8, 0.7]), 3) for name in TNORMS]
+    [0.7, 0.504, 0.4]
+    """
+    if name not in TNORMS:
+        raise unknown("t-norm", name, TNORMS)
+    value = 1.0
+    for atom in atoms:
+        value = TNORMS[name](value, atom)
+    return value
+
+
+def conorm(name: str, atoms: Iterable[float]) -> float:
+    """The dual 1 - T(1 - a1, 1 - a2, ...): "this or that".
+
+    >>> [round(conorm(name, [0.2, 0.3]), 3) for name in TNORMS]
+    [0.3, 0.44, 0.5]
+    """
+    return 1.0 - tnorm(name, (1.0 - atom for atom in atoms))
+
+
+def calibrate(values: Sequence[float]) -> list[float]:
+    """Atoms by rank: a value's rank among all, ties sharing their mean rank, over their number; in (0, 1], higher = better as before.
+
+    Only the order counts, so criteria of any unit can meet; minus infinity is a value like others.
+
+    Raises:
+        SelectionError: a value is not a number.
+
+    >>> calibrate([0.1, 5.0, 0.1, float("-inf")])
+    [0.625, 1.0, 0.625, 0.25]
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if np.isnan(values).any():
+        raise SelectionError(f"value number {int(np.isnan(values).argmax())} is not a number and has no rank")
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = counts.cumsum() - (counts - 1) / 2
+    return (ranks[place] / max(1, len(values))).tolist()
