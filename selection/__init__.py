@@ -6,10 +6,10 @@ from .numerics.gram import ntk
 from .numerics.spectrum import Spectrum, spectrum
 from .preserve import preserved
 from .protocol import Selectable
-from .registry import describe_criteria, list_criteria, list_measures, register_criterion, register_measure
+from .registry import describe_criteria, list_criteria, list_lifts, list_measures, register_criterion, register_lift, register_measure
 from .select import Selection, measure, score, select
 
 __all__ = [
-    "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "describe_criteria", "list_criteria", "list_measures", "masked", "measure",
-    "ntk", "preserved", "register_criterion", "register_measure", "score", "select", "spectrum",
+    "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "describe_criteria", "list_criteria", "list_lifts", "list_measures", "masked",
+    "measure", "ntk", "preserved", "register_criterion", "register_lift", "register_measure", "score", "select", "spectrum",
 ]  # fmt: skip

@@ -67,6 +67,12 @@ def find_measure(name: str) -> Measure:
     return _find(_MEASURES, "measure", name)
 
 
+def find_lift(name: str) -> Lift:
+    """The lift of that name."""
+    load_plugins()
+    return _find(_LIFTS, "lift", name)
+
+
 def find_criterion(name: str) -> Criterion:
     """The criterion of that name; "LIFT:MEASURE" is one without being registered, and a measure's name alone is "alone:MEASURE".
 

@@ -21,6 +21,6 @@ def size(probe: Probe, choice: str) -> dict[str, float]:
 
 @register_lift("random")
 def random(probe: Probe, choice: str) -> dict[str, float]:
-    """Uniform numbers."""
-    options = list(probe.net.choices()[choice])
+    """Uniform numbers, drawn by name: the order of the options does not matter."""
+    options = sorted(probe.net.choices()[choice])
     return dict(zip(options, torch.rand(len(options), generator=probe.generator).tolist()))

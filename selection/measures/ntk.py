@@ -3,6 +3,8 @@
 By default of the first 32 images, in float64, sum of the logits, all weights, frozen batch statistics; `settings` are those of `selection.ntk`.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -56,6 +58,8 @@ def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZ
     if len(x) < classes:
         raise SelectionError(f"ntk_complexity needs images of every class, and {len(x)} images cannot show {classes}: give images={classes} or more")
     kernel = ntk(net, x, **settings)
+    if not kernel.any():
+        return -math.inf  # nothing can be learnt
     labels = nn.functional.one_hot(y, classes).to(kernel)
     labels = labels - labels.mean(0)
     ridge = 1e-6 * kernel.trace() / len(y) * torch.eye(len(y), dtype=kernel.dtype, device=kernel.device)
@@ -65,9 +69,13 @@ def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZ
 
 @register_measure("ntk_alignment")
 def ntk_alignment(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> float:
-    """Label-gradient alignment: correlation of the kernel's entries with +1 for two images of one class and -1 for others (Mok et al. 2022), in [-1, 1]."""
+    """Label-gradient alignment: correlation of the kernel's entries with +1 for two images of one class and -1 for others (Mok et al. 2022), in [-1, 1].
+
+    0 where the kernel is constant, or the images are of one class.
+    """
     x, y = first_images(batches, images)
     kernel = ntk(net, x, **settings)
     same = torch.where(y[:, None] == y, 1.0, -1.0).to(kernel)
     kernel, same = kernel - kernel.mean(), same - same.mean()
-    return float((kernel * same).sum() / (kernel.norm() * same.norm()))
+    norms = float(kernel.norm() * same.norm())
+    return float((kernel * same).sum()) / norms if norms else 0.0

@@ -3,6 +3,7 @@
 The sums run over layers. Settings: `images`, at most so many (64); `training`, batch statistics in the BatchNorms as theirs (True), or running ones.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -76,12 +77,18 @@ def fisher(net: nn.Module, batches: Batches, **settings) -> float:
 
 @register_measure("jacob_cov")
 def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True) -> float:
-    """-sum_k log(v_k + e) + 1 / (v_k + e), v the eigenvalues of the correlations of d(sum of logits)/dx between images, e = 1e-5 (Mellor et al. 2020)."""
+    """-sum_k log(v_k + e) + 1 / (v_k + e), v the eigenvalues of the correlations of d(sum of logits)/dx between images, e = 1e-5 (Mellor et al. 2020).
+
+    Minus infinity where the output does not depend on some image.
+    """
     x = first_images(batches, images)[0].detach().clone().requires_grad_()
     with preserved(net, seed=0), torch.enable_grad():
         net.train(training)
-        (jacobian,) = torch.autograd.grad(net(x).sum(), x)
-    values = torch.linalg.eigvalsh(torch.corrcoef(jacobian.flatten(1).double())) + 1e-5
+        (jacobian,) = gradients(net(x).sum(), [x])
+    correlations = torch.corrcoef(jacobian.flatten(1).double())
+    if correlations.isnan().any():  # an image that the output does not depend on
+        return -math.inf
+    values = torch.linalg.eigvalsh(correlations) + 1e-5
     return -float((values.log() + 1 / values).sum())
 
 
