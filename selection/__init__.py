@@ -7,9 +7,9 @@ from .numerics.spectrum import Spectrum, spectrum
 from .preserve import preserved
 from .protocol import Selectable
 from .registry import describe_criteria, list_criteria, list_lifts, list_measures, register_criterion, register_lift, register_measure
-from .select import Selection, measure, score, select
+from .select import Selection, measure, measure_all, score, select
 
 __all__ = [
     "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "describe_criteria", "list_criteria", "list_lifts", "list_measures", "masked",
-    "measure", "ntk", "preserved", "register_criterion", "register_lift", "register_measure", "score", "select", "spectrum",
+    "measure", "measure_all", "ntk", "preserved", "register_criterion", "register_lift", "register_measure", "score", "select", "spectrum",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from . import criteria  # noqa: F401  (registers them)
 from .errors import SelectionError, unknown
+from .measures.kept import kernels_kept
 from .probe import MANNERS, Listener, Manner, Probe
 from .protocol import Batches, Selectable, check_selectable
 from .registry import find_criterion, find_measure, list_measures
@@ -63,6 +64,12 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
     8.0
     """
     return float(find_measure(name)(model, [(x, y)], **options))
+
+
+def measure_all(names: Iterable[str], model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
+    """Several measures of one network on one batch, with the kernels that they share computed once."""
+    with kernels_kept():
+        return {name: measure(name, model, x, y) for name in names}
 
 
 def score(

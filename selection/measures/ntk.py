@@ -13,11 +13,13 @@ from ..numerics.gram import ntk
 from ..numerics.spectrum import spectrum
 from ..registry import register_measure
 from .batch import Batches, check_labels, count_classes, first_images
+from .kept import keep
 
 KERNEL_SIZE = 32
 
 
-def _kernel(net: nn.Module, batches: Batches, images: int = KERNEL_SIZE, **settings) -> Tensor:
+@keep
+def _kernel(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> Tensor:
     return ntk(net, first_images(batches, images)[0], **settings)
 
 
@@ -57,7 +59,7 @@ def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZ
     check_labels(y, classes)
     if len(x) < classes:
         raise SelectionError(f"ntk_complexity needs images of every class, and {len(x)} images cannot show {classes}: give images={classes} or more")
-    kernel = ntk(net, x, **settings)
+    kernel = _kernel(net, batches, images=images, **settings)
     if not kernel.any():
         return -math.inf  # nothing can be learnt
     labels = nn.functional.one_hot(y, classes).to(kernel)
@@ -73,8 +75,8 @@ def ntk_alignment(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE
 
     0 where the kernel is constant, or the images are of one class.
     """
-    x, y = first_images(batches, images)
-    kernel = ntk(net, x, **settings)
+    _, y = first_images(batches, images)
+    kernel = _kernel(net, batches, images=images, **settings)
     same = torch.where(y[:, None] == y, 1.0, -1.0).to(kernel)
     kernel, same = kernel - kernel.mean(), same - same.mean()
     norms = float(kernel.norm() * same.norm())

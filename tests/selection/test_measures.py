@@ -8,7 +8,7 @@ import torch
 from test_ntk import ParityNet
 from torch import nn
 
-from selection import SelectionError, measure
+from selection import SelectionError, measure, measure_all
 from selection.numerics.gram import loss_gram, ntk
 from selection.numerics.spectrum import spectrum
 
@@ -55,7 +55,7 @@ def test_naslib_and_te_nas_on_activations(parity):
 
 @pytest.mark.parametrize(
     ("name", "key", "sign"),
-    [("gradalign_1", "gradalign_mean_cos", 1), ("gradalign_2", "gradalign_logdet_cos", -1), ("gradient_cosine", "mean_pairwise_cos", 1)],
+    [("gradalign_1", "gradalign_mean_cos", 1), ("gradalign_2", "gradalign_logdet_cos", 1), ("gradient_cosine", "mean_pairwise_cos", 1)],
 )
 def test_gradient_agreement(parity, name, key, sign):
     net, values, x, y = parity
@@ -163,3 +163,15 @@ def test_a_network_that_returns_more_than_logits_is_refused():
     for name in [*LABELLED, *GRAMS]:
         with pytest.raises(SelectionError, match="returns a tuple, not logits"):
             measure(name, Pair(4, 3), torch.randn(6, 4), torch.arange(6) % 3)
+
+
+def test_measures_that_share_a_kernel_compute_it_once(parity, monkeypatch):
+    net, _, x, y = parity
+    names = ["ntk_min", "ntk_condition", "gradient_cosine", "ntk_trace", "gradalign_2", "ntk_alignment", "naswot"]
+    apart = {name: measure(name, net, x, y) for name in names}
+    calls = []
+    monkeypatch.setattr("selection.measures.ntk.ntk", lambda *a, **k: calls.append(1) or ntk(*a, **k))
+    assert measure_all(names, net, x, y) == apart and len(calls) == 1
+    measure("ntk_min", net, x, y)
+    measure("ntk_min", net, x, y)
+    assert len(calls) == 3, "outside nothing is kept"

@@ -1,0 +1,137 @@
+"""Scores of many networks at initialisation: tasks that run in any order, on one process or many, and go on where they stopped."""
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import torch
+from torch import Tensor, nn
+
+from selection import SelectionError, measure
+from supernet import Genotype, build
+
+from ..runtime.errors import UsageError, unknown
+
+HEADER = ["index", "repeat", "measure", "value", "seconds"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be measured of one network: its index in the table, its cell, which initialisation, and the measures."""
+
+    index: int
+    cell: str
+    repeat: int
+    measures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a cell becomes a network: its sizes, and how weights are drawn (see `INITIALISATIONS`)."""
+
+    channels: int
+    layers: int
+    num_classes: int
+    initialisation: str
+    seed: int
+
+
+def _keep(net: nn.Module) -> None:
+    """As torch draws them."""
+
+
+def _he(mode: str) -> Callable[[nn.Module], None]:
+    def draw(net: nn.Module) -> None:
+        for layer in net.modules():
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    return draw
+
+
+INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {"default": _keep, "he_fan_in": _he("fan_in"), "he_fan_out": _he("fan_out")}
+
+
+def network(task: Task, how: Build) -> nn.Module:
+    """The network of a task; its weights depend on the seed and the repeat only."""
+    if how.initialisation not in INITIALISATIONS:
+        raise unknown("initialisation", how.initialisation, INITIALISATIONS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(how.seed * 1000 + task.repeat)
+        net = build(Genotype.from_text(task.cell), channels=how.channels, layers=how.layers, num_classes=how.num_classes)
+        INITIALISATIONS[how.initialisation](net)
+    return net
+
+
+def score_task(task: Task, how: Build, x: Tensor, y: Tensor) -> list[dict]:
+    """A row for each measure; a value that is not a number stands for one that the measure could not take."""
+    torch.set_num_threads(1)
+    net, rows = network(task, how).to(x.device), []
+    for name in task.measures:
+        start = time.perf_counter()
+        try:
+            value = measure(name, net, x, y)
+        except SelectionError:
+            value = float("nan")
+        rows.append({"index": task.index, "repeat": task.repeat, "measure": name, "value": repr(value), "seconds": f"{time.perf_counter() - start:.4f}"})
+    return rows
+
+
+def score_tasks(
+    tasks: Sequence[Task], how: Build, batches: Callable[[int], tuple[Tensor, Tensor]], path: Path, *, processes: int = 1, cluster: str | None = None
+) -> Iterator[int]:
+    """Appends the rows of every task that is not in the file yet, as they come; yields the number of networks done.
+
+    Args:
+        batches: from a repeat to its images and labels.
+        processes: on this machine. cluster: address of a Dask scheduler that gets the work instead.
+    """
+    done = {(int(row["index"]), int(row["repeat"]), row["measure"]) for row in read_scores(path)}
+    waiting = [_missing(task, done) for task in tasks]
+    waiting = [task for task in waiting if task.measures]
+    with _backend(cluster), open(path, "a", newline="") as file:
+        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
+        if file.tell() == 0:
+            writer.writeheader()
+        work = joblib.Parallel(n_jobs=-1 if cluster else processes, return_as="generator_unordered", batch_size=1)
+        count = len(tasks) - len(waiting)
+        for rows in work(joblib.delayed(score_task)(task, how, *batches(task.repeat)) for task in waiting):
+            writer.writerows(rows)
+            file.flush()
+            count += 1
+            yield count
+
+
+def read_scores(path: Path) -> list[dict]:
+    """The rows of a scores file; a last line that a kill cut short is taken off the file."""
+    if not path.exists():
+        return []
+    whole = path.read_bytes()
+    kept = whole[: whole.rfind(b"\n") + 1]
+    if len(kept) < len(whole):
+        path.write_bytes(kept)
+    rows = list(csv.DictReader(kept.decode().splitlines()))
+    if rows and list(rows[0]) != HEADER:
+        raise UsageError(f"{path} is not a file of scores: its first line is not {','.join(HEADER)}")
+    return rows
+
+
+def _missing(task: Task, done: set[tuple[int, int, str]]) -> Task:
+    return Task(task.index, task.cell, task.repeat, tuple(name for name in task.measures if (task.index, task.repeat, name) not in done))
+
+
+def _backend(cluster: str | None):
+    if cluster is None:
+        return nullcontext()
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise UsageError("--cluster needs dask: pip install 'darts_ext[cluster]'") from None
+    Client(cluster)
+    return joblib.parallel_config(backend="dask")

@@ -1,0 +1,5 @@
+"""Benchmarks of architectures that others have trained: accuracies to look up."""
+
+from .nasbench201 import DATASETS, NasBench201
+
+__all__ = ["DATASETS", "NasBench201"]

