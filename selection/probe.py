@@ -156,3 +156,23 @@ class Probe:
             for handle in handles:
                 handle.remove()
         return bool(outputs) and not any(outputs)
+
+
+@torch.no_grad()
+def check_runs(net: torch.nn.Module, batches: Batches) -> None:
+    """Runs the network on two images, and leaves no trace.
+
+    Raises:
+        SelectionError: it cannot take images of this shape, or the batches differ in theirs.
+    """
+    shapes = {tuple(x.shape[1:]) for x, _ in batches}
+    if len(shapes) > 1:
+        raise SelectionError(f"the batches hold inputs of different shapes: {', '.join(str(list(shape)) for shape in sorted(shapes))}")
+    x = batches[0][0][:2]
+    if x.is_floating_point():  # measures run in float64, whatever the inputs are
+        x = x.to(next((p.dtype for p in net.parameters() if p.is_floating_point()), x.dtype))
+    try:
+        with preserved(net, seed=0):
+            net.eval()(x)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise SelectionError(f"the network does not take inputs of shape {list(x.shape[1:])}: {str(error).splitlines()[0]}") from None

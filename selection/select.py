@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from . import criteria  # noqa: F401  (registers them)
 from .errors import SelectionError, unknown
 from .measures.kept import kernels_kept
-from .probe import MANNERS, Listener, Manner, Probe
-from .protocol import Batches, Selectable, check_selectable
+from .probe import MANNERS, Listener, Manner, Probe, check_runs
+from .protocol import Batches, Selectable, check_batches, check_selectable
 from .registry import find_criterion, find_measure, list_measures
 from .strategies import JOINT, SINGLE, Decisions, Judge
 
@@ -63,7 +63,9 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
     >>> measure("parameters", nn.Linear(3, 2), Tensor(2, 3), Tensor(2))
     8.0
     """
-    return float(find_measure(name)(model, [(x, y)], **options))
+    found = find_measure(name)
+    check_runs(model, check_batches([(x, y)]))
+    return float(found(model, [(x, y)], **options))
 
 
 def measure_all(names: Iterable[str], model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
@@ -151,7 +153,10 @@ def _judge(net: Selectable, name: str, batches, settings: Mapping | None, *, who
         raise SelectionError(f"criterion {name} reads options and measures nothing of a whole architecture: take one with a measure")
     if measured and not batches:
         raise SelectionError(f"criterion {name} measures the network on data: give batches=[(x, y), ...]")
-    return Judge(name, Probe(net, _with_settings(measured, (settings or {}).get(name)) if measured else None, batches or [], **manner), criterion.lift)
+    probe = Probe(net, _with_settings(measured, (settings or {}).get(name)) if measured else None, batches or [], **manner)
+    if measured and probe.batches:
+        check_runs(net, probe.batches)
+    return Judge(name, probe, criterion.lift)
 
 
 def _with_settings(name: str, settings: Mapping | None) -> Callable:

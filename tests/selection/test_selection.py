@@ -292,6 +292,17 @@ def test_wrong_batches(wrong):
         select(Planted(), "perturbation", batches=wrong)
 
 
+def test_batches_of_another_shape():
+    net, (x, y) = supernet_of("nasbench201"), batch()
+    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    for criterion in ("perturbation", "ntk", "taylor"):
+        with pytest.raises(SelectionError, match=r"does not take inputs of shape \[1, 8, 8\]"):
+            select(net, criterion, batches=[(x[:, :1], y)])
+        with pytest.raises(SelectionError, match=r"inputs of different shapes: \[3, 6, 8\], \[3, 8, 8\]"):
+            select(net, criterion, batches=[(x, y), (x[:, :, 2:], y)])
+    assert all(torch.equal(tensor, state[name]) for name, tensor in net.state_dict().items()) and net.training
+
+
 def test_a_network_that_returns_more_than_logits():
     net = Planted()
     forward = net.forward
@@ -385,7 +396,7 @@ def test_taylor_is_the_derivative_by_an_options_scale(space):
 
 def test_taylor_takes_one_pass_for_all_options():
     net, batches = supernet_of("nasbench201"), [batch(4)]
-    made = select(net, "taylor", batches=batches)
+    made = select(net, "taylor", "oneshot", batches=batches)
     assert made.evaluations == 1
     assert not any(module._forward_hooks for module in net.modules())
 
