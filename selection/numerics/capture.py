@@ -1,7 +1,7 @@
 """One forward pass and one backward pass in which every layer's inputs meet the gradients of its outputs."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from ..gates import silent
-from .layers import SHARES, is_known, normalised
+from .layers import FACTORS, Factor, Use, is_known
 
 
 class Capture:
@@ -19,18 +19,17 @@ class Capture:
         model: in the mode in which it is to be measured.
         state: its parameters and buffers, by name, detached: parameters need no gradient of their own, so a kernel costs about one forward and backward pass.
         chosen: names of the parameters that count.
-        split: see `layers.contract`.
 
     After `forward`, `uncovered` names the parameters for which there is no formula: of other layers, shared between layers, used outside the layer that holds
     them, or in a layer that somebody watches or replaces.
     """
 
-    def __init__(self, model: nn.Module, state: dict[str, Tensor], chosen: Iterable[str], split: int | None = None):
-        self.model, self.state, self.split = model, state, split
-        self.owners: dict[str, tuple[nn.Module, str]] = {}
+    def __init__(self, model: nn.Module, state: dict[str, Tensor], chosen: Iterable[str]):
+        self.model, self.state = model, state
+        self.names: dict[nn.Module, dict[str, str]] = defaultdict(dict)
         self.uncovered: set[str] = set()
-        self.uses: dict[nn.Module, list[_Use]] = defaultdict(list)
-        self.kernel: Tensor | float = 0.0
+        self.uses: dict[nn.Module, list[Use]] = defaultdict(list)
+        self.take: Callable[[str, Factor], None]
         aliases = defaultdict(list)
         for name, parameter in model.named_parameters(remove_duplicate=False):
             aliases[id(parameter)].append(name)
@@ -43,13 +42,13 @@ class Capture:
             if name in shared or not is_known(layer) or layer._forward_hooks or layer._forward_pre_hooks or "forward" in layer.__dict__:
                 self.uncovered.add(name)
             else:
-                self.owners[name] = (layer, local)
+                self.names[layer][local] = name
 
     def forward(self, x: Tensor) -> Tensor:
         """The model's output."""
-        layers = {layer for layer, _ in self.owners.values()}
+        self.uses.clear()
         inside: list[nn.Module] = []
-        strays = _Strays({id(self.state[name]): (name, layer) for name, (layer, _) in self.owners.items()}, inside)
+        strays = _Strays({id(self.state[name]): (name, layer) for layer, names in self.names.items() for name in names.values()}, inside)
 
         def enter(layer: nn.Module, _: tuple) -> None:
             inside.append(layer)
@@ -58,7 +57,7 @@ class Capture:
             inside.pop()
             return self._meet(layer, inputs[0], output)
 
-        handles = [handle for layer in layers for handle in (layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave))]
+        handles = [handle for layer in self.names for handle in (layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave))]
         try:
             with torch.enable_grad(), strays:
                 output = functional_call(self.model, self.state, (x,))
@@ -71,13 +70,12 @@ class Capture:
     def _meet(self, layer: nn.Module, a: Tensor, output: Tensor) -> Tensor:
         if not output.requires_grad:  # the first layer: no gradient need go further back
             output = output.detach().requires_grad_().clone()
-        with torch.no_grad():
-            use = _Use(normalised(layer, a).detach())
+        use = Use(layer, a.detach())
         self.uses[layer].append(use)
 
         def receive(gradient: Tensor) -> None:
-            use.gradient = gradient
-            if all(use.gradient is not None for use in self.uses[layer]):
+            use.g = gradient
+            if all(use.g is not None for use in self.uses[layer]):
                 self._settle(layer)
 
         output.register_hook(receive)
@@ -85,31 +83,24 @@ class Capture:
 
     @torch.no_grad()
     def _settle(self, layer: nn.Module) -> None:
-        """Adds the share of a layer, and drops its gradients. A use that no gradient reached does not count."""
-        wanted = {local for name, (owner, local) in self.owners.items() if owner is layer and name not in self.uncovered}
-        uses = [use for use in self.uses[layer] if use.gradient is not None]
+        """Hands over the factors of a layer, and drops its gradients. A use that no gradient reached does not count."""
+        uses = [use for use in self.uses[layer] if use.g is not None]
         if any(use.a._version != use.version for use in uses):
             raise RuntimeError(f"the input of a {type(layer).__name__} was changed in place after it was read")
-        if wanted and uses:
-            self.kernel = self.kernel + SHARES[type(layer)](layer, [(use.a, use.gradient) for use in uses], wanted, self.split)
+        if uses:
+            for local, name in self.names[layer].items():
+                if name not in self.uncovered:
+                    self.take(name, FACTORS[type(layer)][local](layer, uses))
         for use in uses:
-            use.gradient = None
+            use.g = None
 
-    def backward(self, output: Tensor, cotangent: Tensor, keep: bool = False) -> Tensor | float:
-        """The kernel of <cotangent, output> over the parameters that are covered, [B, B]; `keep` allows another backward pass."""
-        self.kernel = 0.0
+    def backward(self, output: Tensor, cotangent: Tensor, take: Callable[[str, Factor], None], keep: bool = False) -> None:
+        """Calls `take` with each covered parameter's factor of the kernel of <cotangent, output>; `keep` allows another backward pass."""
+        self.take = take
         if output.requires_grad:
             torch.autograd.backward(output, cotangent, retain_graph=keep)
             for layer in self.uses:
                 self._settle(layer)
-        return self.kernel
-
-
-class _Use:
-    """One passage through a layer: its (normalised) input, and the gradient of its output once that is known."""
-
-    def __init__(self, a: Tensor):
-        self.a, self.version, self.gradient = a, a._version, None
 
 
 class _Strays(TorchFunctionMode):

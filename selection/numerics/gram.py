@@ -1,8 +1,9 @@
 """The empirical neural tangent kernel K_ij = <J_i, J_j> of any network."""
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +11,17 @@ from torch.func import functional_call, grad, vmap
 
 from ..errors import SelectionError
 from ..preserve import preserved
+from .blocks import Take, assemble
 from .capture import Capture
+from .statistics import batch_norms, frozen_statistics
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-Cotangents = Callable[[Tensor], list[Tensor]]
+Cotangents = Callable[[Tensor, slice], list[Tensor]]
 
 
 def ntk(
     model: nn.Module, x: Tensor, x2: Tensor | None = None, *, outputs: str | int = "sum",
-    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype = torch.float64, seed: int = 0,
+    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype = torch.float64, block: int | None = None,
+    seed: int = 0,
 ) -> Tensor:  # fmt: skip
     """The neural tangent kernel on a batch (Jacot et al. 2018), exact, layer by layer, for about one forward and backward pass.
 
@@ -30,6 +33,8 @@ def ntk(
         batchnorm: "frozen" (x's statistics, taken as constants), "running" (running statistics, as in eval mode), or "coupled" (training mode: a sample's
             logits depend on the others; one backward pass a sample).
         dtype: of the whole computation; float64, because the smallest eigenvalue is lost in float32.
+        block: inputs a side of the blocks that the same kernel is put together from, so that memory is that of two; n blocks take about n/2 times as long.
+            With "frozen" a pass without gradients takes the statistics of the whole x first. None is all inputs at once.
         seed: of the random projections.
 
     Returns:
@@ -47,7 +52,7 @@ def ntk(
     if outputs not in ("sum", "trace") and not (isinstance(outputs, int) and outputs > 0):
         raise SelectionError(f"outputs is 'sum', 'trace' or a number of random projections, not {outputs!r}")
 
-    def cotangents(logits: Tensor) -> list[Tensor]:
+    def cotangents(logits: Tensor, _: slice) -> list[Tensor]:
         if outputs == "sum":
             return [torch.ones_like(logits)]
         if outputs == "trace":
@@ -55,68 +60,88 @@ def ntk(
         signs = torch.randint(0, 2, (outputs, logits.shape[1]), generator=torch.Generator().manual_seed(seed)) * 2.0 - 1
         return [row.to(logits).expand_as(logits) / outputs**0.5 for row in signs]
 
-    return gram(model, x, x2, cotangents, parameters=parameters, batchnorm=batchnorm, dtype=dtype)
+    return gram(model, x, x2, cotangents, parameters=parameters, batchnorm=batchnorm, dtype=dtype, block=block)
 
 
 def loss_gram(model: nn.Module, x: Tensor, y: Tensor, **settings) -> Tensor:
     """The products of the samples' loss gradients [B, B], cross entropy; settings as in `ntk`."""
 
-    def cotangents(logits: Tensor) -> list[Tensor]:
-        return [logits.detach().softmax(1) - nn.functional.one_hot(y, logits.shape[1]).to(logits)]
+    def cotangents(logits: Tensor, rows: slice) -> list[Tensor]:
+        return [logits.detach().softmax(1) - nn.functional.one_hot(y[rows], logits.shape[1]).to(logits)]
 
     return gram(model, x, None, cotangents, **settings)
 
 
 def gram(
     model: nn.Module, x: Tensor, x2: Tensor | None, cotangents: Cotangents, *,
-    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype = torch.float64,
+    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype = torch.float64, block: int | None = None,
 ) -> Tensor:  # fmt: skip
     """The sum over cotangents v of the products of grad <v_i, f(x_i)>; settings as in `ntk`.
 
     Args:
-        cotangents: from logits [B, K] to a list of [B, K], row i used for sample i.
+        cotangents: from logits [b, K], and the slice of the inputs that they belong to, to a list of [b, K], row i used for sample i.
     """
     if len(x) < 2:
         raise SelectionError(f"a kernel needs at least 2 inputs, not {len(x)}")
     if batchnorm not in ("frozen", "running", "coupled"):
         raise SelectionError(f"batchnorm is 'frozen', 'running' or 'coupled', not {batchnorm!r}")
-    if batchnorm == "coupled" and x2 is not None:
-        raise SelectionError("a cross kernel needs samples that do not depend on each other: batchnorm is 'frozen' or 'running', not 'coupled'")
-    state = {name: t.detach().to(dtype, copy=True) if t.is_floating_point() else t.clone() for name, t in _tensors(model)}
+    if block is not None and not (isinstance(block, int) and block > 0):
+        raise SelectionError(f"block is a number of inputs or None, not {block!r}")
+    if batchnorm == "coupled" and (x2 is not None or block is not None):
+        raise SelectionError("blocks and cross kernels need samples that do not depend on each other: batchnorm is 'frozen' or 'running', not 'coupled'")
+    state = {name: t.detach().to(dtype) if t.is_floating_point() else t for name, t in model.named_parameters()}
+    state |= {name: t.to(dtype, copy=True) if t.is_floating_point() else t.clone() for name, t in model.named_buffers()}
     chosen = _chosen(model, parameters)
-    inputs, split = (x, None) if x2 is None else (torch.cat([x, x2]), len(x))
-    inputs = inputs.to(dtype)
+    x, x2 = x.to(dtype), x2 if x2 is None else x2.to(dtype)
     with preserved(model):
         if batchnorm == "coupled":
-            return _coupled(model, state, chosen, inputs, cotangents)
-        model.eval()
-        capture = Capture(model, state, chosen, split)
-        with _frozen_statistics(model, state, len(x)) if batchnorm == "frozen" else preserved(model):
-            output = capture.forward(inputs)
-        if output.dim() != 2:
-            raise SelectionError(f"the network's output is {list(output.shape)}; a kernel needs logits [B, K]")
-        directions = cotangents(output)
-        kernel = sum(capture.backward(output, v, keep=number + 1 < len(directions)) for number, v in enumerate(directions))
-        if capture.uncovered:
-            warnings.warn(f"ntk: no layerwise formula for {', '.join(sorted(capture.uncovered))}; taken by vmap over grad", stacklevel=3)
-            kernel = kernel + _by_vmap(model, state, sorted(capture.uncovered), inputs, directions, split)
-    size = (len(x), len(inputs) - (split or 0))
-    return kernel if isinstance(kernel, Tensor) else torch.zeros(size, dtype=dtype, device=x.device)
+            return _coupled(model, state, chosen, x, cotangents)
+        kernel, uncovered = _separate(model, state, chosen, x, x2, cotangents, batchnorm == "frozen", block)
+    if uncovered:
+        warnings.warn(f"ntk: no layerwise formula for {', '.join(sorted(uncovered))}; taken by vmap over grad", stacklevel=3)
+    return kernel
 
 
-def _by_vmap(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, directions: list[Tensor], split: int | None) -> Tensor:
-    """The same for some parameters, by per-sample gradients."""
-    free = {name: state[name] for name in names}
+def _separate(
+    model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, x2: Tensor | None, cotangents: Cotangents, frozen: bool, block: int | None
+) -> tuple[Tensor, set[str]]:
+    """The kernel in eval mode, where no sample depends on another, and the parameters that were taken by vmap."""
+    model.eval()
+    batch_norms(model)  # or they would make samples depend on each other
+    recording = partial(frozen_statistics, model, state) if frozen else nullcontext
+    capture, turns = Capture(model, state, names), [slice(None)]
+    if block is not None or x2 is not None:  # the statistics are those of the whole x; a cotangent a turn, so that factors of one only are kept
+        with torch.no_grad(), recording():
+            logits = _logits(functional_call(model, state, (x if frozen else x[:1],)))
+        turns = [slice(k, k + 1) for k in range(len(cotangents(logits, slice(len(logits)))))]
+        recording = nullcontext
+
+    def passage(turn: slice, inputs: Tensor, rows: slice, take: Take) -> None:
+        with recording():
+            output = _logits(capture.forward(inputs))
+        directions = cotangents(output, rows)[turn]
+        for number, v in enumerate(directions):
+            capture.backward(output, v, take, keep=number + 1 < len(directions))
+            if capture.uncovered:
+                take("by vmap", _by_vmap(model, state, sorted(capture.uncovered), inputs, v.detach()))
+
+    return sum(assemble(partial(passage, turn), x, x2, block) for turn in turns), capture.uncovered
+
+
+def _logits(output: Tensor) -> Tensor:
+    if output.dim() != 2:
+        raise SelectionError(f"the network's output is {list(output.shape)}; a kernel needs logits [B, K]")
+    return output
+
+
+def _by_vmap(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, v: Tensor) -> Tensor:
+    """Per-sample gradients by some parameters, [B, P]."""
 
     def projected(p: dict[str, Tensor], one: Tensor, v: Tensor) -> Tensor:
         return (functional_call(model, {**state, **p}, (one[None],))[0] * v).sum()
 
-    def kernel(v: Tensor) -> Tensor:
-        gradients = vmap(grad(projected), in_dims=(None, 0, 0), randomness="different")(free, x, v.detach())
-        rows = torch.cat([g.reshape(len(x), -1) for g in gradients.values()], dim=1)
-        return rows @ rows.T if split is None else rows[:split] @ rows[split:].T
-
-    return sum(map(kernel, directions))
+    gradients = vmap(grad(projected), in_dims=(None, 0, 0), randomness="different")({name: state[name] for name in names}, x, v)
+    return torch.cat([g.reshape(len(x), -1) for g in gradients.values()], dim=1)
 
 
 def _coupled(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, cotangents: Cotangents) -> Tensor:
@@ -126,46 +151,12 @@ def _coupled(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Te
     with torch.enable_grad():
         logits = functional_call(model, {**state, **free}, (x,))
         kernel = 0.0
-        for v in cotangents(logits):
+        for v in cotangents(logits, slice(len(x))):
             values = (logits * v).sum(1)
             rows = [torch.autograd.grad(value, list(free.values()), retain_graph=True, allow_unused=True, materialize_grads=True) for value in values]
             rows = torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
             kernel = kernel + rows @ rows.T
     return kernel
-
-
-@contextmanager
-def _frozen_statistics(model: nn.Module, state: dict[str, Tensor], count: int) -> Iterator[None]:
-    """While a batch passes, each BatchNorm's running statistics in `state` become those of its first `count` inputs, before it uses them."""
-    seen = set()
-
-    def record(name: str) -> Callable:
-        def hook(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            if name in seen:
-                raise SelectionError(f"{name} is used twice, so it has no one statistics to freeze: batchnorm='running' or 'coupled'")
-            seen.add(name)
-            x = inputs[0].detach()[:count]
-            var, mean = torch.var_mean(x, [axis for axis in range(x.dim()) if axis != 1], correction=0)
-            state[f"{name}.running_mean"].copy_(mean)
-            state[f"{name}.running_var"].copy_(var)
-
-        return hook
-
-    norms = {name: module for name, module in model.named_modules() if isinstance(module, _NORMS)}
-    for name, norm in norms.items():
-        if norm.running_mean is None:
-            raise SelectionError(f"{name} keeps no running statistics to freeze: batchnorm='coupled'")
-    handles = [norm.register_forward_pre_hook(record(name)) for name, norm in norms.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from model.named_parameters()
-    yield from model.named_buffers()
 
 
 def _chosen(model: nn.Module, parameters: str | Callable[[str, nn.Parameter], bool]) -> list[str]:

@@ -1,119 +1,164 @@
-"""A layer's share of the kernel, from its inputs and the gradients of its outputs.
+"""A parameter's share of the kernel, from the inputs of its layer and the gradients of the layer's outputs.
 
-A layer whose output at position l is W a_l has the per-sample gradient G A^T; A [D, L] holds a sample's inputs a_l, G [O, L] the gradients of its outputs.
-Its share of the kernel is <G_i A_i^T, G_j A_j^T>, formed in whichever of three ways takes the fewest operations:
+A layer whose output at position l is W a_l has the per-sample gradient G^T A; A [L, D] holds a sample's inputs a_l, G [L, O] the gradients of its outputs.
+The share <G_i^T A_i, G_j^T A_j> is formed in whichever of three ways takes the fewest operations:
 
-    ghost         sum_lm (A_i^T A_j)_lm (G_i^T G_j)_lm     few positions: linear layers, late convolutions
-    materialised  J = G A^T for this layer, then J J^T     few parameters
-    convolution   J by the convolution's own backward      many positions, few channels
+    ghost         sum_lm (A_i A_j^T)_lm (G_i G_j^T)_lm     few positions: linear layers, late convolutions
+    materialised  J = G^T A for this parameter, then J J^T few parameters
+    convolution   J by the convolution's own backward      many positions
+
+What a batch contributes to a share, A and G or J, is its factor.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
-Use = tuple[Tensor, Tensor]
 MANY_POSITIONS = 256  # from here on a convolution's own backward beats unfolding its input (measured)
+ONE_PRODUCT = 128  # rows from which on halving a square saves more than small products lose (measured)
+GHOST_SPEED = 2  # operations of the ghost in the time of one that materialises, which writes J and reads it again (measured)
 
 
-def contract(j: Tensor, split: int | None) -> Tensor:
-    """Per-sample gradients [B, ...] -> their products [B, B], or those of the first `split` samples with the others."""
-    j = j.flatten(1)
-    return j @ j.T if split is None else j[:split] @ j[split:].T
+class Use:
+    """One passage of a batch through a layer: its input, a BatchNorm's moments, and the gradient of its output once that is known."""
+
+    def __init__(self, layer: nn.Module, a: Tensor):
+        self.a, self.version, self.g = a, a._version, None
+        self.moments = (layer.running_mean, layer.running_var) if isinstance(layer, _BatchNorm) else None
 
 
-def linear(layer: nn.Linear, uses: Sequence[Use], wanted: set[str], split: int | None) -> Tensor:
-    """inputs [B, ..., D], gradients [B, ..., O]; a layer that is used again has more positions."""
-    a = torch.cat([a.reshape(len(a), -1, a.shape[-1]) for a, _ in uses], dim=1)
-    g = torch.cat([g.reshape(len(g), -1, g.shape[-1]) for _, g in uses], dim=1)
-    shares = [_product(a[:, None], g[:, None], split)] if "weight" in wanted else []
-    return sum(shares + ([contract(g.sum(1), split)] if "bias" in wanted else []))
+class Ghost(NamedTuple):
+    """Inputs a [B, groups, L, D] and gradients g [B, groups, L, O]; a layer that is used again has more positions."""
+
+    a: Tensor
+    g: Tensor
 
 
-def convolution(layer: nn.Conv2d, uses: Sequence[Use], wanted: set[str], split: int | None) -> Tensor:
-    """inputs [B, C, H, W], gradients [B, O, H', W']."""
-    shares = []
-    if "weight" in wanted:
-        positions = sum(g[0, 0].numel() for _, g in uses)
-        pointwise = layer.kernel_size == (1, 1) and layer.padding == (0, 0)
-        if positions >= MANY_POSITIONS and not pointwise:
-            shares.append(contract(sum(_convolution_backward(layer, a, g) for a, g in uses), split))
-        else:
-            a = torch.cat([_unfold(layer, a) for a, _ in uses], dim=2)
-            g = torch.cat([g.reshape(len(g), layer.groups, -1, g[0, 0].numel()).transpose(2, 3) for _, g in uses], dim=2)
-            shares.append(_product(a, g, split))
-    if "bias" in wanted:
-        shares.append(contract(sum(g.sum((2, 3)) for _, g in uses), split))
-    return sum(shares)
+Factor = Tensor | Ghost  # a tensor holds per-sample gradients [B, ...]
+
+
+def product(one: Factor, two: Factor) -> Tensor:
+    """The share of two batches, [B1, B2]."""
+    if isinstance(one, Ghost) and isinstance(two, Ghost):
+        return sum(_ghost(one.a[:, k], one.g[:, k], two.a[:, k], two.g[:, k]) for k in range(one.a.shape[1]))
+    return _rows(one) @ _rows(two).T
+
+
+def square(factor: Factor) -> Tensor:
+    """The share of a batch with itself, whose products below the diagonal are those above it."""
+    ghost = isinstance(factor, Ghost)
+    count, positions = (factor.a.shape[0], factor.a.shape[2]) if ghost else (len(factor), 1)
+    if count == 1 or count * positions <= ONE_PRODUCT:
+        return product(factor, factor)
+    upper, lower = (Ghost(factor.a[half], factor.g[half]) if ghost else factor[half] for half in (slice(count // 2), slice(count // 2, None)))
+    across = product(upper, lower)
+    return torch.cat([torch.cat([square(upper), across], 1), torch.cat([across.T, square(lower)], 1)])
+
+
+def _ghost(a1: Tensor, g1: Tensor, a2: Tensor, g2: Tensor) -> Tensor:
+    pairs = (a1.flatten(0, 1) @ a2.flatten(0, 1).T) * (g1.flatten(0, 1) @ g2.flatten(0, 1).T)
+    return pairs.reshape(*a1.shape[:2], *a2.shape[:2]).sum((1, 3))
+
+
+def _rows(factor: Factor) -> Tensor:
+    return (factor.g.transpose(2, 3) @ factor.a if isinstance(factor, Ghost) else factor).flatten(1)
+
+
+def _cheaper(ghost: Ghost) -> Factor:
+    """The factor itself, or what it materialises to."""
+    count, _, positions, width = ghost.a.shape
+    outputs = ghost.g.shape[3]
+    materialised = count * positions * width * outputs + count**2 * width * outputs
+    return _rows(ghost) if GHOST_SPEED * materialised <= count**2 * positions**2 * (width + outputs) else ghost
+
+
+def _linear(layer: nn.Linear, uses: Sequence[Use]) -> Factor:
+    return _cheaper(Ghost(*(_joined([t.reshape(len(t), 1, -1, t.shape[-1]) for t in ts]) for ts in zip(*((use.a, use.g) for use in uses)))))
+
+
+def _convolution(layer: nn.Conv2d, uses: Sequence[Use]) -> Factor:
+    pointwise = layer.kernel_size == (1, 1) and layer.padding == (0, 0)
+    if sum(use.g[0, 0].numel() for use in uses) >= MANY_POSITIONS and not pointwise:
+        return _total(_convolution_backward(layer, use.a, use.g) for use in uses)
+    a = _joined([_unfold(layer, use.a) for use in uses])
+    g = _joined([use.g.reshape(len(use.g), layer.groups, -1, use.g[0, 0].numel()).transpose(2, 3) for use in uses])
+    return _cheaper(Ghost(a, g))
+
+
+def _total(parts: Iterable[Tensor]) -> Tensor:
+    return reduce(torch.add, parts)  # sum() adds 0 first, which is one more pass
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
 
 
 def _unfold(layer: nn.Conv2d, a: Tensor) -> Tensor:
-    """[B, C, H, W] -> what each output position reads, [B, groups, positions, C/groups * kernel]."""
+    """[B, C, H, W] -> what each output position reads, [B, groups, positions, kernel * C/groups]."""
     if layer.kernel_size == (1, 1) and layer.padding == (0, 0):
-        columns = a[:, :, :: layer.stride[0], :: layer.stride[1]].flatten(2)
-    else:
-        columns = F.unfold(a, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
-    return columns.reshape(len(a), layer.groups, -1, columns.shape[-1]).transpose(2, 3)
+        return a[:, :, :: layer.stride[0], :: layer.stride[1]].reshape(len(a), layer.groups, a.shape[1] // layer.groups, -1).transpose(2, 3)
+    down, right = layer.padding
+    windows = F.pad(a.permute(0, 2, 3, 1), (0, 0, right, right, down, down))
+    for axis, size, step, apart in zip((1, 2), layer.kernel_size, layer.stride, layer.dilation):
+        windows = windows.unfold(axis, (size - 1) * apart + 1, step)[..., ::apart]
+    windows = windows.unflatten(3, (layer.groups, -1)).permute(0, 3, 1, 2, 5, 6, 4)
+    return windows.reshape(len(a), layer.groups, windows.shape[2] * windows.shape[3], -1)
 
 
 def _convolution_backward(layer: nn.Conv2d, a: Tensor, g: Tensor) -> Tensor:
     """Per-sample gradients of the weight [B, O, C/groups, k, k]."""
-
-    shape = layer.weight.detach().to(a.dtype)  # only its shape counts
-
-    def one(a: Tensor, g: Tensor) -> Tensor:
-        settings = (layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups, (False, True, False))
-        return torch.ops.aten.convolution_backward(g[None], a[None], shape, None, *settings)[1]
-
-    return torch.vmap(one)(a, g)
+    shape = a.new_empty(layer.weight.shape)  # only its shape counts
+    settings = (layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups, (False, True, False))
+    return torch.vmap(lambda a, g: torch.ops.aten.convolution_backward(g[None], a[None], shape, None, *settings)[1])(a, g)
 
 
-def _product(a: Tensor, g: Tensor, split: int | None) -> Tensor:
-    """Inputs [B, groups, L, D] and gradients [B, groups, L, O] -> the products of the gradients G^T A, by the cheaper way."""
-    count, groups, positions, width = a.shape
-    outputs = g.shape[3]
-    materialised = count * positions * width * outputs + count**2 * width * outputs
-    if materialised <= count**2 * positions**2 * (width + outputs):
-        return contract(g.transpose(2, 3) @ a, split)
-    if positions == 1:
-        return sum(contract(a[:, k], split) * contract(g[:, k], split) for k in range(groups))
-    first, second = (slice(None), slice(None)) if split is None else (slice(None, split), slice(split, None))
-    total = 0
-    for k in range(groups):
-        a1, a2, g1, g2 = a[first, k], a[second, k], g[first, k], g[second, k]
-        pairs = (a1.reshape(-1, width) @ a2.reshape(-1, width).T) * (g1.reshape(-1, outputs) @ g2.reshape(-1, outputs).T)
-        total = total + pairs.reshape(len(a1), positions, len(a2), positions).sum((1, 3))
-    return total
+def _shift(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
+    return _total(_over_positions(layer, use.g) for use in uses)
 
 
-def affine(layer: nn.Module, uses: Sequence[Use], wanted: set[str], split: int | None) -> Tensor:
-    """Scale and shift of a norm: normalised inputs and gradients [B, ...]."""
-    kept = layer.normalized_shape if type(layer) is nn.LayerNorm else None
-
-    def over_positions(t: Tensor) -> Tensor:
-        return t.reshape(len(t), -1, *kept).sum(1) if kept else t.flatten(2).sum(2) if t.dim() > 2 else t
-
-    gradients = {"weight": lambda: sum(over_positions(g * a) for a, g in uses), "bias": lambda: sum(over_positions(g) for _, g in uses)}
-    return sum(contract(gradients[name](), split) for name in wanted)
+def _scale(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
+    return _total(_over_positions(layer, use.g * _normalised(layer, use.a)) for use in uses)
 
 
-def normalised(layer: nn.Module, a: Tensor) -> Tensor:
-    """What `affine` needs of an input: the input before scale and shift; of other layers the input itself."""
-    if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-        return F.batch_norm(a, layer.running_mean, layer.running_var, None, None, False, 0.0, layer.eps)
+def _batch_scale(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
+    """The gradient of a BatchNorm's scale [B, C]: sum_l g_l (a_l - mean) / std, without the normalised input."""
+
+    def one(a: Tensor, g: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        return (_over_positions(layer, g * a) - _over_positions(layer, g) * mean) * (var + layer.eps).rsqrt()
+
+    return _total(one(use.a, use.g, *use.moments) for use in uses)
+
+
+def _over_positions(layer: nn.Module, t: Tensor) -> Tensor:
+    """[B, ...] -> the sum over positions, which come before a layer's features in Linear and LayerNorm and behind its channels in all others."""
+    if isinstance(layer, (nn.Linear, nn.LayerNorm)):
+        return t.reshape(len(t), -1, *getattr(layer, "normalized_shape", t.shape[-1:])).sum(1)
+    return t.reshape(*t.shape[:2], -1).sum(2)
+
+
+def _normalised(layer: nn.GroupNorm | nn.LayerNorm, a: Tensor) -> Tensor:
     if isinstance(layer, nn.GroupNorm):
         return F.group_norm(a, layer.num_groups, eps=layer.eps)
-    return F.layer_norm(a, layer.normalized_shape, eps=layer.eps) if isinstance(layer, nn.LayerNorm) else a
+    return F.layer_norm(a, layer.normalized_shape, eps=layer.eps)
 
 
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
-SHARES: dict[type[nn.Module], Callable[..., Tensor]] = {nn.Linear: linear, nn.Conv2d: convolution, **dict.fromkeys(NORMS, affine)}
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+Formula = Callable[[nn.Module, Sequence[Use]], Factor]
+FACTORS: dict[type[nn.Module], dict[str, Formula]] = {
+    nn.Linear: {"weight": _linear, "bias": _shift},
+    nn.Conv2d: {"weight": _convolution, "bias": _shift},
+    **{norm: {"weight": _batch_scale, "bias": _shift} for norm in BATCH_NORMS},
+    **{norm: {"weight": _scale, "bias": _shift} for norm in (nn.GroupNorm, nn.LayerNorm)},
+}
 
 
 def is_known(layer: nn.Module) -> bool:
-    """Whether `SHARES` has an exact formula for the layer as it is set."""
+    """Whether `FACTORS` has an exact formula for the layer as it is set."""
     if type(layer) is nn.Conv2d:
         return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return type(layer) in SHARES
+    return type(layer) in FACTORS

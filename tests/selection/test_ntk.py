@@ -249,6 +249,24 @@ def test_a_watched_or_scaled_layer_is_not_mistaken():
     assert close(got, kernel_by_hand(net, x))
 
 
+@pytest.mark.parametrize("name", ["batch_norm", "nasbench201"])
+def test_any_layout_and_precision(name):
+    net, x = case(name)
+    want = ntk(net, x)
+    assert close(ntk(net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)), want)
+    assert torch.equal(ntk(net, x.float()), ntk(net, x.float().double()))
+    assert ntk(net, x, dtype=torch.float32).dtype == torch.float32
+
+
+def test_dead_units_and_a_dead_network():
+    net, x = case("dense")
+    net[2].bias.data[:2] = -1e3  # nothing passes these ReLUs
+    assert close(ntk(net, x), kernel_by_hand(net, x))
+    net[2].bias.data[:] = -1e3
+    assert close(ntk(net, x), kernel_by_hand(net, x))
+    assert not ntk(net, x, parameters=lambda name, p: name.startswith("0.")).any()
+
+
 def test_the_model_is_left_as_it_was():
     net, x = case("batch_norm")
     net.train()

@@ -1,0 +1,51 @@
+"""BatchNorm statistics that are those of a batch, and constants."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import SelectionError
+from .layers import BATCH_NORMS
+
+
+@contextmanager
+def frozen_statistics(model: nn.Module, state: dict[str, Tensor]) -> Iterator[None]:
+    """While a batch passes, each BatchNorm's running statistics in `state` become those of the batch, before it uses them.
+
+    Raises:
+        SelectionError: a BatchNorm that is used twice.
+    """
+    seen = set()
+
+    def record(name: str) -> Callable:
+        def hook(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if name in seen:
+                raise SelectionError(f"{name} is used twice, so it has no one statistics to freeze: batchnorm='running' or 'coupled'")
+            seen.add(name)
+            running = state[f"{name}.running_mean"], state[f"{name}.running_var"]
+            for kept, now in zip(running, torch.batch_norm_update_stats(inputs[0].detach(), *running, momentum=0.0)):
+                kept.copy_(now)
+
+        return hook
+
+    handles = [norm.register_forward_pre_hook(record(name)) for name, norm in batch_norms(model)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def batch_norms(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The BatchNorms of a model, by name.
+
+    Raises:
+        SelectionError: one that keeps no running statistics, so that samples depend on each other in eval mode too.
+    """
+    norms = [(name, module) for name, module in model.named_modules() if isinstance(module, BATCH_NORMS)]
+    for name, norm in norms:
+        if norm.running_mean is None:
+            raise SelectionError(f"{name} keeps no running statistics: batchnorm='coupled'")
+    return norms

@@ -1,0 +1,95 @@
+"""A kernel from blocks of inputs is the kernel."""
+
+import pytest
+import torch
+from test_ntk import case, close, kernel_by_hand
+from torch import nn
+
+from selection import SelectionError, ntk
+from selection.numerics.gram import loss_gram
+from selection.numerics.layers import Ghost, product, square
+
+BLOCKS = (1, 4, 9, 20)  # of 9 inputs: single ones, some that do not divide it, all, more than all
+LABELS = torch.arange(9) % 5
+
+
+def statistics_of(net, x):
+    """The net with x's own statistics as its running ones: what "frozen" means."""
+    for module in net.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.register_forward_pre_hook(lambda norm, inputs: moments(norm, inputs[0]))
+    with torch.no_grad():
+        net.eval()(x)
+    for module in net.modules():
+        module._forward_pre_hooks.clear()
+    return net
+
+
+def moments(norm, a):
+    axes = [axis for axis in range(a.dim()) if axis != 1]
+    norm.running_mean.copy_(a.mean(axes))
+    norm.running_var.copy_(a.var(axes, correction=0))
+
+
+@pytest.mark.filterwarnings("ignore:ntk")
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("name", ["mlp", "tokens", "groups", "twice", "strays", "unused", "batch_norm", "nasbench201"])
+def test_blocks_make_the_same_kernel(name, block):
+    net, x = case(name, count=9)
+    for batchnorm in ("frozen", "running"):
+        whole = ntk(net, x, batchnorm=batchnorm)
+        got = ntk(net, x, batchnorm=batchnorm, block=block)
+        assert close(got, whole)
+        assert torch.equal(got, got.T) or close(got, got.T)
+
+
+@pytest.mark.filterwarnings("ignore:ntk")
+@pytest.mark.parametrize("name", ["mlp", "strays", "batch_norm", "nasbench201"])
+def test_blocks_of_every_cotangent(name):
+    net, x = case(name, count=9)
+    for outputs in ("trace", 3):
+        assert close(ntk(net, x, outputs=outputs, block=4), ntk(net, x, outputs=outputs))
+    assert close(loss_gram(net, x, LABELS, block=4), loss_gram(net, x, LABELS))
+
+
+@pytest.mark.filterwarnings("ignore:ntk")
+@pytest.mark.parametrize("outputs", ["sum", "trace"])
+@pytest.mark.parametrize("name", ["mlp", "strays", "batch_norm"])
+def test_blocks_of_a_cross_kernel(name, outputs):
+    net, x = case(name, count=9)
+    for batchnorm in ("frozen", "running"):
+        whole = ntk(net, x[:5], x[2:], outputs=outputs, batchnorm=batchnorm)
+        assert close(ntk(net, x[:5], x[2:], outputs=outputs, batchnorm=batchnorm, block=3), whole)
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "nasbench201"])
+def test_frozen_statistics_are_those_of_the_whole_batch(name):
+    net, x = case(name, count=9)
+    got = [ntk(net, x), ntk(net, x, block=4), ntk(net, x, x)]
+    want = ntk(statistics_of(net, x), x, batchnorm="running")
+    assert all(close(kernel, want) for kernel in got)
+
+
+def test_many_positions_in_blocks():
+    net, x = case("dense", count=5, size=20)
+    assert close(ntk(net, x, block=2), ntk(net, x))
+
+
+def test_large_squares_are_halved_to_the_same_kernel():
+    net, x = case("mlp", count=151)
+    assert close(ntk(net, x), kernel_by_hand(net, x))
+    for factor in (torch.randn(300, 4).double(), Ghost(torch.randn(41, 2, 7, 5).double(), torch.randn(41, 2, 7, 3).double())):
+        assert close(square(factor), product(factor, factor))
+
+
+def test_blocks_that_cannot_be():
+    net, x = case("batch_norm")
+    for block in (0, -1, 2.0):
+        with pytest.raises(SelectionError, match="block is"):
+            ntk(net, x, block=block)
+    with pytest.raises(SelectionError, match="blocks and cross kernels need samples that do not depend on each other"):
+        ntk(net, x, block=2, batchnorm="coupled")
+    net[1] = nn.BatchNorm2d(4, track_running_stats=False).double()
+    for batchnorm in ("frozen", "running"):
+        with pytest.raises(SelectionError, match="1 keeps no running statistics"):
+            ntk(net, x, batchnorm=batchnorm)
