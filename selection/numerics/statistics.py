@@ -42,10 +42,10 @@ def batch_norms(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The BatchNorms of a model, by name.
 
     Raises:
-        SelectionError: one that keeps no running statistics, so that samples depend on each other in eval mode too.
+        SelectionError: one that keeps no running statistics, and so makes samples depend on each other.
     """
     norms = [(name, module) for name, module in model.named_modules() if isinstance(module, BATCH_NORMS)]
     for name, norm in norms:
         if norm.running_mean is None:
-            raise SelectionError(f"{name} keeps no running statistics: batchnorm='coupled'")
+            raise SelectionError(f"{name} keeps no running statistics to freeze: batchnorm='coupled'")
     return norms
