@@ -1,6 +1,7 @@
 """The command line. Nothing heavy is imported until the arguments are understood."""
 
 import difflib
+import inspect
 import json
 import os
 import re
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectSettings
+from .config import CompareSettings, DataSettings, RankSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .runtime.errors import UsageError, unknown
 
 PROGRAM = "run_darts.py"
@@ -39,14 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        return _complain("interrupted: the same command goes on from the last whole epoch", 130)
+        return _complain("interrupted: the same command goes on from the last whole epoch or round", 130)
 
 
 def _run(command: Command, name: str, argv: list[str]) -> int:
     if name == "compare" and not any(word.split("=")[0] in ("--config", "--data", "-h", "--help") for word in argv):
         argv = ["--config", "digits", *argv]  # the main job without a word: the demo on the embedded data
     parser = _parser(command, name)
-    switches = {f"--{field.name}" for kind in command.settings for field in fields(kind) if field.type in (bool, "bool", "bool | None")}
+    switches = {f"--{field.name}" for kind in command.settings for field in fields(kind) if field.type in (bool, bool | None)}
     namespace = parser.parse_args(_with_values(_with_presets(argv, command), switches))
     values = parser.instantiate(namespace) if hasattr(parser, "instantiate") else parser.instantiate_classes(namespace)
     settings = [kind(**{field.name: values[field.name] for field in fields(kind)}) for kind in command.settings]
@@ -82,10 +83,10 @@ def _search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Non
     print(f"run: {run_search(run, data, search)}")
 
 
-def _select(folder: Path, run: RunSettings, settings: SelectSettings) -> None:
+def _select(folder: Path, run: RunSettings, settings: SelectSettings, how: SelectionSettings) -> None:
     from .pipeline import run_select
 
-    run_select(folder, run, settings)
+    run_select(folder, run, settings, how)
 
 
 def _retrain(target: Path, run: RunSettings, data: DataSettings, settings: RetrainSettings) -> None:
@@ -94,10 +95,16 @@ def _retrain(target: Path, run: RunSettings, data: DataSettings, settings: Retra
     run_retrain(target, run, data, settings)
 
 
-def _compare(run: RunSettings, data: DataSettings, search: SearchSettings, settings: CompareSettings) -> None:
+def _compare(run: RunSettings, data: DataSettings, search: SearchSettings, settings: CompareSettings, how: SelectionSettings) -> None:
     from .pipeline import run_compare
 
-    run_compare(run, data, search, settings)
+    run_compare(run, data, search, settings, how)
+
+
+def _rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> None:
+    from .ranking import run_rank
+
+    run_rank(run, data, settings)
 
 
 def _report(folder: Path) -> None:
@@ -115,24 +122,39 @@ def _spaces() -> None:
 
 
 def _criteria() -> None:
-    from selection import describe_criteria
+    from selection import describe_criteria, list_lifts, list_measures
+    from selection.registry import find_lift, find_measure
 
-    for name, summary in describe_criteria().items():
-        print(f"{name:20} {summary}")
+    lifts = {name: find_lift(name) for name in list_lifts()}
+    measures = {name: find_measure(name) for name in list_measures()}
+    for title, names in (
+        ("criteria", describe_criteria()),
+        ("lifts: how a measure, or the supernet itself, scores options", {name: _first_line(lift) for name, lift in lifts.items()}),
+        ("measures: one number for a network, higher is better", {name: _first_line(measure) for name, measure in measures.items()}),
+    ):
+        print(f"{title}\n" + "\n".join(f"  {name:20} {summary}" for name, summary in names.items()) + "\n")
+    print("LIFT:MEASURE is a criterion too, as removal:naswot; so are several joined, as perturbation+parameters, with the strategies beam and sample.")
+
+
+def _first_line(thing: Callable) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 COMMANDS = {
     "search": Command("train a supernet", (RunSettings, DataSettings, SearchSettings), _search),
-    "select": Command("choose an architecture on a trained supernet", (RunSettings, SelectSettings), _select, "folder that `search` wrote"),
+    "select": Command("choose an architecture on a trained supernet", (RunSettings, SelectSettings, SelectionSettings), _select, "folder that `search` wrote"),
     "retrain": Command(
         "train the chosen network from scratch", (RunSettings, DataSettings, RetrainSettings), _retrain, "folder that `select` wrote, or a genotype file"
     ),
     "compare": Command(
-        "search, select by several criteria, retrain each, show the table", (RunSettings, DataSettings, SearchSettings, CompareSettings), _compare
+        "search, select by several criteria, retrain each, show the table",
+        (RunSettings, DataSettings, SearchSettings, CompareSettings, SelectionSettings),
+        _compare,
     ),
+    "rank": Command("training-free measures against the accuracies of NAS-Bench-201", (RunSettings, DataSettings, RankSettings), _rank),
     "report": Command("write the report of a run or a comparison anew", (), _report, "folder of a run or a comparison"),
     "spaces": Command("list the search spaces", (), _spaces),
-    "criteria": Command("list the criteria", (), _criteria),
+    "criteria": Command("list the criteria, and what more can be made of lifts and measures", (), _criteria),
 }
 
 
@@ -199,6 +221,9 @@ def _one_line(message: str, options: list[str]) -> str:
     """The parser's complaint in one line, with the nearest option where one is misspelt."""
     message = re.sub(r"\s+", " ", message).strip().replace("Problems parsing config", "the file of --config is not YAML")
     message = message.replace("required: target", "required: RUN")
+    union = re.fullmatch(r"Parser key \"([\w.]+)\": Does not validate against any of the Union subtypes.* Given value: (.*)", message)
+    if union:
+        return f"{union[1]} cannot be {union[2]}; --help tells what it takes"
     wrong = re.fullmatch(r"Parser key \"([\w.]+)\": (?:.* )?Expected an? <class '(\w+)'>\. Got value: (.*)", message)
     if wrong:
         return f"{wrong[1]} takes a value of type {wrong[2]}, not {wrong[3]!r}"

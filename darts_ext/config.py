@@ -115,14 +115,50 @@ class RetrainSettings:
 
 @dataclass(frozen=True)
 class SelectSettings:
-    """How an architecture is chosen."""
+    """What decides."""
 
     criterion: str = "perturbation"
-    """What decides; `run_darts.py criteria` lists them."""
+    """What decides; `run_darts.py criteria` lists them. LIFT:MEASURE is any pair of them, A+B are several that judge together."""
     strategy: str | None = None
-    """oneshot, or progressive: edge after edge; by default the one that the criterion is meant for."""
+    """oneshot, progressive, sample or beam; by default what suits the criterion: beam for A+B, progressive with tune_epochs."""
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """How it decides; an option that no strategy in use takes is refused."""
+
+    protocol: str = "paired"
+    """paired: all options on the same images, and nothing measured that is known; darts-pt: as Wang et al. (2021), on images shuffled and augmented anew."""
+    race: float | None = None
+    """Error rate at which an option may be given up before all images are seen; 0 sees them all; by default 0.05 (paired) or 0 (darts-pt)."""
     select_images: int | None = None
     """Validation images that the criteria look at; by default the whole validation half."""
+    settings: dict[str, dict] | None = None
+    """Of measures, by criterion, as '{"ntk": {"images": 64}}'."""
+    order: str | None = None
+    """Of progressive: fixed, random, or certain (the widest gap between the best two first); by default fixed (paired) or random (darts-pt)."""
+    joint: bool | None = None
+    """Of progressive: one order over all choices; false decides one choice of each cell a round; by default true (paired) or false (darts-pt)."""
+    tune_epochs: int = 0
+    """Of progressive: epochs that the supernet trains after each round (5 in DARTS-PT); undecided alphas learn on, unless the search had them fixed."""
+    tune_learning_rate_factor: float = 0.1
+    """Of tuning: its constant learning rate as a share of the search's first (0.1 in DARTS-PT)."""
+    candidates: int | str | None = None
+    """Of sample: how many different architectures are drawn, or all; by default 100."""
+    candidate_weights: str = "supernet"
+    """Of sample: supernet measures candidates with its trained weights; initial builds each as a network of its own, untrained (Eigen-NAS)."""
+    width: int | None = None
+    """Of beam: how many unfinished architectures go on; by default 10."""
+    combine: str | None = None
+    """Of beam and sample: how several criteria meet: minimum (beam's default), product (sample's), or lukasiewicz."""
+    rescore: bool = False
+    """Of beam: measure what is left at the end as whole architectures, and take the best."""
+    max_parameters: float | None = None
+    """Of beam and sample: most parameters, counted in the supernet's own modules."""
+    max_flops: float | None = None
+    """Of beam and sample: most multiply-adds for one image, in the supernet's own modules."""
+    max_latency: float | None = None
+    """Of beam and sample: most seconds for one batch, in the supernet's own modules on this device."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +166,35 @@ class CompareSettings:
     """Which criteria meet on the same supernets."""
 
     criteria: str = "magnitude,perturbation,ntk,parameters,random"
-    """Names separated by commas."""
+    """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes those progressive that measure."""
     seeds: int = 3
     """Number of supernets: seeds SEED, SEED+1, ..."""
-    select_images: int | None = None
-    """Validation images that the criteria look at; by default the whole validation half."""
     retrain: RetrainSettings = field(default_factory=RetrainSettings)
     """Training of the chosen networks."""
+
+
+@dataclass(frozen=True)
+class RankSettings:
+    """Which cells of NAS-Bench-201 are scored by what; networks at initialisation, never trained."""
+
+    measures: str = "parameters,flops,naswot,zico,synflow,jacob_cov,ntk_min,ntk_min_relative,expressivity,progressivity,trainability"
+    """Measures separated by commas, or all; A+B+C is their product as ranks, minimum:A+B and lukasiewicz:A+B other t-norms. More can be added to a run
+    later."""
+    candidates: int | str = 1000
+    """Cells drawn at random by the seed, or all 15,625; those that compute the same are scored once."""
+    repeats: int = 1
+    """Initialisations of each cell."""
+    initialisation: str = "he_fan_in"
+    """How weights are drawn: default (torch's), he_fan_in, he_fan_out."""
+    channels: int = 16
+    """Channels of the first cells (16 in the benchmark)."""
+    layers: int = 1
+    """Cells per stage (5 in the benchmark)."""
+    images: int = 32
+    """Images in the batch."""
+    noise: str = "expressivity,progressivity,trainability"
+    """Measures that see normal noise in place of images, as in AZ-NAS."""
+    processes: int = 1
+    """Processes on this machine, one thread each."""
+    cluster: str = ""
+    """Address of a Dask scheduler (tcp://...) that gets the work instead; needs the extra `cluster`."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -10,22 +11,23 @@ import torch
 from safetensors.torch import save
 from tqdm import tqdm
 
-from selection import list_criteria, select
-from selection.registry import find_criterion
+from selection import list_criteria
 from supernet import Genotype, Supernet, build, create_space
+from supernet.skeleton import DEFAULTS
 
 from .compare import aggregate, render
-from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectSettings
-from .data import Images, Split, halves
+from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
+from .data import Batches, Images, Split, halves
 from .evaluate import Retrain
 from .report import write_report
 from .runtime.check import check_numbers
 from .runtime.epochs import run_epochs
-from .runtime.errors import UsageError, unknown
+from .runtime.errors import UsageError
 from .runtime.events import event_writer
-from .runtime.files import load_checkpoint, write_csv, write_whole
+from .runtime.files import load_checkpoint, to_json, write_csv, write_whole
 from .runtime.folder import check_folder, pick_device, read_args, write_settings
-from .search import Search
+from .search import Search, Tuning
+from .select import Entry, Fresh, choose, read_entries
 
 
 def say(line: str) -> None:
@@ -46,16 +48,15 @@ def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> 
     return folder
 
 
-def run_select(folder: Path, run: RunSettings, settings: SelectSettings) -> Genotype:
+def run_select(folder: Path, run: RunSettings, settings: SelectSettings, how: SelectionSettings) -> Genotype:
     """Chooses an architecture on the supernet of a run; writes scores.json and genotype.json."""
     args = read_args(folder)
-    _check_criteria([settings.criterion])
-    device = _prepare(run, settings)
+    (entry,) = read_entries([settings.criterion.replace(" ", "")], how, settings.strategy)
+    device = _prepare(run, how)
     data, search, seed = pick(DataSettings, args), pick(SearchSettings, args), args.get("seed", 0)
-    images = Images(data, device, seed)
-    selection, genotype = _select(folder, folder, images, search, settings.criterion, settings.select_images, settings.strategy)
+    scores, genotype = _select(folder, folder, Images(data, device, seed), search, entry)
     write_report(folder)
-    say(f"{settings.criterion}: {selection['evaluations']} evaluations in {selection['seconds']:.1f} s")
+    say(f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in {scores['seconds']:.1f} s")
     print(genotype.to_text())
     return genotype
 
@@ -90,12 +91,14 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     return row
 
 
-def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings) -> Path:
+def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings, how: SelectionSettings) -> Path:
     """One supernet per seed, every criterion on it, every different genotype retrained once; a table and a report."""
-    criteria = [name.strip() for name in compare.criteria.split(",") if name.strip()]
-    _check_criteria(criteria)
-    device = _prepare(run, data, search, compare, compare.retrain)
-    settings = {**_flat(run, data, search), **asdict(compare), "criteria": ",".join(criteria)}
+    names = [name for name in compare.criteria.replace(" ", "").split(",") if name]
+    if not names:
+        raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
+    entries = read_entries(names, how)
+    device = _prepare(run, data, search, compare, compare.retrain, how)
+    settings = {**_flat(run, data, search, how), **asdict(compare), "criteria": ",".join(entry.name for entry in entries)}
     folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
     rows, loaded = [], Images(data, device, run.seed)
     for seed in range(run.seed, run.seed + compare.seeds):
@@ -105,17 +108,17 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         write_settings(folder, "compare", settings)
         write_settings(place, "search", {**_flat(run, data, search), "out": str(place), "seed": seed})
         searched = _search(place, stage)
-        for criterion in criteria:
-            selection, genotype = _select(place, place / criterion, images, search, criterion, compare.select_images)
+        for entry in entries:
+            selection, genotype = _select(place, place / entry.folder, images, search, entry)
             child = f"{_digest(genotype)}-s{seed}"
             result = _retrain(folder / "children" / child / "evaluate", _retrain_stage(genotype, images, compare.retrain))
             rows.append({
-                "seed": seed, "criterion": criterion, "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"],
-                "parameters": result["parameters"], "skips": genotype.skips, "evaluations": selection["evaluations"],
+                "seed": seed, "criterion": entry.name, "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"],
+                "parameters": result["parameters"], "skips": genotype.skips, "evaluations": selection["evaluations"], "saved": selection["saved"],
                 "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"],
                 "child": child, "genotype": genotype.to_text(),
             })  # fmt: skip
-            say(f"seed {seed}, {criterion}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters, skips: {genotype.skips}")
+            say(f"seed {seed}, {entry.name}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters, skips: {genotype.skips}")
             write_csv(folder / "summary.csv", rows)
             write_csv(folder / "comparison.csv", aggregate(rows))
     page = write_report(folder)
@@ -142,9 +145,13 @@ def read_genotype(path: Path) -> Genotype:
 
 def _search_stage(images: Images, settings: SearchSettings) -> Search:
     net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, seed=images.seed, **images.task).to(images.device)
+    return Search(net, settings, *_halves(images, settings, ("train", "val")), images.seed)
+
+
+def _halves(images: Images, settings: SearchSettings, streams: tuple[str, str]) -> tuple[Batches, Batches, Batches]:
+    """Batches of the weights' half and of the alphas', and of the latter as they are."""
     train, val = halves(images.dataset, settings.train_portion, images.seed)
-    batches = [images.augmented(half, settings.batch_size, stream) for half, stream in ((train, "train"), (val, "val"))]
-    return Search(net, settings, *batches, images.clean(val), images.seed)
+    return *(images.augmented(half, settings.batch_size, stream) for half, stream in zip((train, val), streams)), images.clean(val)
 
 
 def _search(folder: Path, stage: Search) -> float:
@@ -179,28 +186,51 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
     return net.to(images.device), halves(images.dataset, settings.train_portion, images.seed)[1]
 
 
-def _select(
-    run: Path, out: Path, images: Images, settings: SearchSettings, criterion: str, limit: int | None, strategy: str | None = None
-) -> tuple[dict, Genotype]:
+def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry) -> tuple[dict, Genotype]:
     """Chooses on the supernet of `run` and writes into `out`; a comparison's choice that is there already is taken as it is."""
     scores, chosen = out / "scores.json", out / "genotype.json"
     if out != run and scores.exists() and chosen.exists():
         return json.loads(scores.read_text()), read_genotype(chosen)
     net, val = load_supernet(run, images, settings)
-    if limit is not None:
-        val = val.subset(range(min(limit, len(val))))
-    batches = list(images.clean(val, max(2, settings.batch_size)).epoch(0))
-    with tqdm(desc=f"select by {criterion}", unit="evaluation", disable=None, leave=False) as bar:
-
-        def listener(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        selection = select(net, criterion, strategy or find_criterion(criterion).strategy, batches=batches, seed=images.seed, listener=listener)
+    supernet = hashlib.sha256((run / "search" / "last.pt").read_bytes()).hexdigest()
+    selection = choose(
+        net, entry, _selection_batches(images, val, settings, entry), seed=images.seed, checkpoint=out / "select" / "last.pt",
+        asked={"entry": asdict(entry), "supernet": supernet}, tuning=_tuning(net, images, settings, entry), build=_initial(net, images, settings, entry),
+    )  # fmt: skip
     genotype = net.genotype(selection.decisions, selection.inputs)
-    write_whole(scores, selection.to_json())
+    found = {"entry": entry.name, "measure": entry.measure, **asdict(selection), "settings": entry.taken}
+    write_whole(scores, to_json(found))
     write_whole(chosen, genotype.to_json())
-    return asdict(selection), genotype
+    return found, genotype
+
+
+def _selection_batches(images: Images, val: Split, settings: SearchSettings, entry: Entry) -> list | Fresh:
+    limit = entry.taken["select_images"]
+    val = val if limit is None else val.subset(range(min(limit, len(val))))
+    if entry.taken["protocol"] == "darts-pt":
+        return Fresh(images.augmented(val, min(settings.batch_size, len(val)), "select"))
+    return list(images.clean(val, max(2, settings.batch_size)).epoch(0))
+
+
+def _tuning(net: Supernet, images: Images, settings: SearchSettings, entry: Entry) -> Tuning | None:
+    epochs = entry.taken.get("tune_epochs")
+    if not epochs:
+        return None
+    batches = _halves(images, settings, ("tune train", "tune val"))
+    return Tuning(net, settings, *batches, images.seed, epochs=epochs, factor=entry.taken["tune_learning_rate_factor"])
+
+
+def _initial(net: Supernet, images: Images, settings: SearchSettings, entry: Entry) -> Callable | None:
+    """Builds a candidate as a network of its own, of the supernet's size."""
+    if entry.taken.get("candidate_weights") != "initial":
+        return None
+    layers = settings.layers or DEFAULTS[net.macro]["layers"]
+
+    def built(options: dict[str, str], inputs: dict[str, list[str]]) -> torch.nn.Module:
+        genotype = net.genotype(options, inputs)
+        return build(genotype, channels=settings.channels, layers=layers, seed=images.seed, **images.task).to(images.device)
+
+    return built
 
 
 def _retrain_stage(genotype: Genotype, images: Images, settings: RetrainSettings) -> Retrain:
@@ -228,14 +258,6 @@ def _prepare(run: RunSettings, *stages: object) -> torch.device:
     if run.threads:
         torch.set_num_threads(run.threads)
     return pick_device(run.device)
-
-
-def _check_criteria(criteria: list[str]) -> None:
-    if not criteria:
-        raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
-    for name in criteria:
-        if name not in list_criteria():
-            raise unknown("criterion", name, list_criteria())
 
 
 def _flat(*settings) -> dict[str, object]:

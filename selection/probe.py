@@ -61,7 +61,7 @@ class Probe:
         self.sizes = [len(y) for _, y in self.sequence]
         self.listener, self.evaluations, self.saved, self.expected = listener, 0.0, 0.0, 0.0
         self.notes: list[str] = []
-        self._kept: dict[str, object] = {}
+        self.kept: dict[str, object] = {}  # what holds until the network changes
 
     @property
     def racing(self) -> bool:
@@ -115,23 +115,33 @@ class Probe:
         """Whether it is known that the network does the same without the option: it is called `none`, and returns zeros."""
         return self.manner.known and option == "none" and self._once(f"zero {choice}", lambda: self._returns_zeros(self.net.choices()[choice][option]))
 
+    def example(self) -> torch.Tensor | None:
+        """Inputs of one batch."""
+        batches = self.fresh() if self.fresh else self.batches
+        return next((x for x, _ in batches), None)
+
     def save(self, evaluations: float) -> None:
         """Counts what need not be measured."""
         self.saved += evaluations
 
+    @property
+    def remaining(self) -> float:
+        """Evaluations that are still expected."""
+        return max(0.0, self.expected - self.saved - self.evaluations)
+
     def forget(self) -> None:
         """The network has changed."""
-        self._kept.clear()
+        self.kept.clear()
 
     def _once(self, name: str, compute: Callable[[], object]) -> object:
-        if name not in self._kept:
-            self._kept[name] = compute()
-        return self._kept[name]
+        if name not in self.kept:
+            self.kept[name] = compute()
+        return self.kept[name]
 
     def _count(self, share: float) -> None:
         self.evaluations += share
         if self.listener:
-            self.listener(self.evaluations, max(self.evaluations, self.expected - self.saved))
+            self.listener(self.evaluations, self.evaluations + self.remaining)
 
     def _measured(self, network: torch.nn.Module, batches: Iterable, without: Mask) -> float:
         with warnings.catch_warnings(record=True) as caught:

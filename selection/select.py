@@ -125,10 +125,15 @@ def select(
         raise SelectionError(f"race is an error rate in [0, 1), not {race}")
     if strategy not in SINGLE | JOINT:
         raise unknown("strategy", strategy, SINGLE | JOINT)
+
+    def heard(*_: float) -> None:
+        if listener:
+            listener(sum(judge.probe.evaluations for judge in panel), sum(judge.probe.remaining + judge.probe.evaluations for judge in panel))
+
     names = [name.strip() for name in criterion.split("+")]
     if set(settings or {}) - set(names):
         raise SelectionError(f"settings names {', '.join(set(settings) - set(names))}, which is not among the criteria {', '.join(names)}")
-    panel = [_judge(net, name, batches, settings, whole=strategy == "sample", seed=seed, listener=listener, manner=manner) for name in names]
+    panel = [_judge(net, name, batches, settings, whole=strategy == "sample", seed=seed, listener=heard, manner=manner) for name in names]
     options |= {"tune": tune} if tune else {}
     _check_options(strategy, options)
     if strategy in SINGLE:

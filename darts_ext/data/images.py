@@ -48,5 +48,9 @@ class Images:
         """In order, as they are."""
         return self._batches(split, min(batch_size, len(split)), shuffle=False)
 
+    def shuffled(self, split: Split, batch_size: int, stream: str) -> Batches:
+        """Shuffled, otherwise as they are; whole batches only."""
+        return self._batches(split, batch_size, drop_last=True, stream=stream)
+
     def _batches(self, split: Split, batch_size: int, **options) -> Batches:
         return Batches(split, batch_size, mean=self.mean, std=self.std, device=self.device, seed=self.seed, **options)

@@ -7,14 +7,23 @@ from darts_ext.tabular import NasBench201
 
 
 def sample_cells(table: NasBench201, number: int | None, seed: int) -> list[int]:
-    """Indices of cells drawn at random, no two of which compute the same; all 6,466 classes of cells, if number is None.
+    """Indices of different cells drawn at random; all 15,625, if number is None.
 
     Raises:
         UsageError: there are not so many.
     """
-    order = np.random.default_rng(seed).permutation(len(table))
-    _, first = np.unique(table.classes[order], return_index=True)
-    different = order[np.sort(first)]
-    if number is not None and number > len(different):
-        raise UsageError(f"the benchmark has {len(different)} different cells, not {number}")
-    return different[:number].tolist()
+    if number is not None and number > len(table):
+        raise UsageError(f"the benchmark has {len(table)} cells, not {number}")
+    return np.random.default_rng(seed).permutation(len(table))[:number].tolist()
+
+
+def representatives(table: NasBench201, cells: list[int]) -> dict[int, int]:
+    """{cell: the first of the cells that computes the same}: what is measured of one holds for the others, but for its size.
+
+    >>> table = NasBench201()
+    >>> same = representatives(table, list(range(len(table))))
+    >>> len(set(same.values()))
+    6466
+    """
+    first: dict[int, int] = {}
+    return {cell: first.setdefault(int(table.classes[cell]), cell) for cell in cells}

@@ -2,8 +2,9 @@
 
 import csv
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from selection import SelectionError, measure
+from selection.measures.kept import kernels_kept
 from supernet import Genotype, build
 
 from ..runtime.errors import UsageError, unknown
@@ -36,8 +38,23 @@ class Build:
     channels: int
     layers: int
     num_classes: int
+    in_chans: int
     initialisation: str
     seed: int
+
+    def __post_init__(self) -> None:
+        if self.initialisation not in INITIALISATIONS:
+            raise unknown("initialisation", self.initialisation, INITIALISATIONS)
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the networks see: images x and labels y, and normal noise of the same shape for the measures in `noisy`."""
+
+    x: Tensor
+    y: Tensor
+    noise: Tensor
+    noisy: tuple[str, ...]
 
 
 def _keep(net: nn.Module) -> None:
@@ -60,48 +77,49 @@ INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {"default": _keep, "he
 
 def network(task: Task, how: Build) -> nn.Module:
     """The network of a task; its weights depend on the seed and the repeat only."""
-    if how.initialisation not in INITIALISATIONS:
-        raise unknown("initialisation", how.initialisation, INITIALISATIONS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed * 1000 + task.repeat)
-        net = build(Genotype.from_text(task.cell), channels=how.channels, layers=how.layers, num_classes=how.num_classes)
+        net = build(Genotype.from_text(task.cell), channels=how.channels, layers=how.layers, num_classes=how.num_classes, in_chans=how.in_chans)
         INITIALISATIONS[how.initialisation](net)
     return net
 
 
-def score_task(task: Task, how: Build, x: Tensor, y: Tensor) -> list[dict]:
-    """A row for each measure; a value that is not a number stands for one that the measure could not take."""
+def score_task(task: Task, how: Build, images: Images) -> list[dict]:
+    """A row for each measure; a value that is not a number stands for one that the measure could not take. Of measures that share a kernel the first pays
+    for it."""
     torch.set_num_threads(1)
-    net, rows = network(task, how).to(x.device), []
-    for name in task.measures:
-        start = time.perf_counter()
-        try:
-            value = measure(name, net, x, y)
-        except SelectionError:
-            value = float("nan")
-        rows.append({"index": task.index, "repeat": task.repeat, "measure": name, "value": repr(value), "seconds": f"{time.perf_counter() - start:.4f}"})
+    net, rows = network(task, how).to(images.x.device), []
+    with kernels_kept():
+        for name in task.measures:
+            start = time.perf_counter()
+            try:
+                value = measure(name, net, images.noise if name in images.noisy else images.x, images.y)
+            except SelectionError as error:
+                value = float("nan")
+                warnings.warn(f"{name} cannot be taken of {task.cell}: {error}", stacklevel=2)
+            rows.append({"index": task.index, "repeat": task.repeat, "measure": name, "value": repr(value), "seconds": f"{time.perf_counter() - start:.4f}"})
     return rows
 
 
 def score_tasks(
-    tasks: Sequence[Task], how: Build, batches: Callable[[int], tuple[Tensor, Tensor]], path: Path, *, processes: int = 1, cluster: str | None = None
+    tasks: Sequence[Task], how: Build, images: Callable[[int], Images], path: Path, *, processes: int = 1, backend: AbstractContextManager | None = None
 ) -> Iterator[int]:
     """Appends the rows of every task that is not in the file yet, as they come; yields the number of networks done.
 
     Args:
-        batches: from a repeat to its images and labels.
-        processes: on this machine. cluster: address of a Dask scheduler that gets the work instead.
+        images: from a repeat to what its networks see.
+        processes: on this machine, unless there is a backend, see `connect`.
     """
     done = {(int(row["index"]), int(row["repeat"]), row["measure"]) for row in read_scores(path)}
     waiting = [_missing(task, done) for task in tasks]
     waiting = [task for task in waiting if task.measures]
-    with _backend(cluster), open(path, "a", newline="") as file:
+    with backend or nullcontext(), open(path, "a", newline="") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
-        work = joblib.Parallel(n_jobs=-1 if cluster else processes, return_as="generator_unordered", batch_size=1)
+        work = joblib.Parallel(n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1)
         count = len(tasks) - len(waiting)
-        for rows in work(joblib.delayed(score_task)(task, how, *batches(task.repeat)) for task in waiting):
+        for rows in work(joblib.delayed(score_task)(task, how, images(task.repeat)) for task in waiting):
             writer.writerows(rows)
             file.flush()
             count += 1
@@ -126,12 +144,18 @@ def _missing(task: Task, done: set[tuple[int, int, str]]) -> Task:
     return Task(task.index, task.cell, task.repeat, tuple(name for name in task.measures if (task.index, task.repeat, name) not in done))
 
 
-def _backend(cluster: str | None):
-    if cluster is None:
-        return nullcontext()
+def connect(cluster: str) -> AbstractContextManager:
+    """In this context joblib's work goes to the Dask scheduler of that address.
+
+    Raises:
+        UsageError: dask is not installed, or nobody answers there.
+    """
     try:
         from dask.distributed import Client
     except ImportError:
         raise UsageError("--cluster needs dask: pip install 'darts_ext[cluster]'") from None
-    Client(cluster)
+    try:
+        Client(cluster, timeout=10)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler can be reached at {cluster!r}: {str(error).splitlines()[0]}") from None
     return joblib.parallel_config(backend="dask")

@@ -69,12 +69,12 @@ def line_chart(
     (2, 1)
     """  # fmt: skip
     width, height = size
-    low, high = _limits([v for line in lines for v in line.values], low, high)
+    low, high = limits([v for line in lines for v in line.values], low, high)
     steps = max((len(line.values) for line in lines), default=0)
     marks = ticks(low, high, max(2, height // 40))
     left = 12 + CHARACTER * max((len(f"{mark:g}") for mark in marks), default=1)
     top, right, foot = 24, 12, (38 if legend else 20) + (0 if x_label == "" else 12)
-    frame = _Frame(left, width - right, top, height - foot, first, max(first + steps - 1, first), low, high)
+    frame = Frame(left, width - right, top, height - foot, first, max(first + steps - 1, first), low, high)
     head = f"{title} ({unit})" if unit else title
     return drawing(
         width, height, head,
@@ -86,7 +86,7 @@ def line_chart(
     )  # fmt: skip
 
 
-class _Frame(NamedTuple):
+class Frame(NamedTuple):
     """The plotting area in pixels and the numbers at its borders."""
 
     left: float
@@ -99,19 +99,26 @@ class _Frame(NamedTuple):
     y_high: float
 
     def x(self, value: float) -> float:
+        """Pixels from the left."""
         return self.left + (self.right - self.left) * _share(value, self.x_low, self.x_high)
 
     def y(self, value: float) -> float:
+        """Pixels from the top."""
         return self.foot - (self.foot - self.top) * _share(value, self.y_low, self.y_high)
 
-    def rules(self, marks: Iterable[float], x_label: str) -> Iterable[Markup]:
+    def levels(self, marks: Iterable[float]) -> Iterable[Markup]:
+        """A line across for each round number."""
         for mark in marks:
-            yield _rule(self.left, self.y(mark), self.right, self.y(mark))
+            yield rule(self.left, self.y(mark), self.right, self.y(mark))
             yield text(self.left - 5, self.y(mark) + 3.5, f"{mark:g}", size=SMALL, anchor="end", opacity=0.8)
+
+    def rules(self, marks: Iterable[float], x_label: str) -> Iterable[Markup]:
+        """The levels, and the axis below."""
+        yield from self.levels(marks)
         for mark in ticks(self.x_low, self.x_high, max(2, int(self.right - self.left) // 60)):
             if mark == int(mark):
                 yield text(self.x(mark), self.foot + 14, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8)
-        yield _rule(self.left, self.foot, self.right, self.foot, opacity=0.5)
+        yield rule(self.left, self.foot, self.right, self.foot, opacity=0.5)
         yield text((self.left + self.right) / 2, self.foot + 26, x_label, size=SMALL, anchor="middle", opacity=0.8)
 
     def line(self, line: Line) -> Iterable[Markup]:
@@ -138,9 +145,9 @@ def dot_plot(groups: Mapping[str, Sequence[float]], *, title: str, x_label: str,
     row, top = 30, 12
     left = 16 + 6.8 * max((len(name) for name in groups), default=0)
     foot = top + row * len(groups)
-    low, high = _limits([v for values in groups.values() for v in values])
-    frame = _Frame(left, width - 56, top, foot, low, high, 0, 1)
-    parts = [_rule(frame.x(mark), top, frame.x(mark), foot) for mark in ticks(low, high)]
+    low, high = limits([v for values in groups.values() for v in values])
+    frame = Frame(left, width - 56, top, foot, low, high, 0, 1)
+    parts = [rule(frame.x(mark), top, frame.x(mark), foot) for mark in ticks(low, high)]
     parts += [text(frame.x(mark), foot + 15, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8) for mark in ticks(low, high)]
     quiet = set(quiet)
     for i, (name, values) in enumerate(groups.items()):
@@ -148,8 +155,8 @@ def dot_plot(groups: Mapping[str, Sequence[float]], *, title: str, x_label: str,
     return drawing(width, foot + 36, title, *parts, text((frame.left + frame.right) / 2, foot + 30, x_label, size=SMALL, anchor="middle"))
 
 
-def _dots(frame: _Frame, name: str, values: Sequence[float], y: float, colour: str) -> Iterable[Markup]:
-    yield _rule(frame.left, y, frame.right, y)
+def _dots(frame: Frame, name: str, values: Sequence[float], y: float, colour: str) -> Iterable[Markup]:
+    yield rule(frame.left, y, frame.right, y)
     yield text(frame.left - 8, y + 4, name, size=12, anchor="end")
     for value in values:
         yield element("circle", element("title", f"{name}: {value:.2f}"), cx=frame.x(value), cy=y, r=5, fill=colour, fill_opacity=0.75)
@@ -170,11 +177,12 @@ def _legend(lines: Sequence[Line], x: float, y: float) -> Markup:
     return element("g", *parts, class_="legend")
 
 
-def _rule(x0: float, y0: float, x1: float, y1: float, opacity: float = 0.15) -> Markup:
+def rule(x0: float, y0: float, x1: float, y1: float, opacity: float = 0.15) -> Markup:
+    """A thin line."""
     return element("path", d=f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}", stroke="currentColor", stroke_opacity=opacity)
 
 
-def _limits(values: Iterable[float], low: float | None = None, high: float | None = None) -> tuple[float, float]:
+def limits(values: Iterable[float], low: float | None = None, high: float | None = None) -> tuple[float, float]:
     """The ends of an axis: a little more than the values need, and never the same."""
     finite = [v for v in values if isfinite(v)] or [0.0, 1.0]
     room = 0.04 * (max(finite) - min(finite)) or 0.05 * abs(finite[0]) or 0.5

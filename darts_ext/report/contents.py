@@ -16,7 +16,7 @@ Rows = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Choice:
-    """What one criterion chose: scores.json, genotype.json and the epochs of retraining (evaluate/summary.csv)."""
+    """What one criterion chose: scores.json, genotype.json and the epochs of retraining (evaluate/summary.csv); `criterion` is spelt as the user did."""
 
     criterion: str
     scores: dict | None
@@ -106,20 +106,28 @@ def _own_choice(folder: Path) -> list[Choice]:
     retraining = _rows(folder / "evaluate" / "summary.csv")
     if scores is None and genotype is None and not retraining:
         return []
-    return [Choice(str((scores or {}).get("criterion", "selection")), scores, genotype, retraining)]
+    return [Choice(_entry(scores, str((scores or {}).get("criterion", "selection"))), scores, genotype, retraining)]
 
 
 def _choices(seed: Path, folder: Path, results: Rows) -> list[Choice]:
     """The criteria of one seed, in the order of the table of results, then by name."""
     children = {row["criterion"]: row.get("child") for row in results if row.get("seed") == seed.name[4:]}
-    found = {path.name for path in seed.iterdir() if (path / "scores.json").is_file() or (path / "genotype.json").is_file()}
+    found = {}
+    for path in sorted(path for path in seed.iterdir() if path.is_dir()):
+        scores, genotype = _json(path / "scores.json"), _genotype(path / "genotype.json")
+        if scores is not None or genotype is not None:
+            found[_entry(scores, path.name)] = (scores, genotype)
     choices = []
-    for criterion in [name for name in children if name in found] + sorted(found - set(children)):
+    for criterion in [name for name in children if name in found] + [name for name in found if name not in children]:
         child = children.get(criterion)
         retraining = _rows(folder / "children" / child / "evaluate" / "summary.csv") if child else []
-        where = seed / criterion
-        choices.append(Choice(criterion, _json(where / "scores.json"), _genotype(where / "genotype.json"), retraining))
+        choices.append(Choice(criterion, *found[criterion], retraining))
     return choices
+
+
+def _entry(scores: dict | None, otherwise: str) -> str:
+    """CRITERION or CRITERION@STRATEGY, where scores.json tells; older files do not."""
+    return str((scores or {}).get("entry") or otherwise)
 
 
 def _settings(path: Path) -> dict:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from darts_ext.report.account import facts
 from darts_ext.report.charts import dot_plot, last
 from darts_ext.report.contents import Choice, Contents, Rows, Run, column, number, read
 from darts_ext.report.headline import BASELINES, headline, label
@@ -36,6 +37,7 @@ def _render(contents: Contents) -> str:
     template = jinja.from_string(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
     return template.render(
         name=contents.name,
+        style=files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
         comparison=contents.comparison,
         sentences=headline(contents.criteria) if contents.comparison else _run_sentences(contents.runs[0]),
         missing=_missing(contents),
@@ -56,6 +58,7 @@ def _run(run: Run, look: Mapping[str, Look]) -> dict:
         "alphas": alpha_curves(run.alphas, look),
         "swatches": swatches(used, look),
         "groups": [(group, json.dumps(group.genotype) if group.genotype else "") for group in groups(run, look)],
+        "swatch": lambda names: swatches([name for name in names if name in look], look),
     }
 
 
@@ -68,6 +71,7 @@ def _run_sentences(run: Run) -> list[str]:
             sentences.append(f"Test accuracy {accuracy} after retraining for {_count(choice.retraining, 'epoch')}.")
         if choice.scores or choice.genotype:
             sentences.append(f"The cell was chosen by {label(choice.criterion)}.")
+            sentences += [f"How: {', '.join(facts(choice.scores))}."] if choice.scores else []
     if run.epochs:
         accuracy = _per_cent(run.epochs, "val_accuracy")
         sentences.append(f"The search ran for {_count(run.epochs, 'epoch')}; the supernet ended with a validation accuracy of {accuracy}.")
@@ -118,7 +122,7 @@ def _table(contents: Contents) -> list[dict]:
                 _figure(number(row, "parameters_mean"), "{:,.0f}"),
                 _figure(number(row, "skips_mean"), "{:.1f}"),
                 *(_figure(number(row, f"{stage}_seconds_mean"), "{:,.1f}") for stage in ("search", "select", "retrain")),
-                _figure(number(row, "evaluations_mean"), "{:,.0f}"),
+                *(_figure(number(row, f"{name}_mean"), "{:,.0f}") for name in ("evaluations", "saved")),
             ],
         }
         for row in sorted(contents.criteria, key=order)

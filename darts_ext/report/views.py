@@ -1,15 +1,15 @@
-"""The pictures of one run: its search, its cells, its scores, its retraining."""
+"""The pictures of one run: its search, its cells, its retraining."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from math import isnan
 from typing import NamedTuple
 
+from darts_ext.report.account import Account, account
 from darts_ext.report.cellgraph import draw_cell
 from darts_ext.report.charts import Line, last, line_chart
 from darts_ext.report.contents import Choice, Contents, Rows, Run, column
 from darts_ext.report.headline import label, listed
-from darts_ext.report.heatmap import heat_map
 from darts_ext.report.palette import MAGNITUDE, QUIET, Look
 from darts_ext.report.svg import drawing, element
 
@@ -23,7 +23,7 @@ class Group(NamedTuple):
     cells: list[tuple[str, str]]
     genotype: dict | None
     curves: list[str]
-    maps: list[tuple[str, str, list[str]]]
+    accounts: list[Account]
 
     @property
     def same(self) -> str:
@@ -106,7 +106,7 @@ def groups(run: Run, look: Mapping[str, Look]) -> list[Group]:
         Group(
             [label(choice.criterion) for choice in same], cells(same[0].genotype, look), same[0].genotype,
             next((curves for choice in same if (curves := retraining_curves(choice.retraining))), []),
-            [(label(choice.criterion), *score_map(choice.scores, look)) for choice in same if choice.scores],
+            [account(choice, look) for choice in same if choice.scores],
         )
         for same in together.values()
     ]  # fmt: skip
@@ -119,18 +119,3 @@ def cells(genotype: Mapping | None, look: Mapping[str, Look]) -> list[tuple[str,
         inputs = min((edge["to"] for edge in cell["edges"]), default=1)
         drawn.append((name, draw_cell(cell["edges"], inputs=inputs, concat=cell["concat"], title=name, look=look)))
     return drawn
-
-
-def score_map(scores: Mapping, look: Mapping[str, Look]) -> tuple[str, list[str]]:
-    """The heat map (empty without scores), and facts about how they were found."""
-    facts = [str(scores[name]) for name in ("criterion", "strategy") if name in scores]
-    if "evaluations" in scores:
-        facts.append(f"{scores['evaluations']} evaluations")
-    if isinstance(scores.get("seconds"), (int, float)):
-        facts.append(f"{scores['seconds']:.1f} s")
-    rows = scores.get("scores") or {}
-    if not rows:
-        return "", facts
-    kept = [choice for chosen in (scores.get("inputs") or {}).values() for choice in chosen] or None
-    title = f"scores of {scores.get('criterion', 'the criterion')}"
-    return heat_map(rows, title=title, chosen=scores.get("decisions") or {}, kept=kept, look=look), facts

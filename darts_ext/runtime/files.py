@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import math
 import os
 import pickle
 import zipfile
@@ -24,6 +26,23 @@ def write_whole(path: Path, content: str | bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
+
+
+def to_json(value: object) -> str:
+    """JSON in which a number that is none (NaN, infinity) is null, because JSON has no word for it.
+
+    >>> to_json({"a": [float("-inf"), 1.0]}).split()
+    ['{', '"a":', '[', 'null,', '1.0', ']', '}']
+    """
+    return json.dumps(_finite(value), indent=1, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

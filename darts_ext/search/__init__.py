@@ -2,5 +2,6 @@
 
 from .bilevel import Search
 from .hypergradient import hypergradient
+from .tuning import Tuning
 
-__all__ = ["Search", "hypergradient"]
+__all__ = ["Search", "Tuning", "hypergradient"]

@@ -29,6 +29,7 @@ class Search:
     """
 
     name = "search"
+    rates = "--learning_rate or --alpha_learning_rate"  # what to lower when the loss is no longer a number
 
     def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int):
         if settings.hypergradient not in KINDS:
@@ -48,23 +49,14 @@ class Search:
         self.mixing = [mixing_weights(net)]
 
     def run_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
-        """One pass over the weights' half."""
-        start, settings, means = time.perf_counter(), self.settings, Means()
-        rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
-        set_learning_rate(self.weight_optimizer, rate)
-        self.net.train()
-        steps = zip(self.train.epoch(epoch), self._validation(epoch))
-        for train, val in bar(steps, len(self.train)):
-            if settings.alpha == "learned":
-                self._alpha_step(train, val)
-            loss, logits = self._weight_step(*train, where=f"epoch {epoch + 1}")
-            means.add(loss, logits, train[1])
+        """One pass over the weights' half, and what the network is then."""
+        start = time.perf_counter()
+        trained = self.train_epoch(epoch, bar)
         net = self.average.after_epoch(self.train.epoch(epoch))
         self.mixing.append(mixing_weights(self.net))
         entropy = entropies(self.mixing[-1])
         return {
-            "learning_rate": rate,
-            **means.row("train"),
+            **trained,
             **evaluate(net, self.val_clean.epoch(0), "val"),
             "skip_share": skip_share(self.mixing[-1], self.net.space.choices(), self.net.excluded()),
             "entropy_mean": sum(entropy.values()) / len(entropy),
@@ -72,6 +64,20 @@ class Search:
             "genotype": self.net.genotype().to_text(),
             **{f"entropy:{choice}": value for choice, value in entropy.items()},
         }
+
+    def train_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
+        """One pass over the weights' half, alphas and weights in turn."""
+        settings, means = self.settings, Means()
+        rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
+        set_learning_rate(self.weight_optimizer, rate)
+        self.net.train()
+        steps = zip(self.train.epoch(epoch), self._validation(epoch))
+        for train, val in bar(steps, len(self.train)):
+            if settings.alpha == "learned":
+                self._alpha_step(train, val)
+            loss, logits = self._weight_step(*train, where=f"{self.name} epoch {epoch + 1}")
+            means.add(loss, logits, train[1])
+        return {"learning_rate": rate, **means.row("train")}
 
     def _validation(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for part in count():
@@ -86,8 +92,9 @@ class Search:
     def _weight_step(self, x: Tensor, y: Tensor, where: str) -> tuple[Tensor, Tensor]:
         logits = self.net(x)
         loss = F.cross_entropy(logits, y)
-        check_finite(loss, where, "--learning_rate or --alpha_learning_rate")
-        for weight, gradient in zip(self.weights, torch.autograd.grad(loss, self.weights)):
+        check_finite(loss, where, self.rates)
+        # options that a selection has switched off have no gradient, and stay as they are
+        for weight, gradient in zip(self.weights, torch.autograd.grad(loss, self.weights, allow_unused=True)):
             weight.grad = gradient
         nn.utils.clip_grad_norm_(self.weights, self.settings.clip)
         self.weight_optimizer.step()

@@ -34,7 +34,7 @@ def hypergradient(kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batc
     alphas = net.arch_parameters()
     if kind == "first":
         weights = {name: w.detach() for name, w in _named_weights(net).items()}  # or their gradients would be computed too
-        return list(torch.autograd.grad(loss(functional_call(net, weights, (val[0],)), val[1]), alphas))
+        return list(_gradients(loss(functional_call(net, weights, (val[0],)), val[1]), alphas))
     with statistics_untouched(net):
         weights = _named_weights(net)
 
@@ -43,18 +43,23 @@ def hypergradient(kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batc
 
         if kind == "exact":
             stepped = _sgd_step(weights, at(weights, train), optimizer, differentiable=True)
-            return list(torch.autograd.grad(at(stepped, val), alphas))
+            return list(_gradients(at(stepped, val), alphas))
         stepped = {name: w.detach().requires_grad_() for name, w in _sgd_step(weights, at(weights, train), optimizer).items()}
-        both = torch.autograd.grad(at(stepped, val), [*alphas, *stepped.values()])
+        both = _gradients(at(stepped, val), [*alphas, *stepped.values()])
         direct, v = both[: len(alphas)], both[len(alphas) :]
         radius = 0.01 / torch.linalg.vector_norm(torch.stack([part.norm() for part in v]))
 
         def alpha_gradient(sign: int) -> tuple[Tensor, ...]:
             moved = {name: w.detach() + sign * radius * part for (name, w), part in zip(weights.items(), v)}
-            return torch.autograd.grad(at(moved, train), alphas)
+            return _gradients(at(moved, train), alphas)
 
         xi = optimizer.param_groups[0]["lr"]
         return [d - xi * (plus - minus) / (2 * radius) for d, plus, minus in zip(direct, alpha_gradient(+1), alpha_gradient(-1))]
+
+
+def _gradients(loss: Tensor, of: list[Tensor], create_graph: bool = False) -> tuple[Tensor, ...]:
+    """Zero for what a selection has switched off."""
+    return torch.autograd.grad(loss, of, create_graph=create_graph, allow_unused=True, materialize_grads=True)
 
 
 def _named_weights(net: nn.Module) -> dict[str, nn.Parameter]:
@@ -64,7 +69,7 @@ def _named_weights(net: nn.Module) -> dict[str, nn.Parameter]:
 
 def _sgd_step(weights: dict[str, nn.Parameter], loss: Tensor, optimizer: torch.optim.SGD, differentiable: bool = False) -> dict[str, Tensor]:
     """What `optimizer` would make of the weights, as new tensors."""
-    gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=differentiable)
+    gradients = _gradients(loss, list(weights.values()), create_graph=differentiable)
     (group,) = optimizer.param_groups
     stepped = {}
     for (name, w), gradient in zip(weights.items(), gradients):

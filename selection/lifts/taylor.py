@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import SelectionError
 from ..preserve import preserved
 from ..probe import Probe
 from ..registry import register_lift
@@ -20,6 +21,8 @@ def taylor(probe: Probe, choice: str) -> dict[str, float]:
 
 
 def _all_scores(probe: Probe) -> dict[str, dict[str, float]]:
+    if probe.fresh:
+        raise SelectionError("taylor scores all options on the same images: give batches as a list [(x, y), ...]")
     choices = probe.net.choices()
     modules = [(choice, option, module) for choice, options in choices.items() for option, carriers in options.items() for module in carriers]
     scores = {choice: dict.fromkeys(options, 0.0) for choice, options in choices.items()}

@@ -46,7 +46,7 @@ def beam(
     """
     net = panel[0].probe.net
     made = Decisions()
-    limited = costs(net, limits or {}, panel[0].probe.batches[0][0] if panel[0].probe.batches else None, tables)
+    limited = costs(net, limits or {}, panel[0].probe.example() if limits else None, tables)
     allowed = {choice: allowed_options(net, choice) for choice in net.choices()}
     scores = {judge.name: {(choice, option): score for choice in allowed for option, score in judge.lift(judge.probe, choice).items()} for judge in panel}
     of = atoms(scores)

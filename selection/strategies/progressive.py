@@ -14,6 +14,7 @@ from ..protocol import surplus
 from .oneshot import Decisions, best, keep_strongest
 
 ORDERS = ("fixed", "random", "certain")
+COUNTED = ("evaluations", "saved", "expected", "kept")  # of a probe, what a checkpoint remembers
 
 
 def progressive(
@@ -34,7 +35,7 @@ def progressive(
     plan = resume or {"rounds": _plan(probe, lift, order or probe.manner.order, probe.manner.joint if joint is None else joint), "done": 0}
     made = Decisions(**plan.get("made", {}))
     if resume:
-        probe.evaluations, probe.saved = plan["evaluations"], plan["saved"]
+        probe.evaluations, probe.saved, probe.expected, probe.kept = (plan[name] for name in COUNTED)
         probe.generator.set_state(plan["generator"])
     else:
         probe.expected += len(plan["rounds"]) + sum(map(len, net.choices().values())) + sum(len(names) for _, names in surplus(net).values())
@@ -51,8 +52,8 @@ def progressive(
             if probe.measure:
                 made.history.append({"decided": names, "value": probe.base()})
             if checkpoint:
-                counted = {"evaluations": probe.evaluations, "saved": probe.saved, "generator": probe.generator.get_state()}
-                checkpoint({"rounds": plan["rounds"], "done": number + 1, "made": asdict(made), **counted})
+                counted = {name: getattr(probe, name) for name in COUNTED}
+                checkpoint({"rounds": plan["rounds"], "done": number + 1, "made": asdict(made), "generator": probe.generator.get_state(), **counted})
         for node in net.inputs().keys() - surplus(net).keys():
             keep_strongest(probe, node, made)
     return made

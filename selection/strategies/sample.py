@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..architecture import Architecture, count, drawn, dropped, listed, realised
 from ..costs import Costs, Table, costs
@@ -35,7 +35,7 @@ def sample(
         SelectionError: a criterion without a measure, or limits that no candidate meets.
     """
     first = panel[0].probe
-    made = _candidates(first, candidates, costs(first.net, limits or {}, _inputs(first), tables))
+    made = _candidates(first, candidates, costs(first.net, limits or {}, first.example() if limits else None, tables))
     for judge in panel:
         judge.probe.expected = len(made)
     scores = {judge.name: {index: _value(judge.probe, one, build) for index, one in enumerate(made)} for judge in panel}
@@ -86,6 +86,3 @@ def _value(probe, one: Architecture, build: Build | None) -> float:
 def _carries(net, one: Architecture, choice: str) -> bool:
     return choice not in dropped(net, one.inputs)
 
-
-def _inputs(probe) -> Tensor | None:
-    return probe.batches[0][0] if probe.batches else None

@@ -1,46 +1,18 @@
 """A run that is killed and repeated ends bit-identical to one that was not."""
 
 import csv
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from darts_ext.cli import main
 
-ROOT = Path(__file__).parents[2]
 TRAINING = "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 2 --batch_size 40 --threads 1 --alpha_learning_rate 0.1"
 SEARCH = f"search {TRAINING} --epochs 4 --hypergradient finite_difference --average ema --ema_decay 0.8 --tensorboard"
 COMPARE = (
     f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random --retrain.epochs 3 --retrain.channels 4 --retrain.layers 2 "
     "--retrain.batch_size 40 --retrain.drop_path 0.3 --retrain.average uniform"
 )
-
-# kills itself without warning at the N-th call of a function: KILLER FUNCTION N, then the command
-KILLER = """
-import importlib, os, signal, sys
-where, number = sys.argv[1], int(sys.argv[2])
-module, name = where.rsplit(".", 1)
-owner = importlib.import_module(module)
-original, calls = getattr(owner, name), 0
-def deadly(*args, **kwargs):
-    global calls
-    calls += 1
-    if calls == number:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(*args, **kwargs)
-setattr(owner, name, deadly)
-from darts_ext.cli import main
-main(sys.argv[3:])
-"""
-
-
-def run_killed(where, number, command, out):
-    process = subprocess.run([sys.executable, "-c", KILLER, where, str(number), *command.split(), "--out", str(out)], cwd=ROOT, capture_output=True, text=True)
-    assert process.returncode == -signal.SIGKILL, f"was not killed: {process.stderr[-800:]}"
 
 
 def rows(path):
@@ -98,9 +70,9 @@ def test_the_comparison_of_runs_can_fail(whole_search):
         ("darts_ext.runtime.epochs.save_checkpoint", 4),
     ],
 )
-def test_search_killed_and_repeated(whole_search, tmp_path, where, number):
+def test_search_killed_and_repeated(whole_search, run_killed, tmp_path, where, number):
     out = tmp_path / "run"
-    run_killed(where, number, SEARCH, out)
+    run_killed(where, number, [*SEARCH.split(), "--out", out])
     assert not list(out.rglob("*.csv")) or rows(out / "summary.csv")
     assert main([*SEARCH.split(), "--out", str(out)]) == 0
     assert same(load(out / "search" / "last.pt"), load(whole_search / "search" / "last.pt"))
@@ -111,14 +83,14 @@ def test_search_killed_and_repeated(whole_search, tmp_path, where, number):
 @pytest.mark.parametrize(
     ("where", "number"),
     [
-        ("darts_ext.pipeline.select", 2),  # after the first criterion's choice
+        ("darts_ext.pipeline.choose", 2),  # after the first criterion's choice
         ("darts_ext.runtime.epochs.save_checkpoint", 4),  # in the first retraining
         ("darts_ext.pipeline.aggregate", 1),  # after the first row
     ],
 )
-def test_comparison_killed_and_repeated(whole_comparison, tmp_path, where, number):
+def test_comparison_killed_and_repeated(whole_comparison, run_killed, tmp_path, where, number):
     out = tmp_path / "run"
-    run_killed(where, number, COMPARE, out)
+    run_killed(where, number, [*COMPARE.split(), "--out", out])
     assert main([*COMPARE.split(), "--out", str(out)]) == 0
     assert rows(out / "summary.csv") == rows(whole_comparison / "summary.csv")
     assert rows(out / "comparison.csv") == rows(whole_comparison / "comparison.csv")

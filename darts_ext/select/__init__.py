@@ -1,0 +1,6 @@
+"""Choosing on a trained supernet: what is asked for, and the work, which can be killed."""
+
+from .choosing import Fresh, choose
+from .entry import Entry, read_entries
+
+__all__ = ["Entry", "Fresh", "choose", "read_entries"]

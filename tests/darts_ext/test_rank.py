@@ -1,0 +1,160 @@
+"""Scores of NAS-Bench-201 cells: statistics against scipy and definitions, runs that are killed, repeated, widened."""
+
+import csv
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from darts_ext.config import DataSettings, RankSettings, RunSettings
+from darts_ext.rank import Build, Images, Task, combined, over_repeats, read_scores, representatives, sample_cells, score_tasks
+from darts_ext.rank.score import network
+from darts_ext.rank.statistics import interval, kendall, orders, partial_spearman, pick, spearman
+from darts_ext.ranking import run_rank
+from darts_ext.runtime.errors import UsageError
+from darts_ext.tabular import NasBench201
+from selection import measure
+
+TABLE = NasBench201()
+SMALL = {"channels": 4, "images": 16, "measures": "parameters,naswot,expressivity,naswot+parameters"}
+
+
+def test_correlations_are_scipys():
+    rng = np.random.default_rng(0)
+    scores, accuracies = rng.normal(size=80).round(1), rng.normal(size=80)
+    scores[3] = -np.inf
+    assert spearman(scores, accuracies) == pytest.approx(stats.spearmanr(stats.rankdata(scores), accuracies).statistic)
+    assert kendall(scores, accuracies) == pytest.approx(stats.kendalltau(stats.rankdata(scores), accuracies).statistic)
+    assert spearman(np.ones(80), accuracies) == kendall(np.ones(80), accuracies) == 0
+    assert orders([1.0, float("nan")]).tolist() == [1.0, -np.inf]
+
+
+def test_the_partial_correlation_is_that_of_the_residuals():
+    rng = np.random.default_rng(1)
+    size = rng.normal(size=300)
+    scores, accuracies = size + rng.normal(size=300), size + rng.normal(size=300)
+    ranks = [stats.rankdata(values) for values in (scores, accuracies, size)]
+    design = np.stack([np.ones(300), ranks[2]], 1)
+    rest = [values - design @ np.linalg.lstsq(design, values, rcond=None)[0] for values in ranks[:2]]
+    assert partial_spearman(scores, accuracies, size) == pytest.approx(np.corrcoef(*rest)[0, 1])
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    covered = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=100)
+        low, high = interval(spearman, x, x + rng.normal(size=100), seed=seed)
+        covered += low <= 6 / np.pi * np.arcsin(np.sqrt(0.5) / 2) <= high  # Spearman of two normals of correlation 1/sqrt(2)
+    assert 50 <= covered <= 60
+
+
+def test_the_pick_is_the_best_by_score_of_those_drawn():
+    scores, accuracies = np.array([3.0, 2.0, 1.0]), np.array([50.0, 70.0, 90.0])
+    assert pick(scores, accuracies, 3) == (50.0, 0.0) and pick(scores, accuracies, 1000) == (50.0, 0.0)
+    mean, _ = pick(scores, accuracies, 2)  # two of three: the middle one wins once
+    assert mean == pytest.approx((50 + 50 + 70) / 3, abs=1)
+
+
+def test_repeats_are_averaged_as_ranks():
+    assert over_repeats(np.array([[1.0, 2.0, np.nan], [100.0, -np.inf, 5.0]])).tolist() == pytest.approx([(2 + 3) / 6, (3 + 1) / 6, (1 + 2) / 6])
+    with pytest.raises(UsageError, match="did you mean 'naswot'"):
+        combined("nasswot+size", {"naswot": np.ones(2), "size": np.ones(2)})
+    with pytest.raises(UsageError, match="unknown t-norm"):
+        combined("max:naswot", {"naswot": np.ones(2)})
+
+
+def test_cells_are_different_and_those_that_compute_the_same_share_their_scores():
+    cells = sample_cells(TABLE, 2000, seed=3)
+    assert len(set(cells)) == 2000 and cells != sample_cells(TABLE, 2000, seed=4) and cells[:50] == sample_cells(TABLE, 50, seed=3)
+    first = representatives(TABLE, cells)
+    assert len(set(first.values())) == len({int(TABLE.classes[cell]) for cell in cells}) < 2000
+    with pytest.raises(UsageError, match="has 15625 cells, not 20000"):
+        sample_cells(TABLE, 20000, seed=0)
+
+
+def shown(repeat=0):
+    generator = torch.Generator().manual_seed(repeat)
+    x, noise = (torch.randn(8, 3, 8, 8, generator=generator) for _ in range(2))
+    return Images(x, torch.arange(8) % 4, noise, ("expressivity",))
+
+
+def tasks(count=5):
+    measures = ("naswot", "expressivity", "ntk_min", "ntk_trace")
+    return [Task(index, TABLE.genotype(index).to_text(), repeat, measures) for repeat in (0, 1) for index in range(count)]
+
+
+HOW = Build(4, 1, 4, 3, "he_fan_in", seed=0)
+
+
+def values(path):
+    return {(row["index"], row["repeat"], row["measure"]): row["value"] for row in read_scores(path)}
+
+
+def test_scores_are_those_of_the_networks(tmp_path):
+    list(score_tasks(tasks(), HOW, shown, tmp_path / "scores.csv"))
+    found = values(tmp_path / "scores.csv")
+    for task in tasks()[::3]:
+        for name in task.measures:
+            batch = shown(task.repeat)
+            expected = measure(name, network(task, HOW), batch.noise if name == "expressivity" else batch.x, batch.y)
+            assert float(found[str(task.index), str(task.repeat), name]) == expected
+    drawn = {initialisation: network(tasks()[0], Build(4, 1, 4, 3, initialisation, 0)) for initialisation in ("default", "he_fan_in", "he_fan_out")}
+    weights = [net.stem[0].weight for net in drawn.values()]
+    assert not any(torch.equal(a, b) for a in weights for b in weights if a is not b)
+
+
+def test_more_processes_and_kills_give_the_same_scores(tmp_path):
+    whole, half = tmp_path / "whole.csv", tmp_path / "half.csv"
+    assert list(score_tasks(tasks(), HOW, shown, whole, processes=2)) == list(range(1, 11))
+    lines = whole.read_bytes().splitlines(keepends=True)
+    half.write_bytes(b"".join(lines[:9]) + lines[9][:7])  # a kill in the middle of a line
+    list(score_tasks(tasks(), HOW, shown, half))
+    assert values(half) == values(whole) and len(read_scores(half)) == len(read_scores(whole))
+    half.write_text("a,b\n1,2\n")
+    with pytest.raises(UsageError, match="is not a file of scores"):
+        read_scores(half)
+
+
+def ranked(folder, **settings):
+    return run_rank(RunSettings(out=str(folder), seed=1), DataSettings(data="digits"), RankSettings(**{**SMALL, "candidates": 30, **settings}))
+
+
+def test_a_run_ends_in_a_leaderboard_and_a_page(tmp_path, capsys):
+    folder = ranked(tmp_path / "rank", repeats=2)
+    with open(folder / "leaderboard.csv", newline="") as file:
+        rows = {row["measure"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {"random", "parameters", "flops", "naswot", "expressivity", "naswot+parameters"}
+    cells = sample_cells(TABLE, 30, 1)
+    assert float(rows["parameters"]["cifar10_spearman"]) == pytest.approx(spearman(TABLE.parameters[cells], TABLE.test("cifar10")[cells]))
+    assert float(rows["parameters"]["cifar10_partial"]) == pytest.approx(0, abs=1e-9)
+    page = (folder / "report.html").read_text()
+    assert page.count("<svg") == 6 and "naswot+parameters" in page and "orders the cells best" in page
+    assert "naswot+parameters" in capsys.readouterr().out
+
+
+def test_a_finished_run_takes_more_measures_without_scoring_anew(tmp_path):
+    folder = ranked(tmp_path / "rank")
+    before = read_scores(folder / "scores.csv")
+    ranked(folder, measures="naswot,snip")
+    after = read_scores(folder / "scores.csv")
+    assert after[: len(before)] == before and {row["measure"] for row in after[len(before) :]} == {"snip"}
+    with pytest.raises(UsageError, match="was made with channels=4, now it is 8"):
+        ranked(folder, channels=8)
+
+
+def test_mistakes(tmp_path):
+    for settings, says in (
+        ({"measures": "naswt"}, "did you mean 'naswot'"),
+        ({"measures": ""}, "no measure is given"),
+        ({"candidates": "many"}, "candidates is a number of cells, at least 2, or all"),
+        ({"candidates": 1}, "at least 2"),
+        ({"images": 2000}, "are more than the"),
+        ({"initialisation": "xavier"}, "unknown initialisation"),
+        ({"cluster": "tcp://127.0.0.1:1"}, "needs dask" if find_spec("dask") is None else "can be reached"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            ranked(tmp_path / "new", **settings)
+        assert not (tmp_path / "new").exists()
