@@ -68,6 +68,14 @@ def costs(net: Selectable, limits: Mapping[str, float], x: Tensor | None, tables
     return [_costs(net, kind, float(limit), x, (tables or {}).get(kind)) for kind, limit in limits.items()]
 
 
+def check_reachable(net: Selectable, limited: Sequence[Costs], allowed: Mapping[str, Sequence[str]]) -> None:
+    """Raises SelectionError for a limit that no architecture meets, with the least that one costs."""
+    for cost in limited:
+        least = cost.least(net, allowed, {}, {})
+        if least > cost.limit:
+            raise SelectionError(f"no architecture costs at most {cost.limit:,g} {cost.kind}: the least is {least:,g}")
+
+
 def _costs(net: Selectable, kind: str, limit: float, x: Tensor | None, table: Table | None) -> Costs:
     choices = net.choices()
     if table is not None:

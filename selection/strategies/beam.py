@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ..architecture import architecture, realised
-from ..costs import Costs, Table, costs
+from ..costs import Costs, Table, check_reachable, costs
 from ..errors import SelectionError
 from ..lifts import edges
 from ..numerics.tnorm import tnorm
@@ -48,6 +48,7 @@ def beam(
     made = Decisions()
     limited = costs(net, limits or {}, panel[0].probe.example() if limits else None, tables)
     allowed = {choice: allowed_options(net, choice) for choice in net.choices()}
+    check_reachable(net, limited, allowed)
     scores = {judge.name: {(choice, option): score for choice in allowed for option, score in judge.lift(judge.probe, choice).items()} for judge in panel}
     of = atoms(scores)
     value = {thing: tnorm(combine, found.values()) for thing, found in of.items()}
@@ -109,7 +110,8 @@ class _Beams:
     def _best(self, decided: str, ones: list[Partial]) -> list[Partial]:
         fitting = [one for one in ones if all(cost.least(self.net, self.allowed, one.options, one.inputs) <= cost.limit for cost in self.limited)]
         if not fitting:
-            raise SelectionError(f"no architecture costs at most {' and '.join(f'{cost.limit:g} {cost.kind}' for cost in self.limited)}: raise the limit")
+            limits = " and ".join(f"{cost.limit:,g} {cost.kind}" for cost in self.limited)
+            raise SelectionError(f"no architecture found meets {limits} at once: raise a limit or the width")
         kept = sorted(fitting, key=self._promise, reverse=True)[: self.width]
         self.made.history.append({"decided": [decided], "value": self._promise(kept[0])[0], "kept": len(kept), "over": len(ones) - len(fitting)})
         return kept

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from ..architecture import Architecture, count, drawn, dropped, listed, realised
-from ..costs import Costs, Table, costs
+from ..costs import Costs, Table, check_reachable, costs
 from ..errors import SelectionError
 from ..numerics.tnorm import tnorm
+from ..protocol import allowed_options
 from .oneshot import Decisions
 from .panel import Panel, atoms
 
@@ -35,7 +36,9 @@ def sample(
         SelectionError: a criterion without a measure, or limits that no candidate meets.
     """
     first = panel[0].probe
-    made = _candidates(first, candidates, costs(first.net, limits or {}, first.example() if limits else None, tables))
+    limited = costs(first.net, limits or {}, first.example() if limits else None, tables)
+    check_reachable(first.net, limited, {choice: allowed_options(first.net, choice) for choice in first.net.choices()})
+    made = _candidates(first, candidates, limited)
     for judge in panel:
         judge.probe.expected = len(made)
     scores = {judge.name: {index: _value(judge.probe, one, build) for index, one in enumerate(made)} for judge in panel}
@@ -72,7 +75,8 @@ def _candidates(probe, number: int | str, limits: list[Costs]) -> list[Architect
                 different.setdefault(one.key(), one)
         made = list(different.values())
     if not made:
-        raise SelectionError(f"no architecture drawn costs at most {', '.join(f'{cost.limit:g} {cost.kind}' for cost in limits)}: raise the limit")
+        most = " and ".join(f"{cost.limit:,g} {cost.kind}" for cost in limits)
+        raise SelectionError(f"of {TRIES * number} architectures drawn none costs at most {most}: raise a limit")
     return made
 
 
