@@ -2,10 +2,10 @@
 
     python benchmarks/ntk_costs_one_backward.py [--repeats 5] [--threads 2] [--dtype float32] [--device cuda]
 
-Beside each other, in turn, in one process: forward + backward of the batch (the floor), our kernel of the sum of logits, our trace over the logits, and
-TE-NAS's way restated: one backward pass a sample through the batch's graph, then the product of the stacked gradients. All with BatchNorm's running statistics
-and over all parameters. Peak memory is that of a process of its own for each way, above
-the built network. Writes benchmarks/results/ntk_costs_one_backward_DTYPE.csv.
+Beside each other, in turn, each called twice and timed the second time, in one process: forward + backward of the batch (the floor), our kernel of the
+sum of logits, our trace over the logits, and TE-NAS's way restated: one backward pass a sample through the batch's graph, then the product of the stacked
+gradients. All with BatchNorm's running statistics and over all parameters. Peak memory is that of a process of its own for each way, above the built
+network. Writes benchmarks/results/ntk_costs_one_backward_DTYPE_Nthreads.csv.
 """
 
 import argparse
@@ -46,11 +46,12 @@ def main() -> None:
         seconds = {way: [] for way in ways}
         for _ in range(args.repeats):
             for way, call in ways.items():
+                call()  # the memory that another way has freed is not this one's to fetch again
                 seconds[way].append(timed(call, args.device))
         memory = {way: float(measure_memory(name, way, args)) for way in WAYS} if args.device == "cpu" else dict.fromkeys(WAYS, float("nan"))
         rows.append(row(name, seconds, memory, args))
         print("  ".join(f"{key} {value}" for key, value in list(rows[-1].items())[:10]), flush=True)
-    path = ROOT / "benchmarks" / "results" / f"ntk_costs_one_backward{'_cuda' if args.device != 'cpu' else ''}_{args.dtype}.csv"
+    path = ROOT / "benchmarks" / "results" / f"ntk_costs_one_backward{'_cuda' if args.device != 'cpu' else ''}_{args.dtype}_{args.threads}threads.csv"
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -2,6 +2,7 @@
 
 from .errors import SelectionError
 from .gates import committed, masked
+from .numerics.decay import Decay, decay
 from .numerics.gram import ntk
 from .numerics.spectrum import Spectrum, spectrum
 from .preserve import preserved
@@ -10,6 +11,6 @@ from .registry import describe_criteria, list_criteria, list_lifts, list_measure
 from .select import Selection, measure, measure_all, score, select
 
 __all__ = [
-    "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "describe_criteria", "list_criteria", "list_lifts", "list_measures", "masked",
+    "Decay", "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "decay", "describe_criteria", "list_criteria", "list_lifts", "list_measures", "masked",
     "measure", "measure_all", "ntk", "preserved", "register_criterion", "register_lift", "register_measure", "score", "select", "spectrum",
 ]  # fmt: skip

@@ -1,16 +1,21 @@
 """What can be built: search spaces, supernets, genotypes, and the networks of genotypes."""
 
-from .cell import MixedCell, MixedOp
+from .activations import build_activation, is_twice_differentiable, list_activations
+from .cell import MixedCell
+from .cellnet import CellSupernet
 from .discrete import DiscreteNetwork, build
 from .errors import GenotypeError, SpaceError
 from .genotype import Edge, Genotype
+from .mixed import AddedSkip, MixedActivation, MixedOp
 from .network import Supernet
+from .nodescale import NodeScale, prune_nodes, top_nodes
 from .operations import OPERATIONS, build_operation
 from .quark0 import from_quark0
 from .space import CellSpace, Space
 from .spaces import create_space, describe_spaces, list_spaces
 
 __all__ = [
-    "OPERATIONS", "CellSpace", "DiscreteNetwork", "Edge", "Genotype", "GenotypeError", "MixedCell", "MixedOp", "Space", "SpaceError", "Supernet",
-    "build", "build_operation", "create_space", "describe_spaces", "from_quark0", "list_spaces",
+    "OPERATIONS", "AddedSkip", "CellSpace", "CellSupernet", "DiscreteNetwork", "Edge", "Genotype", "GenotypeError", "MixedActivation", "MixedCell", "MixedOp",
+    "NodeScale", "Space", "SpaceError", "Supernet", "build", "build_activation", "build_operation", "create_space", "describe_spaces", "from_quark0",
+    "is_twice_differentiable", "list_activations", "list_spaces", "prune_nodes", "top_nodes",
 ]  # fmt: skip

@@ -10,31 +10,38 @@ from torch.nn import functional as F
 from .cell import build_preprocess, concatenate
 from .errors import SpaceError
 from .genotype import Edge, Genotype
-from .operations import build_operation
+from .operations import build_added_skip, build_operation
 from .skeleton import Site, Skeleton
 
 DEFAULTS = {"darts": {"channels": 36, "layers": 20}, "nasbench201": {"channels": 16, "layers": 5}}
 
 
 class DiscreteCell(nn.Module):
-    """A cell whose edges carry one operation each; each operation's output is dropped per sample with the drop-path rate, except an identity's."""
+    """A cell whose edges carry one operation each; each operation's output is dropped per sample with the drop-path rate, except an identity's.
+
+    What an added skip brings is added behind that, and never dropped.
+    """
 
     def __init__(self, edges: tuple[Edge, ...], concat: tuple[int, ...], site: Site, preprocess: bool):
         super().__init__()
         self.wiring, self.concat = edges, concat
         self.preprocess = build_preprocess(site.previous, site.channels, site.reduction_prev, affine=True) if preprocess else None
         strides = [2 if site.reduction and edge.source < 2 else 1 for edge in edges]
-        self.edges = nn.ModuleList(build_operation(edge.op, site.channels, stride) for edge, stride in zip(edges, strides))
+        self.edges = nn.ModuleList(build_operation(edge.op, site.channels, stride, activation=edge.act) for edge, stride in zip(edges, strides))
         self.drop_path = nn.ModuleList(nn.Identity() if isinstance(op, nn.Identity) else DropPath(0.0) for op in self.edges)
+        skips = {str(row): build_added_skip(site.channels, stride) for row, (edge, stride) in enumerate(zip(edges, strides)) if edge.skip}
+        self.skips = nn.ModuleDict(skips)
 
     def forward(self, previous: Tensor, current: Tensor) -> Tensor:
         states = [prepare(x) for prepare, x in zip(self.preprocess, (previous, current))] if self.preprocess else [current]
         node, total = self.wiring[0].node, 0
-        for edge, op, drop in zip(self.wiring, self.edges, self.drop_path):
+        for row, (edge, op, drop) in enumerate(zip(self.wiring, self.edges, self.drop_path)):
             if edge.node != node:
                 states.append(total)
                 node, total = edge.node, 0
             total = total + drop(op(states[edge.source]))
+            if edge.skip:
+                total = total + self.skips[str(row)](states[edge.source])
         return concatenate([*states, total], self.concat)
 
 

@@ -1,25 +1,23 @@
 """The supernet: one network that holds every architecture of a space, and its alphas."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .cell import MixedCell
-from .errors import SpaceError
 from .genotype import Genotype
-from .skeleton import DEFAULTS, Site, Skeleton
-from .space import Space
 
 
-class Supernet(Skeleton):
-    """A DARTS supernet (Liu et al. 2019): every edge is the softmax(alpha)-weighted sum of its options.
+class Supernet(nn.Module):
+    """A DARTS supernet (Liu et al. 2019): every choice is the softmax(alpha)-weighted sum of its options.
+
+    `Supernet(space, ...)` is the network that fits the space: of cells (`CellSupernet`), or of fully-connected layers (`MLPSupernet`); see there for sizes.
 
     Args:
         space: what is searched.
-        channels, layers: of the skeleton; by default 16 channels, and 8 cells (darts) or 5 cells per stage (nasbench201).
+        channels, layers: of the skeleton; by default 16 channels, and 8 cells (darts) or 5 cells per stage (nasbench201); or the width of the layers (mlp).
         num_classes, in_chans: of the task.
         seed: of weights and alphas; None takes torch's global generator as it is.
 
@@ -33,53 +31,41 @@ class Supernet(Skeleton):
     torch.Size([3])
     """
 
-    def __init__(self, space: Space, *, channels: int | None = None, layers: int | None = None, num_classes: int, in_chans: int = 3, seed: int | None = None):
-        defaults = DEFAULTS[space.macro]
-        sizes: dict[str, Any] = {"num_classes": num_classes, "in_chans": in_chans}
-        sizes |= {"channels": defaults["channels"] if channels is None else channels, "layers": defaults["layers"] if layers is None else layers}
-        darts = space.macro == "darts"
+    _bodies: ClassVar[dict[str, type["Supernet"]]] = {}
 
-        def build_cell(site: Site) -> MixedCell:
-            return MixedCell(
-                space.cells[site.group], site.channels, site.previous,
-                reduction=site.reduction, reduction_prev=site.reduction_prev, preprocess=darts, pool_norm=darts,
-            )  # fmt: skip
+    def __init_subclass__(cls, macros: tuple[str, ...] = (), **rest: Any):
+        super().__init_subclass__(**rest)
+        cls._bodies |= dict.fromkeys(macros, cls)
 
-        with torch.random.fork_rng(devices=[], enabled=seed is not None):
-            if seed is not None:
-                torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
-            super().__init__(space.macro, {group: len(cell.concat) for group, cell in space.cells.items()}, build_cell, **sizes)
-            self.space = space
-            idle = space.cells.keys() - {site.group for site in self.sites}
-            if idle:
-                raise SpaceError(f"with layers={sizes['layers']} space {space.name} has no {', '.join(sorted(idle))} cell to search: take at least 3 layers")
-            self.alphas = nn.ParameterDict(
-                {group: nn.Parameter(1e-3 * torch.randn(len(cell.edges), len(cell.operations[0]))) for group, cell in space.cells.items()}
-            )
+    def __new__(cls, space: Any = None, *_: Any, **__: Any) -> "Supernet":
+        return super().__new__(cls._bodies[space.macro] if cls is Supernet else cls)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """images [B, in_chans, H, W] -> logits [B, num_classes]; on a CPU channels_last images are several times as fast (depthwise convolutions)."""
-        weights = self.mixing_weights()
-        *_, features = self.run_cells(x, lambda site, cell, previous, current: cell(previous, current, weights=weights[site.group]))
-        return self.head(features)
+    def add_alphas(self, space: Any) -> None:
+        """Draws the alphas, once everything else is built."""
+        self.space = space
+        self.alphas = nn.ParameterDict(
+            {name: nn.Parameter(1e-3 * torch.randn(len(rows), len(next(iter(rows.values()))))) for name, rows in space.tables().items()}
+        )
 
     def mixing_weights(self) -> dict[str, Tensor]:
-        """{group: softmax(alpha) [edges, options]}."""
-        return {group: F.softmax(alpha, dim=-1) for group, alpha in self.alphas.items()}
+        """{table of alphas: softmax(alpha) [choices, options]}."""
+        return {name: F.softmax(alpha, dim=-1) for name, alpha in self.alphas.items()}
+
+    def choice_points(self) -> Iterator[tuple[str, tuple[str, ...], nn.ModuleList]]:
+        """Every place at which a choice is made: (choice, names of its options, their modules)."""
+        raise NotImplementedError
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
-        """{choice: {option: the modules that carry it, in every cell of the group}}."""
+        """{choice: {option: the modules that carry it, wherever the choice is made}}."""
         found: dict[str, dict[str, list[nn.Module]]] = {choice: {option: [] for option in options} for choice, options in self.space.choices().items()}
-        for site, cell in zip(self.sites, self.cells):
-            if site.group is not None:
-                for row, edge in enumerate(cell.edges):
-                    for option, module in zip(edge.names, edge.options):
-                        found[f"{site.group}/{row}/op"][option].append(module)
+        for choice, names, options in self.choice_points():
+            for name, module in zip(names, options):
+                found[choice][name].append(module)
         return found
 
     def logits(self) -> dict[str, Tensor]:
         """{choice: its row of alpha [options]}, views of the live parameters."""
-        return {f"{group}/{row}/op": alpha[row] for group, alpha in self.alphas.items() for row in range(len(alpha))}
+        return {choice: alpha for name, rows in self.space.tables().items() for choice, alpha in zip(rows, self.alphas[name])}
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
         """{node: (edges it keeps, the choices on the edges that reach it)}; empty where every edge stays."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from .activations import build_activation
 from .errors import SpaceError, unknown
 
 
@@ -104,8 +105,13 @@ OPERATIONS: dict[str, Builder] = {
     "nor_conv_3x3": lambda c, stride, affine, norm: relu_conv_bn(c, c, 3, stride, affine),
 }
 
+CONVOLUTIONS = tuple(name for name in OPERATIONS if "conv" in name)
+"""The operations that read their input through an activation; it stands first in their `nn.Sequential`."""
 
-def build_operation(name: str, channels: int, stride: int = 1, *, affine: bool = True, pool_norm: bool = False) -> nn.Module:
+
+def build_operation(
+    name: str, channels: int, stride: int = 1, *, affine: bool = True, pool_norm: bool = False, activation: str | None = "relu"
+) -> nn.Module:  # fmt: skip
     """Builds one option.
 
     Args:
@@ -114,6 +120,7 @@ def build_operation(name: str, channels: int, stride: int = 1, *, affine: bool =
         stride: 1 or 2.
         affine: whether the BatchNorms learn scale and shift (a supernet's do not).
         pool_norm: whether a pooling is followed by a BatchNorm (in a DARTS supernet, so that its scale is comparable with the convolutions').
+        activation: through which a convolution reads its input; None where the edge applies it. (The one in the middle of a separable convolution is ReLU.)
 
     Raises:
         SpaceError: the name is unknown.
@@ -123,4 +130,15 @@ def build_operation(name: str, channels: int, stride: int = 1, *, affine: bool =
     """
     if name not in OPERATIONS:
         raise unknown("operation", name, OPERATIONS)
-    return OPERATIONS[name](channels, stride, affine, pool_norm)
+    operation = OPERATIONS[name](channels, stride, affine, pool_norm)
+    if name in CONVOLUTIONS and activation != "relu":
+        operation[0] = nn.Identity() if activation is None else build_activation(activation)
+    return operation
+
+
+def build_added_skip(channels: int, stride: int, affine: bool = True) -> nn.Module:
+    """What an added skip carries: the input itself, or at stride 2 its projection to half the resolution (average pooling, 1x1 convolution, BatchNorm)."""
+    if stride == 1:
+        return nn.Identity()
+    pool = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+    return nn.Sequential(pool, nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels, affine=affine))

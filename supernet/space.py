@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from .activations import check_activations
 from .errors import GenotypeError, SpaceError
-from .genotype import Edge, Genotype
+from .genotype import ADD_SKIP, Edge, Genotype
+from .operations import CONVOLUTIONS
+
+NO_SKIP = "no_skip"
+SKIPS = (NO_SKIP, ADD_SKIP)  # the options of an added skip
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,8 @@ class CellSpace:
         edges: (source, node) of each edge, node by node; alpha row k belongs to edge k.
         operations: the options of each edge.
         concat: the states that make the output.
+        activations: of the edges that have a convolution among their options; more than one are a choice.
+        added_skip: whether it is a choice on those edges that their input is added to what their operation makes of it.
 
     >>> cell = CellSpace(1, ((0, 1), (0, 2), (1, 2)), (("none", "skip_connect"),) * 3, (2,))
     >>> cell.states, cell.nodes
@@ -27,8 +34,11 @@ class CellSpace:
     edges: tuple[tuple[int, int], ...]
     operations: tuple[tuple[str, ...], ...]
     concat: tuple[int, ...]
+    activations: tuple[str, ...] = ("relu",)
+    added_skip: bool = False
 
     def __post_init__(self):
+        check_activations(self.activations)
         if len(self.operations) != len(self.edges):
             raise SpaceError(f"a cell of {len(self.edges)} edges needs as many tuples of operations, not {len(self.operations)}")
         if len(set(map(len, self.operations))) != 1:
@@ -45,9 +55,34 @@ class CellSpace:
         """The states that are computed."""
         return tuple(range(self.inputs, self.states))
 
+    @property
+    def parametric(self) -> list[int]:
+        """The edges that have a convolution among their options."""
+        return [row for row, options in enumerate(self.operations) if set(options) & set(CONVOLUTIONS)]
+
     def rows(self, node: int) -> list[int]:
         """The edges into a node."""
         return [row for row, edge in enumerate(self.edges) if edge[1] == node]
+
+    def choices(self) -> dict[str, dict[int, tuple[str, ...]]]:
+        """{kind: {edge: options}}, of the kinds "op", "act" and "skip" that there is a choice of."""
+        kinds = {"op": dict(enumerate(self.operations))}
+        if len(self.activations) > 1:
+            kinds["act"] = dict.fromkeys(self.parametric, self.activations)
+        if self.added_skip:
+            kinds["skip"] = dict.fromkeys(self.parametric, SKIPS)
+        return {kind: rows for kind, rows in kinds.items() if rows}
+
+    def carriers(self, row: int, source: int, node: int, excluded: tuple[str, ...] = ()) -> list[Edge]:
+        """Everything that an edge can carry; an activation tells two edges apart only where there is a convolution."""
+        skips = (False, True) if self.added_skip and row in self.parametric else (False,)
+        return [
+            Edge(op, source, node, act, skip)
+            for op in self.operations[row]
+            if op not in excluded
+            for act in (self.activations if op in CONVOLUTIONS else ("relu",))
+            for skip in skips
+        ]
 
 
 @dataclass(frozen=True)
@@ -75,7 +110,15 @@ class Space:
         >>> create_space("nasbench201").choices()["cell/0/op"]
         ('none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3')
         """
-        return {f"{group}/{row}/op": options for group, cell in self.cells.items() for row, options in enumerate(cell.operations)}
+        return {choice: options for rows in self.tables().values() for choice, options in rows.items()}
+
+    def tables(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """{name of a table of alphas: {choice: options}}, a row a choice: "normal" for the operations of that group, "normal_act", "normal_skip"."""
+        return {
+            group if kind == "op" else f"{group}_{kind}": {f"{group}/{row}/{kind}": options for row, options in rows.items()}
+            for group, cell in self.cells.items()
+            for kind, rows in cell.choices().items()
+        }
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
         """{node: (edges it keeps, the choices on the edges that reach it)}; empty where every edge stays."""
@@ -107,14 +150,25 @@ class Space:
             edges = []
             for node in cell.nodes:
                 names = kept.get(f"{group}/n{1 + node - cell.inputs}", [f"{group}/{row}/op" for row in cell.rows(node)])
-                missing = [name for name in names if name not in decisions]
-                if missing:
-                    raise GenotypeError(f"{missing[0]} is undecided")
-                edges += [Edge(decisions[name], cell.edges[int(name.split("/")[1])][0], node) for name in names]
+                edges += [self._edge(group, cell, int(name.split("/")[1]), decisions) for name in names]
             cells[group] = (tuple(edges), cell.concat)
         genotype = Genotype(self.macro, cells)
         self.check(genotype)
         return genotype
+
+    def _edge(self, group: str, cell: CellSpace, row: int, decisions: dict[str, str]) -> Edge:
+        """What an edge carries by its decisions."""
+
+        def decided(kind: str) -> str:
+            name = f"{group}/{row}/{kind}"
+            if name not in decisions:
+                raise GenotypeError(f"{name} is undecided")
+            return decisions[name]
+
+        op, kinds = decided("op"), cell.choices()
+        act = decided("act") if row in kinds.get("act", ()) else cell.activations[0]
+        skip = row in kinds.get("skip", ()) and decided("skip") == ADD_SKIP
+        return Edge(op, *cell.edges[row], act if op in CONVOLUTIONS else "relu", skip)
 
     def check(self, genotype: Genotype) -> None:
         """Raises GenotypeError, in one line, unless the genotype is an architecture of this space."""
@@ -124,10 +178,10 @@ class Space:
             edges, concat = genotype.cells[group]
             if concat != cell.concat:
                 raise GenotypeError(f"{group}: the output of a cell of space {self.name} is {list(cell.concat)}, not {list(concat)}")
-            options = dict(zip(cell.edges, cell.operations))
+            known = {edge for row, wired in enumerate(cell.edges) for edge in cell.carriers(row, *wired, self.excluded)}
             for edge in edges:
-                if edge.op not in options.get((edge.source, edge.node), ()) or edge.op in self.excluded:
-                    raise GenotypeError(f"{group}: {edge.op} on edge {edge.source}->{edge.node} is not in space {self.name}")
+                if edge not in known:
+                    raise GenotypeError(f"{group}: {edge.label} on edge {edge.source}->{edge.node} is not in space {self.name}")
             for node in cell.nodes:
                 sources = [edge.source for edge in edges if edge.node == node]
                 want = len(cell.rows(node)) if self.keep is None else self.keep
@@ -150,10 +204,6 @@ class Space:
         for node in cell.nodes:
             rows = cell.rows(node)
             kept = combinations(rows, self.keep or len(rows))
-            allowed = {row: [option for option in cell.operations[row] if option not in self.excluded] for row in rows}
-            per_node.append([
-                tuple(Edge(option, cell.edges[row][0], node) for row, option in zip(subset, options))
-                for subset in kept
-                for options in product(*(allowed[row] for row in subset))
-            ])
+            carriers = {row: cell.carriers(row, *cell.edges[row], self.excluded) for row in rows}
+            per_node.append([edges for subset in kept for edges in product(*(carriers[row] for row in subset))])
         return [(tuple(edge for part in parts for edge in part), cell.concat) for parts in product(*per_node)]

@@ -1,8 +1,9 @@
 """Runs the same option of several edges as one: channels side by side, groups multiplied.
 
 All edges that leave a state read the same tensor. Their options of one kind have the same layers, so E depthwise convolutions of C channels are one of E*C, E
-BatchNorms one BatchNorm, and the mixing weight is the last BatchNorm's scale: a fifth of the calls, the same maths. An option that somebody watches or replaces
-(a hook, a shadowed `forward`, a layer not listed here) is called as the module it is.
+BatchNorms one BatchNorm, and the mixing weight is the last BatchNorm's scale: a fifth of the calls, the same maths. Where edges choose their activations, the
+state goes through every activation once, and each edge mixes the results by a row of one matrix product. An option that somebody watches or replaces (a hook, a
+shadowed `forward`, a layer not listed here) is called as the module it is.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .activations import build_activation, list_activations
 from .depthwise import depthwise_conv2d, is_depthwise
 
-_STATELESS = (nn.ReLU, nn.Identity, nn.MaxPool2d, nn.AvgPool2d)
+_ACTIVATIONS = [build_activation(name) for name in list_activations()]
+_STATELESS = {nn.Identity, nn.MaxPool2d, nn.AvgPool2d, *(type(activation) for activation in _ACTIVATIONS if not list(activation.parameters()))}
 
 
 def _layers(option: nn.Module) -> list[nn.Module]:
@@ -48,18 +51,18 @@ def signature(option: nn.Module) -> tuple | None:
     return None if None in kinds else kinds
 
 
-def run_stacked(options: Sequence[nn.Module], x: Tensor, scale: Tensor) -> Tensor:
-    """The outputs of E options of equal signature on one input, each times its weight, side by side.
+def run_stacked(options: Sequence[nn.Module], x: Tensor, scale: Tensor, shared: bool = True) -> Tensor:
+    """The outputs of E options of equal signature, each times its weight, side by side.
 
     Args:
         options: E modules.
-        x: input [B, C, H, W], read by all.
+        x: input [B, C, H, W], read by all; or, where it is not shared, [B, E*C, H, W], a part for each.
         scale: mixing weights [E].
 
     Returns:
         [B, E*C', H', W']: channels e*C' to (e+1)*C' hold scale[e] * options[e](x).
     """
-    count, shared = len(options), True
+    count = len(options)
     *body, last = zip(*map(_layers, options))
     for layers in body:
         x, shared = _run_layers(layers, x, shared)
@@ -68,6 +71,33 @@ def run_stacked(options: Sequence[nn.Module], x: Tensor, scale: Tensor) -> Tenso
     x, shared = _run_layers(last, x, shared)
     x = _spread(x, count, shared)
     return x * scale.repeat_interleave(x.shape[1] // count).view(1, -1, 1, 1)
+
+
+class Activated:
+    """A state through the mixed activations of the edges that read it.
+
+    Args:
+        rows: the edges. sites: their mixed activations. weights: [edges, activations].
+        x: the state [B, C, H, W].
+    """
+
+    def __init__(self, rows: Sequence[int], sites: Sequence[nn.Module], x: Tensor, weights: Tensor):
+        self.rows, self.wide = tuple(rows), _activate(sites, x, weights)
+
+    def of(self, rows: tuple[int, ...]) -> Tensor:
+        """What those edges' convolutions read, side by side [B, E*C, H, W]."""
+        if rows == self.rows:
+            return self.wide
+        parts = dict(zip(self.rows, self.wide.chunk(len(self.rows), dim=1)))
+        return torch.cat([parts[row] for row in rows], dim=1) if len(rows) > 1 else parts[rows[0]]
+
+
+def _activate(sites: Sequence[nn.Module], x: Tensor, weights: Tensor) -> Tensor:
+    kinds = [tuple(map(_kind, site.options)) if untouched(site) else (None,) for site in sites]
+    if None in kinds[0] or len(set(kinds)) > 1:
+        return torch.cat([site(x, row) for site, row in zip(sites, weights)], dim=1)
+    maps = torch.stack([option(x).movedim(1, -1) for option in sites[0].options])  # [activations, B, H, W, C]
+    return torch.tensordot(weights, maps, 1).permute(1, 2, 3, 0, 4).flatten(3).movedim(-1, 1)
 
 
 def _spread(x: Tensor, count: int, shared: bool) -> Tensor:

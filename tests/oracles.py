@@ -4,28 +4,33 @@ import torch
 
 
 def supernet_logits(net, x):
-    """A supernet's logits by definition: every option module is called, weighted by softmax(alpha) and added, edge by edge."""
+    """A supernet's logits by definition: every option module is called, weighted by softmax(alpha) and added, edge by edge.
+
+    Where an edge chooses its activation, its convolutions read the weighted sum of all activations; where it chooses an added skip, that is a term like others.
+    """
     older = newer = net.stem(x)
     for site, cell in zip(net.sites, net.cells):
         if site.group is None:
             output = cell(newer)
         else:
-            alpha = net.alphas[site.group]
-            weights = alpha.exp() / alpha.exp().sum(dim=1, keepdim=True)
-            output = mixed_cell(cell, older, newer, weights)
+            output = mixed_cell(cell, older, newer, {choice: alpha.exp() / alpha.exp().sum() for choice, alpha in net.logits().items()}, site.group)
         older, newer = newer, output
     return classify(net, newer)
 
 
-def mixed_cell(cell, older, newer, weights):
+def mixed_cell(cell, older, newer, weights, group):
     """node = sum over its edges, sum over their options, weight * option(source)."""
     states = input_states(cell, older, newer)
     for node in range(len(states), cell.space.states):
         total = 0
         for row, (source, target) in enumerate(cell.space.edges):
             if target == node:
-                for column, option in enumerate(cell.edges[row].options):
-                    total = total + weights[row, column] * option(states[source])
+                x, edge = states[source], cell.edges[row]
+                activated = x if edge.activation is None else sum(w * option(x) for w, option in zip(weights[f"{group}/{row}/act"], edge.activation.options))
+                for name, weight, option in zip(edge.names, weights[f"{group}/{row}/op"], edge.options):
+                    total = total + weight * option(activated if "conv" in name else x)
+                if edge.skip is not None:
+                    total = total + weights[f"{group}/{row}/skip"][1] * edge.skip.options[1](x)
         states.append(total)
     return torch.cat([states[index] for index in cell.space.concat], dim=1)
 
@@ -43,6 +48,7 @@ def discrete_logits(net, x):
             states = dict(enumerate(input_states(cell, older, newer)))
             for node in sorted({edge.node for edge in edges}):
                 states[node] = sum(op(states[edge.source]) for edge, op in zip(edges, cell.edges) if edge.node == node)
+                states[node] = states[node] + sum(cell.skips[str(row)](states[e.source]) for row, e in enumerate(edges) if e.node == node and e.skip)
             output = torch.cat([states[index] for index in concat], dim=1)
         older, newer = newer, output
     return classify(net, newer)

@@ -1,6 +1,7 @@
 """The named search spaces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..errors import SpaceError, unknown
 from ..space import Space
@@ -25,18 +26,29 @@ def describe_spaces() -> dict[str, str]:
     return {name: (_SPACES[name].__doc__ or "").strip() for name in list_spaces()}
 
 
-def create_space(name: str, **options) -> Space:
+def create_space(name: str, *, activations: Sequence[str] = ("relu",), added_skip: bool = False, **options) -> Space:
     """The space of that name.
 
+    Args:
+        activations: of the convolutions, see `list_activations`. Where there are several, every edge that has a convolution among its options gets a choice of
+            the activation through which its convolutions read its input, beside its choice of an operation.
+        added_skip: every such edge also gets a choice whether its input is *added* to what its operation makes of it. (`skip_connect` is another decision: it
+            *replaces* the operation.)
+        options: of the space.
+
     Raises:
-        SpaceError: the name is unknown, or the space does not take an option.
+        SpaceError: the name or an activation is unknown, or the space does not take an option.
 
     >>> len(create_space("darts").choices())
     28
+    >>> create_space("s2", activations=("relu", "gelu"), added_skip=True).choices()["reduce/0/act"]
+    ('relu', 'gelu')
     """
     if name not in _SPACES:
         raise unknown("space", name, _SPACES)
     try:
-        return _SPACES[name](**options)
+        space = _SPACES[name](**options)
     except TypeError as error:
         raise SpaceError(f"space {name}: {error}") from None
+    activations = tuple(activations) if not isinstance(activations, str) else activations
+    return replace(space, cells={group: replace(cell, activations=activations, added_skip=added_skip) for group, cell in space.cells.items()})

@@ -1,0 +1,81 @@
+"""Activation functions by name: timm's, and a few of our own."""
+
+import torch
+from timm.layers import get_act_layer, set_layer_config
+from torch import Tensor, nn
+
+from .errors import SpaceError, unknown
+
+
+class Erf(nn.Module):
+    """erf(x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.erf(x)
+
+
+class Sin(nn.Module):
+    """sin(x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
+OURS: dict[str, type[nn.Module]] = {"erf": Erf, "sin": Sin, "softplus": nn.Softplus, "softsign": nn.Softsign}
+TIMM = (
+    "celu", "elu", "gelu", "gelu_tanh", "hard_mish", "hard_sigmoid", "hard_swish", "identity", "leaky_relu", "mish", "prelu", "quick_gelu", "relu", "relu6",
+    "selu", "sigmoid", "silu", "swish", "tanh",
+)  # fmt: skip
+
+
+def list_activations() -> list[str]:
+    """The names that `activations` of a space can hold.
+
+    >>> [name for name in list_activations() if "elu" in name]
+    ['celu', 'elu', 'gelu', 'gelu_tanh', 'leaky_relu', 'prelu', 'quick_gelu', 'relu', 'relu6', 'selu']
+    """
+    return sorted([*OURS, *TIMM])
+
+
+def build_activation(name: str) -> nn.Module:
+    """The activation of that name.
+
+    Raises:
+        SpaceError: the name is unknown.
+
+    >>> build_activation("leaky_relu")(torch.tensor([-1.0, 1.0]))
+    tensor([-0.0100,  1.0000])
+    """
+    if name not in list_activations():
+        raise unknown("activation", name, list_activations())
+    if name in OURS:
+        return OURS[name]()
+    with set_layer_config(exportable=True):  # plain formulas: timm's memory-saving ones have no vmap rule
+        return get_act_layer(name)()
+
+
+def check_activations(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the names, or raises SpaceError: none at all, an unknown one, or one twice."""
+    if isinstance(names, str) or not names:
+        raise SpaceError(f"activations is a tuple of names, as ('relu', 'gelu'), not {names!r}")
+    for name in names:
+        build_activation(name)
+    if len(set(names)) < len(names):
+        raise SpaceError(f"activations names one twice: {', '.join(names)}")
+    return tuple(names)
+
+
+def is_twice_differentiable(name: str) -> bool:
+    """Whether autograd can differentiate the activation twice, as an exact hypergradient does; its curvature may still be zero.
+
+    >>> is_twice_differentiable("relu"), is_twice_differentiable("hard_sigmoid")
+    (True, False)
+    """
+    x = torch.ones(2, requires_grad=True)
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(build_activation(name)(x).square().sum(), x, create_graph=True)
+        try:
+            torch.autograd.grad(slope.sum(), x)
+        except RuntimeError:
+            return False
+    return True
