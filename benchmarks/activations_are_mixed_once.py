@@ -50,7 +50,8 @@ def row(space: str, args: argparse.Namespace) -> dict:
     ratio = {kind: median(a / b for a, b in zip(times[kind], times["one"])) for kind in KINDS}
     print(f"{space}: five activations {ratio['five']:.2f}, with added skips {ratio['five_and_added_skips']:.2f} times the step with one", flush=True)
     args.layers = SPACES[space]
-    return {"space": space, **{f"{kind}_over_one": f"{ratio[kind]:.3f}" for kind in list(KINDS)[1:]}, "one_seconds": f"{median(times['one']):.4g}", **conditions(args)}
+    ratios = {f"{kind}_over_one": f"{ratio[kind]:.3f}" for kind in list(KINDS)[1:]}
+    return {"space": space, **ratios, "one_seconds": f"{median(times['one']):.4g}", **conditions(args)}
 
 
 def step(space: str, options: dict, args: argparse.Namespace):
@@ -64,8 +65,9 @@ def step(space: str, options: dict, args: argparse.Namespace):
     torch.manual_seed(0)
     net = Supernet(create_space(space, **options), channels=args.channels, layers=SPACES[space], num_classes=10, seed=0).to(args.device)
     layout = torch.channels_last if args.device == "cpu" else torch.contiguous_format
-    batches = [(torch.randn(args.batch, 3, args.size, args.size).to(args.device, memory_format=layout), torch.randint(10, (args.batch,)).to(args.device)) for _ in "ab"]
-    return our_steps(net, *batches)["first_order"]
+    images, labels = torch.randn(2, args.batch, 3, args.size, args.size), torch.randint(10, (2, args.batch))
+    train, val = ((x.to(args.device, memory_format=layout), y.to(args.device)) for x, y in zip(images, labels))
+    return our_steps(net, train, val)["first_order"]
 
 
 if __name__ == "__main__":

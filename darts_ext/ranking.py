@@ -26,7 +26,8 @@ FREE = ("measures", "processes", "cluster")  # may change from one call to the n
 
 def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Path:
     """Scores cells of NAS-Bench-201 at initialisation, and shows how well each measure orders them by test accuracy."""
-    names = list_measures() if settings.measures == "all" else [name.strip() for name in settings.measures.split(",") if name.strip()]
+    everything = [name for name in list_measures() if not name.startswith("ntk_infinite")]  # those are of fully-connected networks
+    names = everything if settings.measures == "all" else [name.strip() for name in settings.measures.split(",") if name.strip()]
     atoms = _atoms(names)
     check_numbers(run, settings)
     device, table = pick_device(run.device), NasBench201()

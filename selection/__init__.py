@@ -3,7 +3,9 @@
 from .errors import SelectionError
 from .gates import committed, masked
 from .numerics.decay import Decay, decay
+from .numerics.gaussian import list_infinite_activations
 from .numerics.gram import ntk
+from .numerics.infinite import infinite_bounds, infinite_ntk
 from .numerics.spectrum import Spectrum, spectrum
 from .preserve import preserved
 from .protocol import Selectable
@@ -11,6 +13,7 @@ from .registry import describe_criteria, list_criteria, list_lifts, list_measure
 from .select import Selection, measure, measure_all, score, select
 
 __all__ = [
-    "Decay", "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "decay", "describe_criteria", "list_criteria", "list_lifts", "list_measures", "masked",
-    "measure", "measure_all", "ntk", "preserved", "register_criterion", "register_lift", "register_measure", "score", "select", "spectrum",
+    "Decay", "Selectable", "Selection", "SelectionError", "Spectrum", "committed", "decay", "describe_criteria", "infinite_bounds", "infinite_ntk",
+    "list_criteria", "list_infinite_activations", "list_lifts", "list_measures", "masked", "measure", "measure_all", "ntk", "preserved", "register_criterion",
+    "register_lift", "register_measure", "score", "select", "spectrum",
 ]  # fmt: skip

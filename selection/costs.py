@@ -1,6 +1,7 @@
 """What options cost, and the cheapest that an unfinished architecture can become."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from .errors import SelectionError, unknown
 from .numerics.flops import multiply_adds
 from .preserve import preserved
-from .protocol import Selectable, surplus
+from .protocol import Selectable, edge_of, surplus
 
 KINDS = ("parameters", "flops", "latency")
 Table = Mapping[str, float] | Mapping[str, Mapping[str, float]]
@@ -45,9 +46,12 @@ class Costs:
             for choice, names in allowed.items()
         }
         total = self.base + sum(cheapest.values())
+        of_edge: Counter[str] = Counter()
+        for choice, cost in cheapest.items():
+            of_edge[edge_of(choice)] += cost
         for node, (keep, names) in surplus(net).items():
-            kept = inputs[node] if node in inputs else sorted(names, key=cheapest.__getitem__)[:keep]
-            total -= sum(cheapest[name] for name in names if name not in kept)
+            kept = inputs[node] if node in inputs else sorted(names, key=lambda name: of_edge[edge_of(name)])[:keep]
+            total -= sum(of_edge[edge_of(name)] for name in names if name not in kept)
         return total
 
 

@@ -34,6 +34,7 @@ class Manner:
 
 
 PAIRED = Manner()
+NOTHING = ("none", "no_skip")
 DARTS_PT = Manner(race=0.0, known=False, redraw=True, order="random", joint=False)
 MANNERS = {"paired": PAIRED, "darts-pt": DARTS_PT}
 
@@ -112,8 +113,8 @@ class Probe:
         return value
 
     def changes_nothing(self, choice: str, option: str) -> bool:
-        """Whether it is known that the network does the same without the option: it is called `none`, and returns zeros."""
-        return self.manner.known and option == "none" and self._once(f"zero {choice}", lambda: self._returns_zeros(self.net.choices()[choice][option]))
+        """Whether it is known that the network does the same without the option: it is called `none` or `no_skip`, and returns zeros."""
+        return self.manner.known and option in NOTHING and self._once(f"zero {choice}", lambda: self._returns_zeros(self.net.choices()[choice][option]))
 
     def example(self) -> torch.Tensor | None:
         """Inputs of one batch."""

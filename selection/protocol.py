@@ -1,6 +1,6 @@
 """What a network must answer to be selectable, in built-in types and tensors only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -23,7 +23,10 @@ class Selectable(Protocol):
         ...
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
-        """{node: (number of choices it keeps, the choices that feed it)}; {} where all stay."""
+        """{node: (number of choices it keeps, the choices that feed it)}; {} where all stay.
+
+        An edge that goes takes all choices called GROUP/EDGE/... along.
+        """
         ...
 
 
@@ -61,6 +64,21 @@ def allowed_options(net: Selectable, choice: str) -> list[str]:
     """The options of a choice that may be chosen."""
     excluded = net.excluded() if hasattr(net, "excluded") else ()
     return [option for option in net.choices()[choice] if option not in excluded]
+
+
+def on_edges(net: Selectable, names: Iterable[str]) -> list[str]:
+    """Every choice on the edges that some choices stand on: those called GROUP/EDGE/..., as an operation's activation and added skip."""
+    edges = {edge_of(name) for name in names}
+    return [choice for choice in net.choices() if edge_of(choice) in edges]
+
+
+def edge_of(choice: str) -> str:
+    """GROUP/EDGE of a choice that is called GROUP/EDGE/KIND; any other is an edge of its own.
+
+    >>> edge_of("normal/3/op"), edge_of("depth")
+    ('normal/3', 'depth')
+    """
+    return choice.rpartition("/")[0] if choice.count("/") == 2 else choice
 
 
 def surplus(net: Selectable) -> dict[str, tuple[int, list[str]]]:

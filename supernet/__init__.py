@@ -7,15 +7,17 @@ from .discrete import DiscreteNetwork, build
 from .errors import GenotypeError, SpaceError
 from .genotype import Edge, Genotype
 from .mixed import AddedSkip, MixedActivation, MixedOp
+from .mlp import MLP, MLPSupernet
 from .network import Supernet
 from .nodescale import NodeScale, prune_nodes, top_nodes
 from .operations import OPERATIONS, build_operation
 from .quark0 import from_quark0
 from .space import CellSpace, Space
 from .spaces import create_space, describe_spaces, list_spaces
+from .spaces.mlp import MLPSpace
 
 __all__ = [
-    "OPERATIONS", "AddedSkip", "CellSpace", "CellSupernet", "DiscreteNetwork", "Edge", "Genotype", "GenotypeError", "MixedActivation", "MixedCell", "MixedOp",
-    "NodeScale", "Space", "SpaceError", "Supernet", "build", "build_activation", "build_operation", "create_space", "describe_spaces", "from_quark0",
-    "is_twice_differentiable", "list_activations", "list_spaces", "prune_nodes", "top_nodes",
+    "MLP", "OPERATIONS", "AddedSkip", "CellSpace", "CellSupernet", "DiscreteNetwork", "Edge", "Genotype", "GenotypeError", "MLPSpace", "MLPSupernet",
+    "MixedActivation", "MixedCell", "MixedOp", "NodeScale", "Space", "SpaceError", "Supernet", "build", "build_activation", "build_operation", "create_space",
+    "describe_spaces", "from_quark0", "is_twice_differentiable", "list_activations", "list_spaces", "prune_nodes", "top_nodes",
 ]  # fmt: skip

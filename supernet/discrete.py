@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from .cell import build_preprocess, concatenate
 from .errors import SpaceError
 from .genotype import Edge, Genotype
+from .mlp import MLP
 from .operations import build_added_skip, build_operation
 from .skeleton import Site, Skeleton
 
@@ -107,17 +108,19 @@ class DiscreteNetwork(Skeleton):
 
 def build(
     genotype: Genotype, *, channels: int | None = None, layers: int | None = None, num_classes: int,
-    in_chans: int = 3, auxiliary: bool = False, drop_path: float = 0.0, stem: str = "cifar", seed: int | None = None,
-) -> DiscreteNetwork:  # fmt: skip
+    in_chans: int = 3, auxiliary: bool = False, drop_path: float = 0.0, stem: str = "cifar", seed: int | None = None, **dense,
+) -> DiscreteNetwork | MLP:  # fmt: skip
     """The network of one genotype.
 
     Args:
-        channels, layers: by default 36 channels and 20 cells (DARTS), or 16 channels and 5 cells per stage (NAS-Bench-201).
+        channels, layers: by default 36 channels and 20 cells (DARTS), or 16 channels and 5 cells per stage (NAS-Bench-201). Of `MLP(...)`: the width of its
+            layers, and as many as it has.
         num_classes, in_chans: of the task.
         auxiliary: a second classifier; in training mode the network then returns (logits, auxiliary logits).
         drop_path: rate at which each sample loses an operation's output, except an identity's.
         stem: "cifar", or "imagenet" (an eighth of the resolution before the first cell).
         seed: of the weights; None takes torch's global generator as it is.
+        dense: of `MLP(...)`: image_size, parametrisation, weight_variance, node_scale; see `mlp.Layers`.
 
     Raises:
         SpaceError: sizes that cannot be built, or a cell that the genotype lacks.
@@ -126,9 +129,23 @@ def build(
     >>> sum(p.numel() for p in build(cell, num_classes=10).parameters())
     316346
     """
-    defaults = DEFAULTS[genotype.format]
-    sizes = {"channels": defaults["channels"] if channels is None else channels, "layers": defaults["layers"] if layers is None else layers}
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
+        if genotype.format == "mlp":
+            dense |= {"channels": channels, "num_classes": num_classes, "in_chans": in_chans}
+            return _build_mlp(genotype, layers, auxiliary or drop_path or stem != "cifar", **dense)
+        if dense:
+            raise SpaceError(f"{', '.join(dense)} belongs to fully-connected networks, and the genotype is one of cells")
+        defaults = DEFAULTS[genotype.format]
+        sizes = {"channels": defaults["channels"] if channels is None else channels, "layers": defaults["layers"] if layers is None else layers}
         return DiscreteNetwork(genotype, auxiliary=auxiliary, drop_path=drop_path, stem=stem, num_classes=num_classes, in_chans=in_chans, **sizes)
+
+
+def _build_mlp(genotype: Genotype, layers: int | None, has_cells: object, **sizes: Any) -> MLP:
+    own = len(genotype.cells["layer"][0])
+    if layers not in (None, own):
+        raise SpaceError(f"the genotype has {own} hidden layers, not {layers}")
+    if has_cells:
+        raise SpaceError("auxiliary heads, drop path and stems belong to networks of cells, and the genotype is MLP(...)")
+    return MLP(genotype, **sizes)

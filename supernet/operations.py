@@ -21,7 +21,7 @@ class Zero(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
+        return torch.zeros_like(x if self.stride == 1 else x[:, :, :: self.stride, :: self.stride])
 
 
 class Noise(nn.Module):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ..numerics.race import race
 from ..probe import Mask, Probe
+from ..protocol import on_edges
 from ..registry import register_lift
 
 
@@ -24,9 +25,9 @@ def alone(probe: Probe, choice: str) -> dict[str, float]:
 
 
 def edges(probe: Probe, names: list[str], keep: int) -> dict[str, float]:
-    """score(edge) = measure(net) - measure(net without the edge's choice), of the edges among which `keep` are to stay."""
+    """score(edge) = measure(net) - measure(net without the edge), of the edges among which `keep` are to stay."""
     choices = probe.net.choices()
-    return lost_without(probe, {name: {name: list(choices[name])} for name in names}, lambda _: False, keep)
+    return lost_without(probe, {name: {choice: list(choices[choice]) for choice in on_edges(probe.net, [name])} for name in names}, lambda _: False, keep)
 
 
 def lost_without(probe: Probe, masks: dict[str, Mask], known: Callable[[str], bool], keep: int = 1) -> dict[str, float]:

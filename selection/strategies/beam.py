@@ -10,7 +10,7 @@ from ..errors import SelectionError
 from ..lifts import edges
 from ..numerics.tnorm import tnorm
 from ..probe import Probe
-from ..protocol import Selectable, allowed_options, surplus
+from ..protocol import Selectable, allowed_options, on_edges, surplus
 from .oneshot import Decisions
 from .panel import Atoms, Panel, atoms, reason
 
@@ -87,7 +87,7 @@ class _Beams:
 
     def __init__(self, net: Selectable, made: Decisions, allowed: Mapping[str, Sequence[str]], limited: Sequence[Costs], width: int, combine: str):
         self.net, self.made, self.allowed, self.limited, self.width, self.combine = net, made, allowed, limited, width, combine
-        self.node_of = {name: node for node, (_, names) in surplus(net).items() for name in names}
+        self.edge_of = {choice: (node, name) for node, (_, names) in surplus(net).items() for name in names for choice in on_edges(net, [name])}
 
     def run(self) -> list[Partial]:
         beams = [Partial({}, {}, ())]
@@ -123,8 +123,8 @@ class _Beams:
         return tuple(sorted(values)) if self.combine == "minimum" else (tnorm("product", values),)
 
     def _is_dropped(self, one: Partial, choice: str) -> bool:
-        node = self.node_of.get(choice)
-        return node in one.inputs and choice not in one.inputs[node]
+        node, edge = self.edge_of.get(choice, (None, choice))
+        return node in one.inputs and edge not in one.inputs[node]
 
     def _gap(self, choice: str) -> float:
         """How far the best allowed option lies above the second."""

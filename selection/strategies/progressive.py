@@ -10,7 +10,7 @@ import torch
 from ..errors import SelectionError
 from ..gates import committed, masked
 from ..probe import Probe
-from ..protocol import surplus
+from ..protocol import on_edges, surplus
 from .oneshot import Decisions, best, keep_strongest
 
 ORDERS = ("fixed", "random", "certain")
@@ -93,7 +93,7 @@ def _commit(probe: Probe, held: ExitStack, names: list[str], made: Decisions) ->
     for name in names:
         if name in nodes:
             gone = [edge for edge in nodes[name][1] if edge not in made.inputs[name]]
-            held.enter_context(masked(net, {edge: list(net.choices()[edge]) for edge in gone}))
+            held.enter_context(masked(net, {choice: list(net.choices()[choice]) for choice in on_edges(net, gone)}))
         else:
             held.enter_context(committed(net, name, made.options[name]))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from ..architecture import Architecture, count, drawn, dropped, listed, realised
+from ..architecture import Architecture, count, drawn, listed, realised
 from ..costs import Costs, Table, check_reachable, costs
 from ..errors import SelectionError
 from ..numerics.tnorm import tnorm
@@ -48,7 +48,7 @@ def sample(
     best = made[ranked[0]]
     found = Decisions(best.options, best.inputs)
     for choice, options in first.net.choices().items():
-        having = {option: [value[i] for i, one in enumerate(made) if one.options[choice] == option and _carries(first.net, one, choice)] for option in options}
+        having = {option: [value[i] for i, one in enumerate(made) if one.options[choice] == option and choice not in one.gone] for option in options}
         found.scores[choice] = {option: max(values, default=float("-inf")) for option, values in having.items()}
     for index in ranked[:SHOWN]:
         seen = {"value": value[index], "measured": {name: values[index] for name, values in scores.items()}, "atoms": reasons.get(index)}
@@ -60,8 +60,7 @@ def _candidates(probe, number: int | str, limits: list[Costs]) -> list[Architect
     net = probe.net
 
     def fits(one: Architecture) -> bool:
-        gone = dropped(net, one.inputs)
-        return all(cost.of({choice: option for choice, option in one.options.items() if choice not in gone}) <= cost.limit for cost in limits)
+        return all(cost.of({choice: option for choice, option in one.options.items() if choice not in one.gone}) <= cost.limit for cost in limits)
 
     if number == "all" or count(net) <= number:
         made = list(filter(fits, listed(net)))
@@ -85,8 +84,4 @@ def _value(probe, one: Architecture, build: Build | None) -> float:
         return probe.of(build(one.options, one.inputs))
     with realised(probe.net, one):
         return probe.of(probe.net)
-
-
-def _carries(net, one: Architecture, choice: str) -> bool:
-    return choice not in dropped(net, one.inputs)
 

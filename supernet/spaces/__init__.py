@@ -6,17 +6,18 @@ from dataclasses import replace
 from ..errors import SpaceError, unknown
 from ..space import Space
 from .darts import darts, darts_pt, s1, s2, s3, s4
+from .mlp import MLPSpace, mlp
 from .nasbench201 import nasbench201
 from .tiny import tiny
 
-_SPACES: dict[str, Callable[..., Space]] = {space.__name__: space for space in (darts, darts_pt, s1, s2, s3, s4, nasbench201, tiny)}
+_SPACES: dict[str, Callable[..., Space | MLPSpace]] = {space.__name__: space for space in (darts, darts_pt, s1, s2, s3, s4, nasbench201, mlp, tiny)}
 
 
 def list_spaces() -> list[str]:
     """The names that `create_space` takes.
 
     >>> list_spaces()
-    ['darts', 'darts_pt', 'nasbench201', 's1', 's2', 's3', 's4', 'tiny']
+    ['darts', 'darts_pt', 'mlp', 'nasbench201', 's1', 's2', 's3', 's4', 'tiny']
     """
     return sorted(_SPACES)
 
@@ -26,15 +27,16 @@ def describe_spaces() -> dict[str, str]:
     return {name: (_SPACES[name].__doc__ or "").strip() for name in list_spaces()}
 
 
-def create_space(name: str, *, activations: Sequence[str] = ("relu",), added_skip: bool = False, **options) -> Space:
+def create_space(name: str, *, activations: Sequence[str] | None = None, added_skip: bool | None = None, **options) -> Space | MLPSpace:
     """The space of that name.
 
     Args:
-        activations: of the convolutions, see `list_activations`. Where there are several, every edge that has a convolution among its options gets a choice of
-            the activation through which its convolutions read its input, beside its choice of an operation.
-        added_skip: every such edge also gets a choice whether its input is *added* to what its operation makes of it. (`skip_connect` is another decision: it
-            *replaces* the operation.)
-        options: of the space.
+        activations: of the convolutions, see `list_activations`; by default ("relu",). Where there are several, every edge that has a convolution among its
+            options gets a choice of the activation through which its convolutions read its input, beside its choice of an operation. Of `mlp`: of the layers;
+            by default ReLU, leaky ReLU, sigmoid, tanh and swish.
+        added_skip: every such edge also gets a choice whether its input is *added* to what its operation makes of it; by default only in `mlp`.
+            (`skip_connect` is another decision: it *replaces* the operation.)
+        options: of the space, as `layers` of `mlp`.
 
     Raises:
         SpaceError: the name or an activation is unknown, or the space does not take an option.
@@ -50,5 +52,8 @@ def create_space(name: str, *, activations: Sequence[str] = ("relu",), added_ski
         space = _SPACES[name](**options)
     except TypeError as error:
         raise SpaceError(f"space {name}: {error}") from None
-    activations = tuple(activations) if not isinstance(activations, str) else activations
-    return replace(space, cells={group: replace(cell, activations=activations, added_skip=added_skip) for group, cell in space.cells.items()})
+    asked = {"activations": activations if activations is None or isinstance(activations, str) else tuple(activations), "added_skip": added_skip}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if isinstance(space, MLPSpace):
+        return replace(space, **asked)
+    return replace(space, cells={group: replace(cell, **asked) for group, cell in space.cells.items()})

@@ -44,6 +44,17 @@ def alike():
     return [(x[:1] + 0.01 * x, torch.zeros(12, dtype=torch.long))]
 
 
+class Layered(nn.Identity):
+    """A network that tells the architecture of its kernel at infinite width."""
+
+    def __init__(self, activation):
+        super().__init__()
+        self.activation = activation
+
+    def layers_of_kernel(self):
+        return {"activations": [self.activation] * 2, "skips": [True], "weight_variance": 2.0}
+
+
 SOLVED = ((Planted(), [textures()]), (without_convolutions(), [textures()]))
 LIVE = ((network(), noise()), (network(cut=True), noise()))
 LARGER = ((network(width=9), noise()), (network(), noise()))
@@ -52,6 +63,7 @@ CASES = {
     **dict.fromkeys(("accuracy", "loss", "ntk_complexity", "ntk_alignment"), SOLVED),
     **dict.fromkeys(("parameters", "flops"), LARGER),
     "gradalign_2": ((network(), noise()), (network(), alike())),
+    **dict.fromkeys(("ntk_infinite_min", "ntk_infinite_min_relative"), ((Layered("relu"), noise()), (Layered("sigmoid"), noise()))),
     **dict.fromkeys(("gradalign_1", "gradient_cosine", "gradient_conflict", "gradsign"), AGREEING),
 }
 SIGNED = {"plain", "grasp"}  # sums of signed terms: of two networks neither is known to be the better

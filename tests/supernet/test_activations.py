@@ -163,7 +163,8 @@ def test_an_added_skip_is_projected_where_the_stride_is_2(scrambled):
 def test_a_mixed_operation_by_itself():
     torch.manual_seed(0)
     edge = MixedOp(("none", "skip_connect", "nor_conv_3x3"), 2, activations=("relu", "tanh"), added_skip=True).double().eval()
-    x, op, act, skip = torch.randn(2, 2, 4, 4, dtype=torch.float64), *(torch.tensor(row, dtype=torch.float64) for row in ([0.2, 0.3, 0.5], [0.6, 0.4], [0.9, 0.1]))
+    x = torch.randn(2, 2, 4, 4, dtype=torch.float64)
+    op, act, skip = (torch.tensor(row, dtype=torch.float64) for row in ([0.2, 0.3, 0.5], [0.6, 0.4], [0.9, 0.1]))
     _, conv, norm = edge.options[2]
     expected = 0.3 * x + 0.5 * norm(conv(0.6 * x.relu() + 0.4 * x.tanh())) + 0.1 * x
     torch.testing.assert_close(edge(x, op, act, skip), expected)
@@ -215,7 +216,7 @@ def test_a_genotype_of_another_space_is_refused():
     with pytest.raises(GenotypeError, match="nor_conv_3x3:gelu on edge 0->1 is not in space nasbench201"):
         create_space("nasbench201").check(genotype)
     create_space("nasbench201", activations=("relu", "gelu")).check(genotype)
-    with pytest.raises(GenotypeError, match="add_skip must be|true or false"):
+    with pytest.raises(GenotypeError, match="add_skip is true or false"):
         Genotype.from_json(genotype.to_json().replace('"act": "gelu"', '"add_skip": 1'))
 
 

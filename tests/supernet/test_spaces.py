@@ -34,7 +34,7 @@ DARTS_INPUTS = {
 
 
 def test_the_list():
-    assert list_spaces() == ["darts", "darts_pt", "nasbench201", "s1", "s2", "s3", "s4", "tiny"]
+    assert list_spaces() == ["darts", "darts_pt", "mlp", "nasbench201", "s1", "s2", "s3", "s4", "tiny"]
     for name, line in describe_spaces().items():
         assert line and "\n" not in line
         assert create_space(name).name == name

@@ -12,6 +12,7 @@ from torch.nn.utils import parametrizations
 from supernet import OPERATIONS, Supernet, build_operation, create_space, list_spaces
 from supernet.stacked import run_stacked, signature
 
+CELLS = sorted(set(list_spaces()) - {"mlp"})
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
 
 
@@ -45,7 +46,7 @@ def assert_equals_oracle(net, x):
 
 @pytest.mark.usefixtures("still_noise")
 @pytest.mark.parametrize(("size", "training"), [((8, 8), True), ((15, 15), True), ((7, 9), True), ((7, 9), False)])
-@pytest.mark.parametrize("name", list_spaces())
+@pytest.mark.parametrize("name", CELLS)
 def test_supernet_equals_the_sum_over_its_options(name, size, training, scrambled):
     assert_equals_oracle(scrambled(build(name)).train(training), images(*size))
 
@@ -156,7 +157,7 @@ def test_second_derivatives(training, scrambled):
     assert results[0][-1].abs().max() > 1e-6
 
 
-@pytest.mark.parametrize("name", sorted(set(list_spaces()) - {"s1", "s2", "s4"}))
+@pytest.mark.parametrize("name", sorted(set(CELLS) - {"s1", "s2", "s4"}))
 def test_vmap_over_samples_equals_a_loop(name, scrambled):
     net, x = scrambled(build(name)).eval(), images(7, 9)
     parameters = {name: p.detach() for name, p in net.named_parameters()}

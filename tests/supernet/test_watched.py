@@ -8,6 +8,7 @@ from oracles import supernet_logits
 
 from supernet import Supernet, create_space, list_spaces
 
+CELLS = sorted(set(list_spaces()) - {"mlp"})
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
 WATCHED = {"none", "skip_connect", "max_pool_3x3", "sep_conv_3x3", "dil_conv_5x5", "nor_conv_1x1", "avg_pool_3x3"}
 
@@ -102,7 +103,7 @@ def test_a_hook_that_changes_the_output_counts_until_it_is_removed(scrambled):
 
 @pytest.mark.usefixtures("still_noise")
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("name", list_spaces())
+@pytest.mark.parametrize("name", CELLS)
 def test_switched_off_options_are_not_computed_and_equal_full_zeros(name, training, scrambled):
     """A 0-dim zero instead of the output; the oracle's options return zeros of the full shape."""
     fast, slow = (scrambled(build(name)).train(training) for _ in range(2))
@@ -117,7 +118,7 @@ def test_switched_off_options_are_not_computed_and_equal_full_zeros(name, traini
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 9)])
-@pytest.mark.parametrize("name", list_spaces())
+@pytest.mark.parametrize("name", CELLS)
 def test_an_edge_a_node_or_everything_switched_off(name, size, scrambled):
     net, x = scrambled(build(name)), images(*size)
     choices = net.choices()
@@ -138,7 +139,7 @@ def test_an_edge_a_node_or_everything_switched_off(name, size, scrambled):
 
 
 @pytest.mark.usefixtures("still_noise")
-@pytest.mark.parametrize("name", list_spaces())
+@pytest.mark.parametrize("name", CELLS)
 def test_a_copy_is_equal_and_independent(name, scrambled):
     net, x = scrambled(build(name)).train(), images()
     copied = copy.deepcopy(net)
