@@ -114,11 +114,12 @@ def _report(folder: Path) -> None:
 
 
 def _spaces() -> None:
-    from supernet import create_space, describe_spaces
+    from supernet import create_space, describe_spaces, list_activations
 
     for name, summary in describe_spaces().items():
         choices = create_space(name).choices()
-        print(f"{name:12} {summary} {len(choices)} choices of {len(next(iter(choices.values())))} operations.")
+        print(f"{name:12} {summary} {len(choices)} choices of up to {max(map(len, choices.values()))} options.")
+    print(f"--activations and --added_skip give every edge with a convolution two more choices; activations: {', '.join(list_activations())}.")
 
 
 def _criteria() -> None:

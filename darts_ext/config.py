@@ -47,10 +47,17 @@ class SearchSettings:
 
     space: str = "nasbench201"
     """What is searched; `run_darts.py spaces` lists them."""
+    activations: str | None = None
+    """Activations separated by commas, as relu,gelu,tanh; several are a choice on every edge with a convolution (mlp: of every layer). By default relu (mlp:
+    relu,leaky_relu,sigmoid,tanh,swish)."""
+    added_skip: bool | None = None
+    """Whether it is a choice on those edges (mlp: from the second layer on) that their input is added to the output; by default only in mlp."""
     channels: int = 16
-    """Channels of the first cells."""
+    """Channels of the first cells; mlp: width of the layers."""
     layers: int | None = None
-    """Cells (DARTS spaces; 8 by default) or cells per stage (nasbench201; 5 by default)."""
+    """Cells (DARTS spaces; 8 by default), cells per stage (nasbench201; 5 by default) or hidden layers (mlp; 4 by default)."""
+    parametrisation: str = "standard"
+    """Of mlp: standard, or ntk: weights of variance 1, scaled in the forward pass."""
     epochs: int = 50
     """Epochs of the search."""
     batch_size: int = 64
@@ -76,9 +83,11 @@ class SearchSettings:
     hypergradient: str = "first"
     """first (order), finite_difference (second order as in the reference), or exact (second order by double backward)."""
     average: str = "none"
-    """none, ema (exponential moving average of the weights), or uniform (mean of all epochs' last weights)."""
+    """none, ema (exponential moving average of the weights), or uniform (mean of the weights after every step)."""
     ema_decay: float = 0.999
     """Of the moving average."""
+    average_from: float = 0.5
+    """Of uniform: the share of the epochs that pass before the mean begins."""
     tensorboard: bool = False
     """Write TensorBoard events to OUT/tb (needs the extra `tensorboard`)."""
 
@@ -92,9 +101,13 @@ class RetrainSettings:
     batch_size: int = 96
     """Images in a batch."""
     channels: int = 36
-    """Channels of the first cells (16 is NAS-Bench-201's)."""
+    """Channels of the first cells (16 is NAS-Bench-201's); mlp: width of the layers."""
     layers: int = 20
-    """Cells (DARTS spaces) or cells per stage (nasbench201; 5 is the benchmark's)."""
+    """Cells (DARTS spaces) or cells per stage (nasbench201; 5 is the benchmark's); of mlp the genotype tells."""
+    parametrisation: str = "standard"
+    """Of mlp: standard, or ntk: weights of variance 1, scaled in the forward pass."""
+    node_scale: float | None = None
+    """Of mlp: gamma of unequal node scales behind every activation, in [0, 1] (Caron et al. 2023): small ones can be pruned; by default none."""
     learning_rate: float = 0.025
     """Of SGD; falls to zero along a cosine."""
     momentum: float = 0.9
@@ -111,6 +124,8 @@ class RetrainSettings:
     """none, ema or uniform: the weights that are evaluated and kept."""
     ema_decay: float = 0.999
     """Of the moving average."""
+    average_from: float = 0.5
+    """Of uniform: the share of the epochs that pass before the mean begins."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +184,10 @@ class CompareSettings:
     """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes those progressive that measure."""
     seeds: int = 3
     """Number of supernets: seeds SEED, SEED+1, ..."""
+    population: int = 0
+    """Random architectures that are trained like the chosen ones, so that training-free measures are judged by Kendall's tau with their accuracy."""
+    measures: str = "parameters,flops,ntk_min,ntk_min_relative,ntk_condition,gradalign_1,gradalign_2,grad_norm,snip,synflow,jacob_cov"
+    """Of population: measures of the untrained networks, separated by commas."""
     retrain: RetrainSettings = field(default_factory=RetrainSettings)
     """Training of the chosen networks."""
 

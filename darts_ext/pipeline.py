@@ -11,14 +11,16 @@ import torch
 from safetensors.torch import save
 from tqdm import tqdm
 
-from selection import list_criteria
-from supernet import Genotype, Supernet, build, create_space
+from selection import list_criteria, measure
+from supernet import Genotype, Supernet, build
 from supernet.skeleton import DEFAULTS
 
 from .compare import aggregate, render
 from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .data import Batches, Images, Split, halves
 from .evaluate import Retrain
+from .networks import build_child, build_supernet, task
+from .population import judge_measures, random_genotypes, read_measures, render_measures
 from .report import write_report
 from .runtime.check import check_numbers
 from .runtime.epochs import run_epochs
@@ -26,7 +28,7 @@ from .runtime.errors import UsageError
 from .runtime.events import event_writer
 from .runtime.files import load_checkpoint, to_json, write_csv, write_whole
 from .runtime.folder import check_folder, pick_device, read_args, write_settings
-from .search import Search, Tuning
+from .search import Search, Tuning, read_space
 from .select import Entry, Fresh, choose, read_entries
 
 
@@ -67,14 +69,14 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
         args, path = read_args(target), target / "genotype.json"
         if not path.exists():
             raise UsageError(f"{target} has no genotype yet: `run_darts.py select {target}` makes one")
-        data, space, default = pick(DataSettings, args), args.get("space"), target
+        data, space, default = pick(DataSettings, args), read_space(pick(SearchSettings, args)) if "space" in args else None, target
     elif target.is_file():
         path, space, default = target, None, Path(f"runs/retrain-{_digest(read_genotype(target))}")
     else:
         raise UsageError(f"{target} is neither a run nor a genotype file")
     genotype = read_genotype(path)
     if space:
-        create_space(space).check(genotype)
+        space.check(genotype)
     device, asked = _prepare(run, data, settings), {"genotype": genotype.to_text(), **_flat(run, data, settings)}
     folder = Path(run.out) if run.out else default
     if folder != target:
@@ -98,6 +100,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
     entries = read_entries(names, how)
     device = _prepare(run, data, search, compare, compare.retrain, how)
+    read_measures(compare.measures)
     settings = {**_flat(run, data, search, how), **asdict(compare), "criteria": ",".join(entry.name for entry in entries)}
     folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
     rows, loaded = [], Images(data, device, run.seed)
@@ -113,16 +116,19 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
             child = f"{_digest(genotype)}-s{seed}"
             result = _retrain(folder / "children" / child / "evaluate", _retrain_stage(genotype, images, compare.retrain))
             rows.append({
-                "seed": seed, "criterion": entry.name, "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"],
-                "parameters": result["parameters"], "skips": genotype.skips, "evaluations": selection["evaluations"], "saved": selection["saved"],
+                "seed": seed, "criterion": entry.name, **{name: result[name] for name in ("test_accuracy", "test_loss", "parameters")},
+                "skips": genotype.skips, "added_skips": genotype.added_skips, "evaluations": selection["evaluations"], "saved": selection["saved"],
                 "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"],
                 "child": child, "genotype": genotype.to_text(),
             })  # fmt: skip
-            say(f"seed {seed}, {entry.name}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters, skips: {genotype.skips}")
+            say(f"seed {seed}, {entry.name}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters: {genotype.to_text()}")
             write_csv(folder / "summary.csv", rows)
             write_csv(folder / "comparison.csv", aggregate(rows))
+    judged = _judge_measures(folder, loaded.with_seed(run.seed), search, compare)
     page = write_report(folder)
     print(render(aggregate(rows)))
+    if judged:
+        print(render_measures(judged))
     print(f"report: {page}")
     return folder
 
@@ -144,7 +150,7 @@ def read_genotype(path: Path) -> Genotype:
 
 
 def _search_stage(images: Images, settings: SearchSettings) -> Search:
-    net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, seed=images.seed, **images.task).to(images.device)
+    net = build_supernet(images, settings, images.seed)
     return Search(net, settings, *_halves(images, settings, ("train", "val")), images.seed)
 
 
@@ -178,12 +184,12 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
         raise UsageError(f"the search in {folder} stopped after {len(checkpoint['history'])} of {settings.epochs} epochs: repeat its command to resume it")
     state = checkpoint["stage"]
     averaged = {name.removeprefix("module."): tensor for name, tensor in state["average"].items() if name.startswith("module.")}
-    net = Supernet(create_space(settings.space), channels=settings.channels, layers=settings.layers, **images.task)
+    net = build_supernet(images, settings)
     try:
         net.load_state_dict(averaged or state["net"])
     except RuntimeError:
         raise UsageError(f"{path} belongs to another network than {folder / 'args.yaml'} describes") from None
-    return net.to(images.device), halves(images.dataset, settings.train_portion, images.seed)[1]
+    return net, halves(images.dataset, settings.train_portion, images.seed)[1]
 
 
 def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry) -> tuple[dict, Genotype]:
@@ -224,18 +230,17 @@ def _initial(net: Supernet, images: Images, settings: SearchSettings, entry: Ent
     """Builds a candidate as a network of its own, of the supernet's size."""
     if entry.taken.get("candidate_weights") != "initial":
         return None
-    layers = settings.layers or DEFAULTS[net.macro]["layers"]
 
     def built(options: dict[str, str], inputs: dict[str, list[str]]) -> torch.nn.Module:
         genotype = net.genotype(options, inputs)
-        return build(genotype, channels=settings.channels, layers=layers, seed=images.seed, **images.task).to(images.device)
+        layers = None if genotype.format == "mlp" else settings.layers or DEFAULTS[genotype.format]["layers"]
+        return build(genotype, channels=settings.channels, layers=layers, seed=images.seed, **task(images, settings, genotype.format)).to(images.device)
 
     return built
 
 
 def _retrain_stage(genotype: Genotype, images: Images, settings: RetrainSettings) -> Retrain:
-    sizes = {"channels": settings.channels, "layers": settings.layers, "auxiliary": settings.auxiliary_weight > 0}
-    net = build(genotype, seed=images.seed, **sizes, **images.task).to(images.device)
+    net = build_child(genotype, images, settings)
     train = images.dataset.train
     return Retrain(net, settings, images.augmented(train, settings.batch_size, "retrain"), images.clean(train), images.clean(images.dataset.test), images.seed)
 
@@ -249,12 +254,29 @@ def _retrain(folder: Path, stage: Retrain) -> dict:
     return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters}
 
 
+def _judge_measures(folder: Path, images: Images, search: SearchSettings, compare: CompareSettings) -> list[dict]:
+    """Trains random architectures of the space as the chosen ones are, and judges the training-free measures by them."""
+    if not compare.population:
+        return []
+    train = images.dataset.train
+    x, y = next(iter(images.shuffled(train, min(128, len(train)), "population").epoch(0)))
+
+    def trained(genotype: Genotype) -> dict:
+        return _retrain(folder / "children" / f"{_digest(genotype)}-s{images.seed}" / "evaluate", _retrain_stage(genotype, images, compare.retrain))
+
+    def measured(genotype: Genotype, name: str) -> float:
+        return measure(name, build_child(genotype, images, compare.retrain), x, y)
+
+    genotypes = random_genotypes(build_supernet(images, search), compare.population, images.seed)
+    return judge_measures(folder, genotypes, read_measures(compare.measures), measured, trained, say)
+
+
 def _prepare(run: RunSettings, *stages: object) -> torch.device:
     """Checks what can be checked before any work, sets the threads and picks the device."""
     check_numbers(run, *stages)
     for stage in stages:
         if isinstance(stage, SearchSettings):
-            create_space(stage.space)
+            read_space(stage)
     if run.threads:
         torch.set_num_threads(run.threads)
     return pick_device(run.device)

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
-MEANS = ("parameters", "skips", "evaluations", "saved", "search_seconds", "select_seconds", "retrain_seconds")
+MEANS = ("parameters", "skips", "added_skips", "evaluations", "saved", "search_seconds", "select_seconds", "retrain_seconds")
 
 
 def aggregate(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
@@ -29,12 +29,13 @@ def aggregate(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
 
 def render(lines: Sequence[Mapping[str, object]]) -> str:
     """The lines as a table for the terminal."""
-    head = ("criterion", "test accuracy", "seeds", "parameters", "skips", "evaluations", "saved", "search s", "select s", "retrain s")
+    head = ("criterion", "test accuracy", "seeds", "parameters", "skips", "added", "evaluations", "saved", "search s", "select s", "retrain s")
     body = []
     for line in lines:
         spread = f" ± {line['test_accuracy_std']:.2f}" if line["test_accuracy_std"] != "" else ""
         seconds = [f"{line[f'{stage}_seconds_mean']:.1f}" for stage in ("search", "select", "retrain")]
-        size = (f"{line['parameters_mean']:,.0f}", f"{line['skips_mean']:.1f}", *(f"{line[f'{name}_mean']:,.0f}" for name in ("evaluations", "saved")))
+        skips = [f"{line[f'{name}_mean']:.1f}" for name in ("skips", "added_skips")]
+        size = (f"{line['parameters_mean']:,.0f}", *skips, *(f"{line[f'{name}_mean']:,.0f}" for name in ("evaluations", "saved")))
         body.append((line["criterion"], f"{line['test_accuracy_mean']:.2f}{spread}", str(line["seeds"]), *size, *seconds))
     widths = [max(map(len, column)) for column in zip(head, *body)]
     aligned = [[cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))] for row in (head, *body)]

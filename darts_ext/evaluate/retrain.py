@@ -27,7 +27,7 @@ class Retrain:
         self.net, self.settings, self.seed = net, settings, seed
         self.train, self.train_clean, self.test = train, train_clean, test
         self.optimizer = torch.optim.SGD(net.parameters(), settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
-        self.average = Average(net, settings.average, settings.ema_decay)
+        self.average = Average(net, settings.average, settings.ema_decay, first=int(settings.average_from * settings.epochs))
         self.final = net if self.average.model is None else self.average.model.module
 
     def run_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
@@ -48,7 +48,7 @@ class Retrain:
             total.backward()
             nn.utils.clip_grad_norm_(self.net.parameters(), settings.clip)
             self.optimizer.step()
-            self.average.after_step()
+            self.average.after_step(epoch)
         net = self.average.after_epoch(self.train_clean.epoch(0))
         return {"learning_rate": rate, **means.row("train"), **evaluate(net, self.test.epoch(0), "test"), "seconds": time.perf_counter() - start}
 

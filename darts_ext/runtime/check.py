@@ -8,8 +8,8 @@ AT_LEAST_ONE = (
     "epochs", "batch_size", "layers", "seeds", "image_size", "train_limit", "test_limit", "select_images", "width", "repeats", "images", "processes",
 )  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "clip", "alpha_learning_rate", "tune_learning_rate_factor", "max_parameters", "max_flops", "max_latency")
-NOT_NEGATIVE = ("learning_rate_min", "weight_decay", "alpha_weight_decay", "auxiliary_weight", "pad", "cutout", "threads", "seed", "tune_epochs")
-SHARES = ("momentum", "ema_decay", "drop_path", "race")
+NOT_NEGATIVE = ("learning_rate_min", "weight_decay", "alpha_weight_decay", "auxiliary_weight", "pad", "cutout", "threads", "seed", "tune_epochs", "population")
+SHARES = ("momentum", "ema_decay", "average_from", "drop_path", "race")
 
 
 def check_numbers(*settings: object) -> None:

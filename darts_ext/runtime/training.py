@@ -65,28 +65,31 @@ def check_finite(loss: Tensor, where: str, lower: str) -> None:
 
 
 class Average:
-    """A running average of a network's weights: kind "ema" takes every step, "uniform" the end of every epoch; "none" is the network itself.
+    """A running average of a network's weights after every step: kind "ema" from the first one on, "uniform" all alike from an epoch on; "none" is the network.
 
+    The uniform mean of the iterates of SGD at a constant rate is what reaches the optimal rate in the NTK regime (Nitanda & Suzuki 2021, algorithm 1).
     BatchNorm statistics of the averaged network are computed anew from training batches before it is used, because they are not averages of the others'.
+
+    Args:
+        decay: of "ema". first: epoch with which "uniform" begins; until then the network itself is evaluated.
     """
 
-    def __init__(self, net: nn.Module, kind: str, decay: float):
+    def __init__(self, net: nn.Module, kind: str, decay: float, first: int = 0):
         if kind not in ("none", "ema", "uniform"):
             raise UsageError(f"average is none, ema or uniform, not {kind!r}")
-        self.net, self.kind = net, kind
+        self.net, self.kind, self.first = net, kind, first
         average = get_ema_multi_avg_fn(decay) if kind == "ema" else None
         self.model = None if kind == "none" else AveragedModel(net, multi_avg_fn=average)
 
-    def after_step(self) -> None:
-        if self.kind == "ema":
+    def after_step(self, epoch: int) -> None:
+        """Takes in what the network has become."""
+        if self.kind == "ema" or (self.kind == "uniform" and epoch >= self.first):
             self.model.update_parameters(self.net)
 
     def after_epoch(self, batches: Iterable[Batch]) -> nn.Module:
         """The network to evaluate."""
-        if self.model is None:
+        if self.model is None or not self.model.n_averaged:
             return self.net
-        if self.kind == "uniform":
-            self.model.update_parameters(self.net)
         if hasattr(self.net, "arch_parameters"):  # weights are averaged, alphas are not
             with torch.no_grad():
                 for mine, live in zip(self.model.module.arch_parameters(), self.net.arch_parameters()):

@@ -2,6 +2,7 @@
 
 from .bilevel import Search
 from .hypergradient import hypergradient
+from .space import read_space
 from .tuning import Tuning
 
-__all__ = ["Search", "Tuning", "hypergradient"]
+__all__ = ["Search", "Tuning", "hypergradient", "read_space"]

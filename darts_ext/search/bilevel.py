@@ -13,7 +13,7 @@ from ..data import Batches
 from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
-from .observe import entropies, mixing_weights, skip_share
+from .observe import entropies, mixing_weights, skip_shares
 
 
 class Search:
@@ -45,7 +45,7 @@ class Search:
         self.alpha_optimizer = torch.optim.Adam(
             net.arch_parameters(), settings.alpha_learning_rate, betas=(0.5, 0.999), weight_decay=settings.alpha_weight_decay
         )  # fmt: skip
-        self.average = Average(net, settings.average, settings.ema_decay)
+        self.average = Average(net, settings.average, settings.ema_decay, first=int(settings.average_from * settings.epochs))
         self.mixing = [mixing_weights(net)]
 
     def run_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
@@ -58,7 +58,7 @@ class Search:
         return {
             **trained,
             **evaluate(net, self.val_clean.epoch(0), "val"),
-            "skip_share": skip_share(self.mixing[-1], self.net.space.choices(), self.net.excluded()),
+            **skip_shares(self.mixing[-1], self.net.space.choices(), self.net.excluded()),
             "entropy_mean": sum(entropy.values()) / len(entropy),
             "seconds": time.perf_counter() - start,
             "genotype": self.net.genotype().to_text(),
@@ -75,7 +75,7 @@ class Search:
         for train, val in bar(steps, len(self.train)):
             if settings.alpha == "learned":
                 self._alpha_step(train, val)
-            loss, logits = self._weight_step(*train, where=f"{self.name} epoch {epoch + 1}")
+            loss, logits = self._weight_step(*train, epoch)
             means.add(loss, logits, train[1])
         return {"learning_rate": rate, **means.row("train")}
 
@@ -89,16 +89,16 @@ class Search:
             alpha.grad = gradient
         self.alpha_optimizer.step()
 
-    def _weight_step(self, x: Tensor, y: Tensor, where: str) -> tuple[Tensor, Tensor]:
+    def _weight_step(self, x: Tensor, y: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         logits = self.net(x)
         loss = F.cross_entropy(logits, y)
-        check_finite(loss, where, self.rates)
+        check_finite(loss, f"{self.name} epoch {epoch + 1}", self.rates)
         # options that a selection has switched off have no gradient, and stay as they are
         for weight, gradient in zip(self.weights, torch.autograd.grad(loss, self.weights, allow_unused=True)):
             weight.grad = gradient
         nn.utils.clip_grad_norm_(self.weights, self.settings.clip)
         self.weight_optimizer.step()
-        self.average.after_step()
+        self.average.after_step(epoch)
         return loss, logits
 
     def state(self) -> dict:

@@ -1,0 +1,28 @@
+"""The networks that settings and images ask for."""
+
+from supernet import MLP, DiscreteNetwork, Genotype, Supernet, build
+
+from .config import RetrainSettings, SearchSettings
+from .data import Images
+from .search import read_space
+
+
+def build_supernet(images: Images, settings: SearchSettings, seed: int | None = None) -> Supernet:
+    """The supernet of a search, on the images' device."""
+    space = read_space(settings)
+    sizes = {"channels": settings.channels, "layers": settings.layers, **task(images, settings, space.macro)}
+    return Supernet(space, seed=seed, **sizes).to(images.device)
+
+
+def build_child(genotype: Genotype, images: Images, settings: RetrainSettings) -> DiscreteNetwork | MLP:
+    """The network that is trained from scratch, on the images' device."""
+    layers = None if genotype.format == "mlp" else settings.layers
+    scaled = {} if settings.node_scale is None else {"node_scale": settings.node_scale}
+    sizes = {"channels": settings.channels, "layers": layers, "auxiliary": settings.auxiliary_weight > 0, **task(images, settings, genotype.format)}
+    return build(genotype, seed=images.seed, **sizes, **scaled).to(images.device)
+
+
+def task(images: Images, settings: SearchSettings | RetrainSettings, form: str) -> dict[str, object]:
+    """What a network must know of the images, and of fully-connected layers."""
+    dense = {"image_size": images.dataset.image_size, "parametrisation": settings.parametrisation}
+    return images.task | (dense if form == "mlp" else {})
