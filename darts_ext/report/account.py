@@ -22,7 +22,7 @@ class Account(NamedTuple):
     facts: list[str]
     limits: str
     steps: str
-    map: str
+    maps: list[str]
     criteria: list[str]
     reasons: list[Reason]
     edges: list[Reason]
@@ -39,7 +39,7 @@ def account(choice: Choice, look: Mapping[str, Look]) -> Account:
     edges = {name: row for name, row in rows.items() if name.endswith(EDGE)}
     heads, best = candidates(scores.get("candidates") or [], look)
     return Account(
-        label(choice.criterion), facts(scores), _limits(scores), steps(scores, look), _map(scores, look), criteria_of(rows),
+        label(choice.criterion), facts(scores), _limits(scores), steps(scores, look), _maps(scores, look), criteria_of(rows),
         reasons({name: row for name, row in rows.items() if name not in edges}), reasons({name.removesuffix(EDGE): row for name, row in edges.items()}),
         heads, best, _options(scores) if best else [], [str(note) for note in scores.get("notes") or []],
     )  # fmt: skip
@@ -100,13 +100,15 @@ def _decided(name: str, scores: Mapping) -> tuple[str, str]:
     return name, str((scores.get("decisions") or {}).get(name, "?"))
 
 
-def _map(scores: Mapping, look: Mapping[str, Look]) -> str:
+def _maps(scores: Mapping, look: Mapping[str, Look]) -> list[str]:
+    """A heat map for each kind of choice: operations, activations, added skips."""
     rows = in_order(scores.get("scores") or {})
-    if not rows:
-        return ""
-    kept = [choice for chosen in (scores.get("inputs") or {}).values() for choice in chosen] or None
+    edges = {choice.rpartition("/")[0] for chosen in (scores.get("inputs") or {}).values() for choice in chosen}
+    kept = [choice for choice in rows if choice.rpartition("/")[0] in edges] or None
     title = f"scores of {scores.get('criterion', 'the criterion')}"
-    return heat_map(rows, title=title, chosen=scores.get("decisions") or {}, kept=kept, look=look)
+    kinds = dict.fromkeys(choice.rpartition("/")[2] for choice in rows)
+    alike = [{choice: row for choice, row in rows.items() if choice.rpartition("/")[2] == kind} for kind in kinds]
+    return [heat_map(part, title=title, chosen=scores.get("decisions") or {}, kept=kept, look=look) for part in alike]
 
 
 def _options(scores: Mapping) -> list[str]:

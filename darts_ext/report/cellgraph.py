@@ -1,4 +1,8 @@
-"""A cell as a drawing: inputs at the left, output at the right, the operation of every edge in a box in front of its node."""
+"""A cell as a drawing: inputs at the left, output at the right, what every edge carries in a box in front of its node.
+
+An operation's activation stands behind its name where it is not ReLU; of fully-connected layers only the activation is named. An added skip is an arc of its
+own.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -20,11 +24,24 @@ GAP, MARGIN = 16, 10
 
 
 class Edge(NamedTuple):
-    """One arc; `op` is None for the arcs that gather the nodes into the output."""
+    """One arc; `op`, which its look goes by, is None for the arcs that gather the nodes into the output."""
 
     source: int
     target: int
     op: str | None
+    label: str = ""
+
+
+def arcs_of(edge: Mapping[str, object]) -> list[Edge]:
+    """What an edge of genotype.json is drawn as.
+
+    >>> [arc.label for arc in arcs_of({"op": "sep_conv_3x3", "from": 0, "to": 2, "act": "gelu", "add_skip": True})]
+    ['sep_conv_3x3 gelu', 'add_skip']
+    """
+    op, act = str(edge["op"]), str(edge.get("act", "relu"))
+    name, label = (act, act) if op == "linear" else (op, op if act == "relu" else f"{op} {act}")
+    ends = edge["from"], edge["to"]
+    return [Edge(*ends, name, label)] + [Edge(*ends, "add_skip", "add_skip")] * bool(edge.get("add_skip"))
 
 
 def draw_cell(
@@ -33,7 +50,7 @@ def draw_cell(
     """An SVG of one cell.
 
     Args:
-        edges: mappings with "op", "from" and "to"; other keys are ignored. Edges run from lower to higher node numbers.
+        edges: mappings with "op", "from", "to", and perhaps "act" and "add_skip"; other keys are ignored. Edges run from lower to higher node numbers.
         inputs: number of input nodes, numbered from 0.
         concat: the nodes whose outputs are joined; a single one is drawn as the output itself.
         title: the name that screen readers and tooltips show.
@@ -46,7 +63,7 @@ def draw_cell(
     >>> svg.count('class="edge"'), svg.count('class="node"')
     (1, 2)
     """
-    arcs = [Edge(edge["from"], edge["to"], str(edge["op"])) for edge in edges]
+    arcs = [arc for edge in edges for arc in arcs_of(edge)]
     for arc in arcs:
         if not 0 <= arc.source < arc.target or arc.target < inputs:
             raise UsageError(f"{title}: edge {arc.source} -> {arc.target} does not run forward to a node after the {inputs} inputs")
@@ -83,16 +100,15 @@ class _Column(NamedTuple):
 def _columns(arcs: Sequence[Edge], layout: Layout) -> list[_Column]:
     columns, x = [], MARGIN
     for layer in layout.layers:
-        entering = [arc.op for arc in arcs if arc.target in layer]
-        label = max((_label_width(op) for op in entering if op is not None), default=0)
+        label = max((_label_width(arc.label) for arc in arcs if arc.target in layer and arc.op is not None), default=0)
         node = x + label + (STUB if label else 0)
         columns.append(_Column(x, node, node + NODE_WIDTH))
         x = node + NODE_WIDTH + CHANNEL
     return columns
 
 
-def _label_width(op: str) -> float:
-    return len(op) * LABEL_SIZE * MONO_ASPECT + 12
+def _label_width(label: str) -> float:
+    return len(label) * LABEL_SIZE * MONO_ASPECT + 12
 
 
 def _ports(arcs: Sequence[Edge], layout: Layout) -> list[float]:
@@ -144,7 +160,7 @@ def _path(route: Sequence[object], column: Mapping[object, _Column], y: Mapping[
 def _labelled(arc: Edge, path: str, column: _Column, port: float, look: Mapping[str, Look]) -> Markup:
     colour, dash = look[arc.op]
     absent = arc.op == "none"
-    width = _label_width(arc.op)
+    width = _label_width(arc.label)
     right = column.node - STUB
     box = element(
         "rect", x=right - width, y=port - LABEL_HEIGHT / 2, width=width, height=LABEL_HEIGHT, rx=LABEL_HEIGHT / 2,
@@ -152,11 +168,11 @@ def _labelled(arc: Edge, path: str, column: _Column, port: float, look: Mapping[
     )  # fmt: skip
     ink = "currentColor" if absent else ink_on(colour)
     return element(
-        "g", element("title", f"{arc.op}: {arc.source} \u2192 {arc.target}"),
+        "g", element("title", f"{arc.label}: {arc.source} \u2192 {arc.target}"),
         element("path", d=f"{path} H{right - width:.1f}M{right:.1f} {port:.1f}h{STUB - 8}", fill="none", stroke=colour, stroke_width=2,
                 stroke_dasharray=dash or None),
         element("path", d=f"M{column.node - 1:.1f} {port:.1f}l-8 -4v8z", fill=colour),
-        box, text(right - width / 2, port + 3.8, arc.op, size=LABEL_SIZE, anchor="middle", font_family=MONO, fill=ink),
+        box, text(right - width / 2, port + 3.8, arc.label, size=LABEL_SIZE, anchor="middle", font_family=MONO, fill=ink),
         class_="edge", data_op=arc.op, data_from=arc.source, data_to=arc.target, opacity=0.7 if absent else None,
     )  # fmt: skip
 

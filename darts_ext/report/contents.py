@@ -28,7 +28,7 @@ class Choice:
         if self.genotype is None:
             return ""
         cells = {
-            name: (sorted((e["to"], e["from"], e["op"]) for e in cell["edges"]), sorted(cell["concat"]))
+            name: (sorted((e["to"], e["from"], e["op"], e.get("act", ""), bool(e.get("add_skip"))) for e in cell["edges"]), sorted(cell["concat"]))
             for name, cell in self.genotype["cells"].items()
         }
         return json.dumps(cells, sort_keys=True)
@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Contents:
-    """A folder: a run has one entry in `runs`; a comparison has one for each seed, and the rows of its two tables."""
+    """A folder: a run has one entry in `runs`; a comparison has one for each seed, and the rows of its tables."""
 
     name: str
     args: dict
@@ -55,6 +55,8 @@ class Contents:
     comparison: bool = False
     criteria: Rows = field(default_factory=list)
     results: Rows = field(default_factory=list)
+    population: Rows = field(default_factory=list)
+    measures: Rows = field(default_factory=list)
 
 
 def read(folder: Path) -> Contents:
@@ -77,6 +79,8 @@ def read(folder: Path) -> Contents:
         comparison=comparison,
         criteria=_rows(folder / "comparison.csv", "criterion"),
         results=results,
+        population=_rows(folder / "population.csv", "test_accuracy") if comparison else [],
+        measures=_rows(folder / "measures.csv", "measure", "kendall") if comparison else [],
     )
 
 

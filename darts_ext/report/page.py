@@ -13,6 +13,7 @@ from darts_ext.report.account import facts
 from darts_ext.report.charts import dot_plot, last
 from darts_ext.report.contents import Choice, Contents, Rows, Run, column, number, read
 from darts_ext.report.headline import BASELINES, headline, label
+from darts_ext.report.measures import measure_rows, measure_scatters
 from darts_ext.report.palette import Look, looks
 from darts_ext.report.views import alpha_curves, groups, options, search_curves, swatches
 
@@ -43,6 +44,9 @@ def _render(contents: Contents) -> str:
         missing=_missing(contents),
         table=_table(contents),
         dots=_dots(contents),
+        measures=measure_rows(contents.measures),
+        scatters=measure_scatters(contents.measures, contents.population),
+        population=len(contents.population),
         runs=[_run(run, look) for run in contents.runs],
         settings=[
             (title, _plain(values)) for title, values in (("Settings", contents.args), ("Environment", contents.environment)) if values
@@ -120,7 +124,7 @@ def _table(contents: Contents) -> list[dict]:
                 + _figure(number(row, "test_accuracy_std"), "\u00a0\u00b1\u00a0{:.2f}", ""),
                 _figure(number(row, "seeds"), "{:.0f}"),
                 _figure(number(row, "parameters_mean"), "{:,.0f}"),
-                _figure(number(row, "skips_mean"), "{:.1f}"),
+                *(_figure(number(row, f"{name}_mean"), "{:.1f}") for name in ("skips", "added_skips")),
                 *(_figure(number(row, f"{stage}_seconds_mean"), "{:,.1f}") for stage in ("search", "select", "retrain")),
                 *(_figure(number(row, f"{name}_mean"), "{:,.0f}") for name in ("evaluations", "saved")),
             ],

@@ -29,6 +29,8 @@ _KNOWN = {
     "dil_conv_5x5": Look("#8346f7"),
     "nor_conv_3x3": Look("#0f7cd7"),  # no space has both nor_conv and sep_conv
     "nor_conv_1x1": Look("#169ecc"),
+    "no_skip": Look(QUIET, "1.5 3.5"),
+    "add_skip": Look("#b43717", "2 3"),  # akin to skip_connect, but added, not put in place of an operation
     "noise": Look("#ed53ff"),
     "sep_conv_7x7": Look("#05729c"),
     "conv_7x1_1x7": Look("#2a7356"),
@@ -45,7 +47,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     """
     names = list(dict.fromkeys(names))
     found = {name: _KNOWN[name] for name in names if name in _KNOWN}
-    colours = list(dict.fromkeys(look.colour for name, look in _KNOWN.items() if name != "none"))
+    colours = list(dict.fromkeys(look.colour for name, look in _KNOWN.items() if look.colour != QUIET))
     taken = {look.colour for look in found.values()}
     free = [Look(colour, dash) for dash in _DASHES for colour in sorted(colours, key=taken.__contains__) if dash or colour not in taken]
     unknown = (name for name in names if name not in _KNOWN)

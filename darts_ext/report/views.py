@@ -6,7 +6,7 @@ from math import isnan
 from typing import NamedTuple
 
 from darts_ext.report.account import Account, account
-from darts_ext.report.cellgraph import draw_cell
+from darts_ext.report.cellgraph import arcs_of, draw_cell
 from darts_ext.report.charts import Line, last, line_chart
 from darts_ext.report.contents import Choice, Contents, Rows, Run, column
 from darts_ext.report.headline import label, listed
@@ -40,15 +40,15 @@ def options(contents: Contents) -> list[str]:
             for row in (choice.scores or {}).get("scores", {}).values():
                 found |= dict.fromkeys(row)
             for cell in (choice.genotype or {}).get("cells", {}).values():
-                found |= dict.fromkeys(str(edge["op"]) for edge in cell["edges"])
+                found |= dict.fromkeys(arc.op for edge in cell["edges"] for arc in arcs_of(edge))
     return list(found)
 
 
 def search_curves(epochs: Rows) -> list[str]:
-    """Accuracy, loss, share of skip connections and mean entropy over the epochs of the search."""
+    """Accuracy, loss, shares of skips and mean entropy over the epochs of the search."""
     if not epochs:
         return []
-    one = [("skip share", "skip_share"), ("mean entropy of alpha", "entropy_mean")]
+    one = [("share of skip_connect", "skip_share"), ("share of added skips", "added_skip_share"), ("mean entropy of alpha", "entropy_mean")]
     return _two_sets(epochs, "val", "validation") + [
         line_chart([Line(title, column(epochs, name), MAGNITUDE)], title=title, low=0, size=CURVE, legend=False)
         for title, name in one

@@ -1,0 +1,39 @@
+"""How well training-free measures order random architectures by the accuracy that they reach."""
+
+from math import isfinite
+
+from darts_ext.report.contents import Rows, column, number
+from darts_ext.report.headline import BASELINES
+from darts_ext.report.scatter import scatter
+from darts_ext.report.tables import amount
+
+SIGNED = "{:+.3f}"
+
+
+def measure_rows(measures: Rows) -> list[dict]:
+    """Rows of the table, as text.
+
+    >>> measure_rows([{"measure": "ntk_min", "kendall": "0.5", "low": "0.3", "high": "0.7"}])
+    [{'name': 'ntk_min', 'baseline': False, 'cells': ['+0.500', '[+0.300, +0.700]']}]
+    """
+    return [
+        {
+            "name": row["measure"],
+            "baseline": row["measure"] in BASELINES,
+            "cells": [amount(number(row, "kendall"), SIGNED), f"[{amount(number(row, 'low'), SIGNED)}, {amount(number(row, 'high'), SIGNED)}]"],
+        }
+        for row in measures
+    ]
+
+
+def measure_scatters(measures: Rows, population: Rows) -> list[str]:
+    """A plot for each measure that tells architectures apart: test accuracy over the measure's rank."""
+    accuracies, found = column(population, "test_accuracy"), []
+    for row in measures:
+        scores = column(population, row["measure"])
+        if len(set(scores)) > 1:
+            ordered = sorted({score for score in scores if isfinite(score)})
+            ranks = [float(ordered.index(score) + 1) if isfinite(score) else 0.0 for score in scores]
+            note = f"tau {amount(number(row, 'kendall'), SIGNED)}"
+            found.append(scatter(ranks, accuracies, title=row["measure"], x_label="rank of the measure", note=note))
+    return found
