@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from .errors import unknown
+from .errors import SelectionError, unknown
 from .protocol import Selectable
 
 SURE = 1e4  # rows of alpha this far apart have an exactly one-hot softmax in every precision
@@ -54,7 +54,7 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
     else's code trains on, and takes the softmax itself. On leaving the row is what it was.
 
     Raises:
-        SelectionError: the choice or the option is unknown.
+        SelectionError: the choice or the option is unknown, or logits() does not give live views.
     """
     names = list(net.choices().get(choice, ()))
     if option not in names:
@@ -62,7 +62,10 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
     before = net.logits()[choice].detach().clone()
     with masked(net, {choice: [name for name in names if name != option]}):
         try:
-            _set_row(net, choice, torch.tensor([SURE if name == option else -SURE for name in names]))
+            row = torch.tensor([SURE if name == option else -SURE for name in names])
+            _set_row(net, choice, row)
+            if not torch.equal(net.logits()[choice].cpu(), row.to(before.dtype)):
+                raise SelectionError(f"{choice}: logits() must give live views of the alphas, so that a decision can be written into them")
             yield
         finally:
             _set_row(net, choice, before)

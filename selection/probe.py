@@ -35,6 +35,7 @@ class Manner:
 
 PAIRED = Manner()
 NOTHING = ("none", "no_skip")
+FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError)  # of networks and measures of others
 DARTS_PT = Manner(race=0.0, known=False, redraw=True, order="random", joint=False)
 MANNERS = {"paired": PAIRED, "darts-pt": DARTS_PT}
 
@@ -55,7 +56,7 @@ class Probe:
     ):  # fmt: skip
         self.net, self.measure, self.manner, self.seed = net, measure, manner, seed
         self.fresh = batches if callable(batches) else None
-        self.batches = [] if self.fresh else check_batches(batches)
+        self.batches = [] if self.fresh else fitted(net, check_batches(batches))
         self.generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(self.batches), generator=torch.Generator().manual_seed(seed)).tolist()
         self.sequence = [self.batches[index] for index in order]
@@ -76,7 +77,7 @@ class Probe:
             SelectionError: it is not a number; the options are named.
         """
         with masked(self.net, without):
-            value = self._measured(self.net, self.fresh() if self.fresh else self.batches, without)
+            value = self._measured(self.net, self._all_batches(), without)
         self._count(1.0)
         return value
 
@@ -108,7 +109,7 @@ class Probe:
 
     def of(self, network: torch.nn.Module) -> float:
         """The measure of another network on the same batches."""
-        value = self._measured(network, self.fresh() if self.fresh else self.batches, {})
+        value = self._measured(network, self._all_batches(), {})
         self._count(1.0)
         return value
 
@@ -118,8 +119,7 @@ class Probe:
 
     def example(self) -> torch.Tensor | None:
         """Inputs of one batch."""
-        batches = self.fresh() if self.fresh else self.batches
-        return next((x for x, _ in batches), None)
+        return next((x for x, _ in self._all_batches()), None)
 
     def save(self, evaluations: float) -> None:
         """Counts what need not be measured."""
@@ -134,6 +134,9 @@ class Probe:
         """The network has changed."""
         self.kept.clear()
 
+    def _all_batches(self) -> Batches:
+        return fitted(self.net, check_batches(self.fresh())) if self.fresh else self.batches
+
     def _once(self, name: str, compute: Callable[[], object]) -> object:
         if name not in self.kept:
             self.kept[name] = compute()
@@ -145,13 +148,16 @@ class Probe:
             self.listener(self.evaluations, self.evaluations + self.remaining)
 
     def _measured(self, network: torch.nn.Module, batches: Iterable, without: Mask) -> float:
+        gone = "; ".join(f"{choice} without {', '.join(options)}" for choice, options in without.items()) or "the whole network"
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            value = self.measure(network, batches)
+            try:
+                value = self.measure(network, batches)
+            except FAILURES as error:
+                raise SelectionError(f"{self.measure.__name__} of {gone}: {first_line(error)}") from error
         self.notes += [note for note in dict.fromkeys(str(warning.message) for warning in caught) if note not in self.notes]
-        if value != value:
-            gone = "; ".join(f"{choice} without {', '.join(options)}" for choice, options in without.items()) or "the whole network"
-            raise SelectionError(f"{self.measure.__name__} is not a number for {gone}")
+        if not isinstance(value, (int, float)) or value != value:
+            raise SelectionError(f"{self.measure.__name__} is not a number for {gone}: {value!r}")
         return value
 
     @torch.no_grad()
@@ -169,6 +175,17 @@ class Probe:
         return bool(outputs) and not any(outputs)
 
 
+def fitted(net: torch.nn.Module, batches: Batches) -> Batches:
+    """The batches with floating inputs in the network's own precision."""
+    dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
+    return [(x.to(dtype) if dtype and x.is_floating_point() else x, y) for x, y in batches]
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 @torch.no_grad()
 def check_runs(net: torch.nn.Module, batches: Batches) -> None:
     """Runs the network on two images, and leaves no trace.
@@ -179,11 +196,9 @@ def check_runs(net: torch.nn.Module, batches: Batches) -> None:
     shapes = {tuple(x.shape[1:]) for x, _ in batches}
     if len(shapes) > 1:
         raise SelectionError(f"the batches hold inputs of different shapes: {', '.join(str(list(shape)) for shape in sorted(shapes))}")
-    x = batches[0][0][:2]
-    if x.is_floating_point():  # measures run in float64, whatever the inputs are
-        x = x.to(next((p.dtype for p in net.parameters() if p.is_floating_point()), x.dtype))
+    ((x, _),) = fitted(net, [(batches[0][0][:2], None)])
     try:
         with preserved(net, seed=0):
             net.eval()(x)
-    except (RuntimeError, ValueError, IndexError) as error:
-        raise SelectionError(f"the network does not take inputs of shape {list(x.shape[1:])}: {str(error).splitlines()[0]}") from None
+    except FAILURES as error:
+        raise SelectionError(f"the network does not take inputs of shape {list(x.shape[1:])}: {first_line(error)}") from None

@@ -1,6 +1,6 @@
 """What a network must answer to be selectable, in built-in types and tensors only."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -35,19 +35,44 @@ def check_selectable(net: object) -> Selectable:
     for question in ("choices", "logits", "inputs"):
         if not callable(getattr(net, question, None)):
             raise SelectionError(f"{type(net).__name__} does not answer {question}(): a selectable network has choices(), logits() and inputs()")
-    choices, logits = net.choices(), net.logits()
+    choices, logits, inputs = net.choices(), net.logits(), net.inputs()
+    for question, answer in (("choices", choices), ("logits", logits), ("inputs", inputs)):
+        if not isinstance(answer, Mapping):
+            raise SelectionError(f"{question}() returns a {type(answer).__name__}, not a dict")
+    if not choices:
+        raise SelectionError("choices() is empty: there is nothing to choose")
     for choice, options in choices.items():
-        for option, modules in options.items():
-            if not isinstance(modules, (list, tuple)) or not modules or not all(isinstance(module, nn.Module) for module in modules):
-                raise SelectionError(f"{choice}: option {option} has no module: choices() gives a list of the modules that carry it")
+        _check_options(choice, options)
         if choice not in logits or logits[choice].shape != (len(options),):
             given = list(logits[choice].shape) if choice in logits else "nothing"
             raise SelectionError(f"{choice}: logits() gives {given} for its {len(options)} options: a tensor with one alpha for each")
-    for node, (keep, names) in net.inputs().items():
+        if not allowed_options(net, choice):
+            raise SelectionError(f"{choice}: every option is excluded from being chosen")
+    _check_owners(choices)
+    for node, (keep, names) in inputs.items():
         strange = [name for name in names if name not in choices]
         if strange or not 1 <= keep <= len(names):
             raise SelectionError(f"{node}: inputs() keeps {keep} of {list(names)}: it must keep at least one, and only name what is in choices()")
     return net
+
+
+def _check_options(choice: str, options: object) -> None:
+    if not isinstance(options, Mapping) or not options:
+        raise SelectionError(f"{choice}: choices() gives no options: a dict {{option: [modules]}}")
+    for option, modules in options.items():
+        if not isinstance(modules, (list, tuple)) or not modules or not all(isinstance(module, nn.Module) for module in modules):
+            raise SelectionError(f"{choice}: option {option} has no module: choices() gives a list of the modules that carry it")
+
+
+def _check_owners(choices: Mapping[str, Mapping[str, list[nn.Module]]]) -> None:
+    """A module that carried two options could not be switched off for one of them."""
+    owners: dict[nn.Module, str] = {}
+    for choice, options in choices.items():
+        for option, modules in options.items():
+            for module in modules:
+                owner = owners.setdefault(module, f"{option} of {choice}")
+                if owner != f"{option} of {choice}":
+                    raise SelectionError(f"one {type(module).__name__} carries both {owner} and {option} of {choice}: each option needs modules of its own")
 
 
 def check_batches(batches: object) -> "Batches":
@@ -57,6 +82,8 @@ def check_batches(batches: object) -> "Batches":
         fits = isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(part, Tensor) for part in pair) and len(pair[0]) == len(pair[1])
         if not fits:
             raise SelectionError("batches is a list of pairs (x, y): a tensor of inputs [B, ...] and a tensor of labels [B]")
+        if not len(pair[0]):
+            raise SelectionError("a batch holds no inputs")
     return batches
 
 

@@ -4,14 +4,15 @@ import inspect
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 
 from torch import Tensor, nn
 
 from . import criteria  # noqa: F401  (registers them)
 from .errors import SelectionError, unknown
 from .measures.kept import kernels_kept
-from .probe import MANNERS, Listener, Manner, Probe, check_runs
+from .probe import FAILURES, MANNERS, Listener, Manner, Probe, check_runs, first_line, fitted
 from .protocol import Batches, Selectable, check_batches, check_selectable
 from .registry import find_criterion, find_measure, list_measures
 from .strategies import JOINT, SINGLE, Decisions, Judge
@@ -48,8 +49,8 @@ class Selection:
     seconds: float = 0.0
 
     def to_json(self) -> str:
-        """All of it as JSON."""
-        return json.dumps(asdict(self), indent=1)
+        """All of it as JSON; numbers that are not finite are null."""
+        return json.dumps(_finite(asdict(self)), indent=1, allow_nan=False)
 
 
 def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> float:
@@ -63,9 +64,9 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
     >>> measure("parameters", nn.Linear(3, 2), Tensor(2, 3), Tensor(2))
     8.0
     """
-    found = find_measure(name)
-    check_runs(model, check_batches([(x, y)]))
-    return float(found(model, [(x, y)], **options))
+    found, batches = find_measure(name), fitted(model, check_batches([(x, y)]))
+    check_runs(model, batches)
+    return float(found(model, batches, **options))
 
 
 def measure_all(names: Iterable[str], model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
@@ -86,8 +87,8 @@ def score(
     Raises:
         SelectionError: an unknown criterion, no batches where they are needed, or a measure that is not a number (named).
     """
-    probe = _judge(net, criterion, batches, settings, seed=seed, listener=listener, manner=Manner(race=0.0)).probe
-    return {choice: find_criterion(criterion).lift(probe, choice) for choice in net.choices()}
+    judge = _judge(net, criterion, batches, settings, seed=seed, listener=listener, manner=Manner(race=0.0))
+    return {choice: judge.lift(judge.probe, choice) for choice in net.choices()}
 
 
 def select(
@@ -106,7 +107,7 @@ def select(
         tune: trains the network between the rounds of "progressive"; called with the decisions so far.
         seed: of what is drawn: random scores and architectures, the order "random", the sequence of batches in a race.
         race: error rate at which an option may be given up before all batches are seen; 0.05, or 0 to see them all. Only measures that are means over images
-            race.
+            race; and by default not in a beam, which weighs all options, not only the best.
         protocol: "paired" compares all options on the same batches, and measures nothing that is known. "darts-pt" is Wang et al.'s (2021): every option on
             all of the batches (give a function that shuffles and augments them), rounds of one random choice of each cell type, an edge measured again after
             each that is dropped.
@@ -120,7 +121,8 @@ def select(
     start = time.perf_counter()
     if protocol not in MANNERS:
         raise unknown("protocol", protocol, MANNERS)
-    manner = MANNERS[protocol] if race is None else Manner(**{**asdict(MANNERS[protocol]), "race": race})
+    race = 0.0 if race is None and strategy in JOINT else race
+    manner = MANNERS[protocol] if race is None else replace(MANNERS[protocol], race=race)
     if not 0 <= manner.race < 1:
         raise SelectionError(f"race is an error rate in [0, 1), not {race}")
     if strategy not in SINGLE | JOINT:
@@ -161,19 +163,43 @@ def _judge(net: Selectable, name: str, batches, settings: Mapping | None, *, who
     probe = Probe(net, _with_settings(measured, (settings or {}).get(name)) if measured else None, batches or [], **manner)
     if measured and probe.batches:
         check_runs(net, probe.batches)
-    return Judge(name, probe, criterion.lift)
+    return Judge(name, probe, _checked(name, criterion.lift))
 
 
 def _with_settings(name: str, settings: Mapping | None) -> Callable:
     measure = find_measure(name)
-    if not settings:
-        return measure
 
     def measured(net: nn.Module, batches: Batches) -> float:
-        return measure(net, batches, **settings)
+        return measure(net, batches, **(settings or {}))
 
     measured.__name__, measured.additive = name, getattr(measure, "additive", False)
     return measured
+
+
+def _checked(name: str, lift: Callable) -> Callable:
+    """The lift; an error in it, an option that it forgets and a score that is not a number are said in one line."""
+
+    def scores(probe: Probe, choice: str) -> dict[str, float]:
+        try:
+            found = lift(probe, choice)
+        except SelectionError:
+            raise
+        except FAILURES as error:
+            raise SelectionError(f"{name} of {choice}: {first_line(error)}") from error
+        for option in probe.net.choices()[choice]:
+            if option not in found or found[option] is None or found[option] != found[option]:
+                raise SelectionError(f"{name} is not a number for option {option} of {choice}: {found.get(option, 'it has no score')}")
+        return found
+
+    return scores
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _check_options(strategy: str, options: Mapping) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..numerics.race import race
 from ..probe import Mask, Probe
-from ..protocol import on_edges
+from ..protocol import allowed_options, on_edges
 from ..registry import register_lift
 
 
@@ -14,7 +14,17 @@ def removal(probe: Probe, choice: str) -> dict[str, float]:
 
     Where the measure is a mean over images, an option that is clearly not the best is not evaluated to the end: its score is then an estimate below the best's.
     """
-    return lost_without(probe, {option: {choice: [option]} for option in probe.net.choices()[choice]}, lambda option: probe.changes_nothing(choice, option))
+    allowed = allowed_options(probe.net, choice)
+    masks = {option: {choice: [option]} for option in probe.net.choices()[choice]}
+
+    def known(option: str) -> bool:
+        return probe.changes_nothing(choice, option)
+
+    # an option that is never chosen does not run: it might win the race, and the best of the others would not be known
+    found = lost_without(probe, {option: masks[option] for option in allowed}, known)
+    others = {option: mask for option, mask in masks.items() if option not in allowed}
+    found |= lost_without(probe, others, known, keep=len(others)) if others else {}
+    return {option: found[option] for option in masks}
 
 
 @register_lift("alone")

@@ -44,6 +44,8 @@ def beam(
     Raises:
         SelectionError: no architecture meets the limits.
     """
+    if width < 1:
+        raise SelectionError(f"width must be at least 1, not {width}")
     net = panel[0].probe.net
     made = Decisions()
     limited = costs(net, limits or {}, panel[0].probe.example() if limits else None, tables)

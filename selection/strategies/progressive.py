@@ -10,7 +10,7 @@ import torch
 from ..errors import SelectionError
 from ..gates import committed, masked
 from ..probe import Probe
-from ..protocol import on_edges, surplus
+from ..protocol import allowed_options, on_edges, surplus
 from .oneshot import Decisions, best, keep_strongest
 
 ORDERS = ("fixed", "random", "certain")
@@ -41,21 +41,25 @@ def progressive(
         probe.expected += len(plan["rounds"]) + sum(map(len, net.choices().values())) + sum(len(names) for _, names in surplus(net).values())
     with ExitStack() as held:
         for number, names in enumerate(plan["rounds"]):
-            if number >= plan["done"]:
-                _decide(probe, lift, names, made)
-            _commit(probe, held, names, made)
+            for name in names:  # the next of a round is scored on the network in which this one holds, as in DARTS-PT's code
+                if number >= plan["done"]:
+                    _decide(probe, lift, name, made)
+                _commit(probe, held, name, made)
+                if number >= plan["done"]:
+                    probe.forget()
             if number < plan["done"]:
                 continue
             if tune:
                 tune(made)
-            probe.forget()
+                probe.forget()
             if probe.measure:
                 made.history.append({"decided": names, "value": probe.base()})
             if checkpoint:
                 counted = {name: getattr(probe, name) for name in COUNTED}
                 checkpoint({"rounds": plan["rounds"], "done": number + 1, "made": asdict(made), "generator": probe.generator.get_state(), **counted})
-        for node in net.inputs().keys() - surplus(net).keys():
-            keep_strongest(probe, node, made)
+        for node in net.inputs():
+            if node not in surplus(net):
+                keep_strongest(probe, node, made)
     return made
 
 
@@ -68,7 +72,8 @@ def _plan(probe: Probe, lift: Callable, order: str, joint: bool) -> list[list[st
         names, nodes = ([part[i] for i in torch.randperm(len(part), generator=probe.generator)] for part in (names, nodes))
     if order == "certain":
         probe.expected += sum(map(len, probe.net.choices().values()))
-        gaps = {name: _gap(list(lift(probe, name).values())) for name in names}
+        allowed = {name: allowed_options(probe.net, name) for name in names}
+        gaps = {name: _gap([score for option, score in lift(probe, name).items() if option in allowed[name]]) for name in names}
         names = sorted(names, key=lambda name: -gaps[name])
     return _rounds(names, joint) + _rounds(nodes, joint)
 
@@ -79,23 +84,21 @@ def _gap(scores: list[float]) -> float:
     return first - second
 
 
-def _decide(probe: Probe, lift: Callable, names: list[str], made: Decisions) -> None:
-    for name in names:
-        if name in probe.net.choices():
-            made.scores[name] = lift(probe, name)
-            made.options[name] = best(probe, name, made.scores[name])
-        else:
-            keep_strongest(probe, name, made)
+def _decide(probe: Probe, lift: Callable, name: str, made: Decisions) -> None:
+    if name in probe.net.choices():
+        made.scores[name] = lift(probe, name)
+        made.options[name] = best(probe, name, made.scores[name])
+    else:
+        keep_strongest(probe, name, made)
 
 
-def _commit(probe: Probe, held: ExitStack, names: list[str], made: Decisions) -> None:
+def _commit(probe: Probe, held: ExitStack, name: str, made: Decisions) -> None:
     net, nodes = probe.net, surplus(probe.net)
-    for name in names:
-        if name in nodes:
-            gone = [edge for edge in nodes[name][1] if edge not in made.inputs[name]]
-            held.enter_context(masked(net, {choice: list(net.choices()[choice]) for choice in on_edges(net, gone)}))
-        else:
-            held.enter_context(committed(net, name, made.options[name]))
+    if name in nodes:
+        gone = [edge for edge in nodes[name][1] if edge not in made.inputs[name]]
+        held.enter_context(masked(net, {choice: list(net.choices()[choice]) for choice in on_edges(net, gone)}))
+    else:
+        held.enter_context(committed(net, name, made.options[name]))
 
 
 def _rounds(names: Iterable[str], joint: bool) -> list[list[str]]:
@@ -108,5 +111,5 @@ def _rounds(names: Iterable[str], joint: bool) -> list[list[str]]:
         return [[name] for name in names]
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(name.split("/")[0], []).append(name)
+        groups.setdefault(name.partition("/")[0] if "/" in name else "", []).append(name)
     return [[name for name in together if name is not None] for together in zip_longest(*groups.values())]

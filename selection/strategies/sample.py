@@ -35,6 +35,8 @@ def sample(
     Raises:
         SelectionError: a criterion without a measure, or limits that no candidate meets.
     """
+    if candidates != "all" and not (isinstance(candidates, int) and not isinstance(candidates, bool) and candidates >= 1):
+        raise SelectionError(f"candidates is a number of at least 1, or 'all', not {candidates!r}")
     first = panel[0].probe
     limited = costs(first.net, limits or {}, first.example() if limits else None, tables)
     check_reachable(first.net, limited, {choice: allowed_options(first.net, choice) for choice in first.net.choices()})
@@ -75,7 +77,8 @@ def _candidates(probe, number: int | str, limits: list[Costs]) -> list[Architect
         made = list(different.values())
     if not made:
         most = " and ".join(f"{cost.limit:,g} {cost.kind}" for cost in limits)
-        raise SelectionError(f"of {TRIES * number} architectures drawn none costs at most {most}: raise a limit")
+        looked = "all architectures" if number == "all" or count(net) <= number else f"{TRIES * number} architectures drawn"
+        raise SelectionError(f"of {looked} none costs at most {most}: raise a limit")
     return made
 
 

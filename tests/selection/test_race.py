@@ -130,7 +130,7 @@ def test_the_protocol_of_darts_pt():
         return [batch(4, seed=len(calls))]
 
     made = select(net, "perturbation_loss", batches=batches, protocol="darts-pt", seed=1)
-    assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 17
+    assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 2 * 17
     assert made.saved == 0 and all(len(entry["decided"]) == 2 for entry in made.history)
     order = [name for entry in made.history[:14] for name in entry["decided"]]
     assert order != list(net.choices()) and {name.split("/")[0] for name in made.history[0]["decided"]} == {"normal", "reduce"}
