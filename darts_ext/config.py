@@ -10,7 +10,7 @@ class RunSettings:
     out: str = ""
     """Folder of the run; by default runs/COMMAND-SPACE-DATA. The same command on the same folder resumes."""
     seed: int = 0
-    """Seed of weights, alphas, data order and augmentation."""
+    """Seed of weights, alphas, data order and augmentation; of `select`: of what it draws, by default the run's."""
     device: str = "auto"
     """cpu, cuda, cuda:N, or auto: a GPU if there is one."""
     threads: int = 0

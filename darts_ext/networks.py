@@ -1,9 +1,12 @@
 """The networks that settings and images ask for."""
 
+from pathlib import Path
+
 from supernet import MLP, DiscreteNetwork, Genotype, Supernet, build
 
 from .config import RetrainSettings, SearchSettings
 from .data import Images
+from .runtime.errors import UsageError
 from .search import read_space
 
 
@@ -26,3 +29,12 @@ def task(images: Images, settings: SearchSettings | RetrainSettings, form: str) 
     """What a network must know of the images, and of fully-connected layers."""
     dense = {"image_size": images.dataset.image_size, "parametrisation": settings.parametrisation}
     return images.task | (dense if form == "mlp" else {})
+
+
+def read_genotype(path: Path) -> Genotype:
+    """A genotype file: JSON, DARTS text or a NAS-Bench-201 string."""
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as a genotype: {error}") from None
+    return Genotype.from_json(text) if text.startswith("{") else Genotype.from_text(text)

@@ -19,7 +19,7 @@ from .compare import aggregate, render
 from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .data import Batches, Images, Split, halves
 from .evaluate import Retrain
-from .networks import build_child, build_supernet, task
+from .networks import build_child, build_supernet, read_genotype, task
 from .population import judge_measures, random_genotypes, read_measures, render_measures
 from .report import write_report
 from .runtime.check import check_numbers
@@ -29,7 +29,7 @@ from .runtime.events import event_writer
 from .runtime.files import load_checkpoint, to_json, write_csv, write_whole
 from .runtime.folder import check_folder, pick_device, read_args, write_settings
 from .search import Search, Tuning, read_space
-from .select import Entry, Fresh, choose, read_entries
+from .select import Entry, Fresh, choose, read_entries, try_out
 
 
 def say(line: str) -> None:
@@ -53,10 +53,12 @@ def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> 
 def run_select(folder: Path, run: RunSettings, settings: SelectSettings, how: SelectionSettings) -> Genotype:
     """Chooses an architecture on the supernet of a run; writes scores.json and genotype.json."""
     args = read_args(folder)
+    if run.out:
+        raise UsageError(f"select writes into the run that it chooses on, {folder}: leave --out {run.out} out")
     (entry,) = read_entries([settings.criterion.replace(" ", "")], how, settings.strategy)
     device = _prepare(run, how)
     data, search, seed = pick(DataSettings, args), pick(SearchSettings, args), args.get("seed", 0)
-    scores, genotype = _select(folder, folder, Images(data, device, seed), search, entry)
+    scores, genotype = _select(folder, folder, Images(data, device, seed), search, entry, run.seed or seed)
     write_report(folder)
     say(f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in {scores['seconds']:.1f} s")
     print(genotype.to_text())
@@ -107,12 +109,16 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     for seed in range(run.seed, run.seed + compare.seeds):
         images, place = loaded.with_seed(seed), folder / f"seed{seed}"
         stage = _search_stage(images, search)
-        _retrain_stage(stage.net.genotype(), images, compare.retrain)  # whatever cannot be built is said before anything is written
+        # whatever cannot be built, measured or met is said before anything is written
+        _retrain_stage(stage.net.genotype(), images, compare.retrain)
+        for entry in entries if seed == run.seed and not (folder / "summary.csv").exists() else ():
+            batches = _selection_batches(images, halves(images.dataset, search.train_portion, seed)[1], search, entry)
+            try_out(stage.net, entry, *(batches() if callable(batches) else batches)[0])
         write_settings(folder, "compare", settings)
         write_settings(place, "search", {**_flat(run, data, search), "out": str(place), "seed": seed})
         searched = _search(place, stage)
         for entry in entries:
-            selection, genotype = _select(place, place / entry.folder, images, search, entry)
+            selection, genotype = _select(place, place / entry.folder, images, search, entry, seed)
             child = f"{_digest(genotype)}-s{seed}"
             result = _retrain(folder / "children" / child / "evaluate", _retrain_stage(genotype, images, compare.retrain))
             rows.append({
@@ -138,15 +144,6 @@ def run_report(folder: Path) -> Path:
     page = write_report(folder)
     print(f"report: {page}")
     return page
-
-
-def read_genotype(path: Path) -> Genotype:
-    """A genotype file: JSON, DARTS text or a NAS-Bench-201 string."""
-    try:
-        text = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as a genotype: {error}") from None
-    return Genotype.from_json(text) if text.startswith("{") else Genotype.from_text(text)
 
 
 def _search_stage(images: Images, settings: SearchSettings) -> Search:
@@ -192,7 +189,7 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
     return net, halves(images.dataset, settings.train_portion, images.seed)[1]
 
 
-def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry) -> tuple[dict, Genotype]:
+def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry, seed: int) -> tuple[dict, Genotype]:
     """Chooses on the supernet of `run` and writes into `out`; a comparison's choice that is there already is taken as it is."""
     scores, chosen = out / "scores.json", out / "genotype.json"
     if out != run and scores.exists() and chosen.exists():
@@ -200,8 +197,9 @@ def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entr
     net, val = load_supernet(run, images, settings)
     supernet = hashlib.sha256((run / "search" / "last.pt").read_bytes()).hexdigest()
     selection = choose(
-        net, entry, _selection_batches(images, val, settings, entry), seed=images.seed, checkpoint=out / "select" / "last.pt",
-        asked={"entry": asdict(entry), "supernet": supernet}, tuning=_tuning(net, images, settings, entry), build=_initial(net, images, settings, entry),
+        net, entry, _selection_batches(images, val, settings, entry), seed=seed, checkpoint=out / "select" / "last.pt",
+        asked={"entry": asdict(entry), "supernet": supernet, "seed": seed}, tuning=_tuning(net, images, settings, entry),
+        build=_initial(net, images, settings, entry),
     )  # fmt: skip
     genotype = net.genotype(selection.decisions, selection.inputs)
     found = {"entry": entry.name, "measure": entry.measure, **asdict(selection), "settings": entry.taken}
@@ -214,7 +212,7 @@ def _selection_batches(images: Images, val: Split, settings: SearchSettings, ent
     limit = entry.taken["select_images"]
     val = val if limit is None else val.subset(range(min(limit, len(val))))
     if entry.taken["protocol"] == "darts-pt":
-        return Fresh(images.augmented(val, min(settings.batch_size, len(val)), "select"))
+        return Fresh(images.augmented(val, settings.batch_size, "select", whole=True))
     return list(images.clean(val, max(2, settings.batch_size)).epoch(0))
 
 

@@ -66,7 +66,12 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
     """
     found, batches = find_measure(name), fitted(model, check_batches([(x, y)]))
     check_runs(model, batches)
-    return float(found(model, batches, **options))
+    try:
+        return float(found(model, batches, **options))
+    except SelectionError:
+        raise
+    except FAILURES as error:
+        raise SelectionError(f"{name}: {first_line(error)}") from error
 
 
 def measure_all(names: Iterable[str], model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:

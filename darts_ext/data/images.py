@@ -34,15 +34,15 @@ class Images:
         """Arguments of a network for these images."""
         return {"num_classes": self.dataset.num_classes, "in_chans": self.dataset.in_chans}
 
-    def augmented(self, split: Split, batch_size: int, stream: str) -> Batches:
-        """Shuffled, cropped, mirrored and cut out; whole batches only."""
+    def augmented(self, split: Split, batch_size: int, stream: str, *, whole: bool = False) -> Batches:
+        """Shuffled, cropped, mirrored and cut out; full batches only, or the `whole` split with a smaller last one."""
         pad = self.dataset.image_size // 8 if self.settings.pad is None else self.settings.pad
         flip = self.dataset.flip if self.settings.flip is None else self.settings.flip
         for name, size in (("pad", pad), ("cutout", self.settings.cutout)):
             if size >= self.dataset.image_size:
                 raise UsageError(f"{name} must be smaller than the images, which have {self.dataset.image_size} pixels a side; it is {size}")
         augmentation = Augmentation(pad=pad, flip=flip, cutout=self.settings.cutout)
-        return self._batches(split, batch_size, augmentation=augmentation, drop_last=True, stream=stream)
+        return self._batches(split, min(batch_size, len(split)) if whole else batch_size, augmentation=augmentation, drop_last=not whole, stream=stream)
 
     def clean(self, split: Split, batch_size: int = EVALUATION_BATCH) -> Batches:
         """In order, as they are."""

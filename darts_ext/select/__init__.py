@@ -2,5 +2,6 @@
 
 from .choosing import Fresh, choose
 from .entry import Entry, read_entries
+from .trial import try_out
 
-__all__ = ["Entry", "Fresh", "choose", "read_entries"]
+__all__ = ["Entry", "Fresh", "choose", "read_entries", "try_out"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 
+import torch
 from torch import Tensor
 
 from .layers import Factor, product, square
@@ -10,7 +11,7 @@ Take = Callable[[Hashable, Factor], None]
 Passage = Callable[[Tensor, slice, Take], None]
 
 
-def assemble(passage: Passage, x: Tensor, x2: Tensor | None, block: int | None) -> Tensor:
+def assemble(passage: Passage, x: Tensor, x2: Tensor | None, block: int | None, dtype: torch.dtype) -> Tensor:
     """The kernel [B, B] of x with itself, or [B, B2] with x2.
 
     A block of rows keeps its factors while the blocks of columns pass; of a symmetric kernel only those on and above the diagonal do.
@@ -18,8 +19,9 @@ def assemble(passage: Passage, x: Tensor, x2: Tensor | None, block: int | None) 
     Args:
         passage: takes some inputs, and the slice that they are, and hands over each of their factors under a name.
         block: inputs a side; None is all.
+        dtype: of the kernel.
     """
-    kernel = x.new_zeros(len(x), len(x if x2 is None else x2))
+    kernel = torch.zeros(len(x), len(x if x2 is None else x2), dtype=dtype, device=x.device)
     blocks = _slices(len(x), block)
     for number, rows in enumerate(blocks):
         others = blocks[number + 1 :] if x2 is None else _slices(len(x2), block)

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
-from ..gates import silent
-from .layers import FACTORS, Factor, Use, is_known
+from ..errors import SelectionError
+from .layers import FACTORS, Factor, Use, has_formula
+from .leaves import gradients_kept, leaves
+from .logits import logits_of
+from .state import called, is_off, tensors
 
 
 class Capture:
@@ -21,7 +23,7 @@ class Capture:
         chosen: names of the parameters that count.
 
     After `forward`, `uncovered` names the parameters for which there is no formula: of other layers, shared between layers, used outside the layer that holds
-    them, or in a layer that somebody watches or replaces.
+    them, in a layer that somebody watches or replaces, or in one whose input or output is not known to have a row for each sample.
     """
 
     def __init__(self, model: nn.Module, state: dict[str, Tensor], chosen: Iterable[str]):
@@ -30,46 +32,63 @@ class Capture:
         self.uncovered: set[str] = set()
         self.uses: dict[nn.Module, list[Use]] = defaultdict(list)
         self.take: Callable[[str, Factor], None]
-        aliases = defaultdict(list)
-        for name, parameter in model.named_parameters(remove_duplicate=False):
-            aliases[id(parameter)].append(name)
-        shared = {name for names in aliases.values() if len(names) > 1 for name in names}
+        self.tried = False
+        self.owners: dict[int, tuple[str, nn.Module | None]] = {}
+        holders = _holders(model, state)
         for name in chosen:
-            path, _, local = name.rpartition(".")
-            layer = model.get_submodule(path)
-            if layer.__dict__.get("forward") is silent:
-                continue  # switched off: nothing depends on it
-            if name in shared or not is_known(layer) or layer._forward_hooks or layer._forward_pre_hooks or "forward" in layer.__dict__:
+            layers = {layer: local for layer, local in reversed(holders[id(state[name])]) if not is_off(layer)}
+            layer, local = next(iter(layers.items()), (None, ""))  # a parameter of layers that are switched off has no owner: whatever reads it is a stray
+            if len(layers) > 1 or (layers and (_is_watched(layer) or not has_formula(layer, local))):
                 self.uncovered.add(name)
-            else:
+                continue
+            self.owners[id(state[name])] = name, layer
+            if layers:
                 self.names[layer][local] = name
 
     def forward(self, x: Tensor) -> Tensor:
-        """The model's output."""
+        """The model's output, logits [B, K]."""
         self.uses.clear()
-        inside: list[nn.Module] = []
-        strays = _Strays({id(self.state[name]): (name, layer) for layer, names in self.names.items() for name in names.values()}, inside)
-
-        def enter(layer: nn.Module, _: tuple) -> None:
-            inside.append(layer)
-
-        def leave(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            inside.pop()
-            return self._meet(layer, inputs[0], output)
-
-        handles = [handle for layer in self.names for handle in (layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave))]
-        try:
-            with torch.enable_grad(), strays:
-                output = functional_call(self.model, self.state, (x,))
-        finally:
-            for handle in handles:
-                handle.remove()
-        self.uncovered |= strays.found
+        output = logits_of(self._pass(x, self._meet), len(x))
+        self.leaves = leaves(output)
+        if not self.tried:
+            self._try_rows(x)
         return output
 
+    def _try_rows(self, x: Tensor) -> None:
+        """Lets a few of the inputs pass, in another number than before: a layer whose dimension 0 is the samples' has as many rows each time."""
+        self.tried, count = True, 2 if len(x) != 2 else 3
+        try:
+            self._pass(x[torch.arange(count, device=x.device) % len(x)], lambda layer, a, output: _apart(output))
+        except Exception:  # a network that takes that many inputs only
+            self.uncovered |= {name for names in self.names.values() for name in names.values()}
+
+    def _pass(self, x: Tensor, meet: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> object:
+        inside: list[nn.Module] = []
+        strays = _Strays(self.owners, inside)
+
+        def enter(layer: nn.Module, *_: object) -> None:
+            inside.append(layer)
+
+        def leave(layer: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> Tensor:
+            inside.pop()
+            a = inputs[0] if inputs else named["input"]
+            if not a.dim() or not output.dim() or not len(a) == len(output) == len(x):
+                self.uncovered |= set(self.names[layer].values())
+                return output
+            return meet(layer, a, output) if torch.is_grad_enabled() else output
+
+        handles = [layer.register_forward_pre_hook(enter) for layer in self.names]
+        handles += [layer.register_forward_hook(leave, with_kwargs=True) for layer in self.names]
+        try:
+            with torch.enable_grad(), strays:
+                return called(self.model, self.state, x)
+        finally:
+            self.uncovered |= strays.found
+            for handle in handles:
+                handle.remove()
+
     def _meet(self, layer: nn.Module, a: Tensor, output: Tensor) -> Tensor:
-        if not output.requires_grad:  # the first layer: no gradient need go further back
-            output = output.detach().requires_grad_().clone()
+        output = _apart(output)
         use = Use(layer, a.detach())
         self.uses[layer].append(use)
 
@@ -86,7 +105,7 @@ class Capture:
         """Hands over the factors of a layer, and drops its gradients. A use that no gradient reached does not count."""
         uses = [use for use in self.uses[layer] if use.g is not None]
         if any(use.a._version != use.version for use in uses):
-            raise RuntimeError(f"the input of a {type(layer).__name__} was changed in place after it was read")
+            raise SelectionError(f"the input of a {type(layer).__name__} was changed in place after it was read")
         if uses:
             for local, name in self.names[layer].items():
                 if name not in self.uncovered:
@@ -98,15 +117,33 @@ class Capture:
         """Calls `take` with each covered parameter's factor of the kernel of <cotangent, output>; `keep` allows another backward pass."""
         self.take = take
         if output.requires_grad:
-            torch.autograd.backward(output, cotangent, retain_graph=keep)
+            with gradients_kept(self.leaves):
+                torch.autograd.backward(output, cotangent, retain_graph=keep)
             for layer in self.uses:
                 self._settle(layer)
+
+
+def _holders(model: nn.Module, state: dict[str, Tensor]) -> dict[int, list[tuple[nn.Module, str]]]:
+    """{id of a tensor of the state: the modules that hold it, and its name there}."""
+    holders = defaultdict(list)
+    for name, layer, local, _ in tensors(model):
+        holders[id(state[name])].append((layer, local))
+    return holders
+
+
+def _is_watched(layer: nn.Module) -> bool:
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or "forward" in layer.__dict__)
+
+
+def _apart(output: Tensor) -> Tensor:
+    """The output; that of the first layer requires a gradient from here on, so that none need go further back."""
+    return output if output.requires_grad else output.detach().requires_grad_().clone()
 
 
 class _Strays(TorchFunctionMode):
     """Finds the parameters that a torch function receives outside the forward pass of the layer that holds them."""
 
-    def __init__(self, owners: dict[int, tuple[str, nn.Module]], inside: list[nn.Module]):
+    def __init__(self, owners: dict[int, tuple[str, nn.Module | None]], inside: list[nn.Module]):
         super().__init__()
         self.owners, self.inside, self.found = owners, inside, set()
 

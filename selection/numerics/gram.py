@@ -81,91 +81,107 @@ def gram(
     Args:
         cotangents: from logits [b, K], and the slice of the inputs that they belong to, to a list of [b, K], row i used for sample i.
     """
-    if len(x) < 2:
-        raise SelectionError(f"a kernel needs at least 2 inputs, not {len(x)}")
-    if batchnorm not in ("frozen", "running", "coupled"):
-        raise SelectionError(f"batchnorm is 'frozen', 'running' or 'coupled', not {batchnorm!r}")
-    if block is not None and not (isinstance(block, int) and block > 0):
-        raise SelectionError(f"block is a number of inputs or None, not {block!r}")
-    if batchnorm == "coupled" and (x2 is not None or block is not None):
-        raise SelectionError("blocks and cross kernels need samples that do not depend on each other: batchnorm is 'frozen' or 'running', not 'coupled'")
-    state = {name: t.detach().to(dtype) if t.is_floating_point() else t for name, t in model.named_parameters()}
-    state |= {name: t.to(dtype, copy=True) if t.is_floating_point() else t.clone() for name, t in model.named_buffers()}
+    dtype = _floating(dtype)
+    _check(x, x2, batchnorm, block)
     chosen = _chosen(model, parameters)
-    x, x2 = x.to(dtype), x2 if x2 is None else x2.to(dtype)
-    with preserved(model):
+    state = converted(model, lambda t: _cast(t.detach(), dtype) if isinstance(t, nn.Parameter) else _cast(t.detach().clone(), dtype))
+    x, x2 = (t if t is None else _cast(t.detach(), dtype) for t in (x, x2))
+    with preserved(model, seed=seed):
         if batchnorm == "coupled":
-            return _coupled(model, state, chosen, x, cotangents)
-        kernel, uncovered = _separate(model, state, chosen, x, x2, cotangents, batchnorm == "frozen", block)
-    if uncovered:
-        warnings.warn(f"ntk: no layerwise formula for {', '.join(sorted(uncovered))}; taken by vmap over grad", stacklevel=3)
+            kernel, note = _coupled(model, state, chosen, x, cotangents), None
+        else:
+            kernel, note = _separate(model, state, chosen, x, x2, cotangents, batchnorm == "frozen", block, seed)
+    if note:
+        warnings.warn(f"ntk: {note}", stacklevel=3)
+    if not kernel.isfinite().all():
+        raise SelectionError("the network's gradients are not finite numbers")
     return kernel
 
 
+def _check(x: Tensor, x2: Tensor | None, batchnorm: str, block: int | None) -> None:
+    if len(x) < 2:
+        raise SelectionError(f"a kernel needs at least 2 inputs, not {len(x)}")
+    if x2 is not None and x2.shape[1:] != x.shape[1:]:
+        raise SelectionError(f"x2 holds inputs of shape {list(x2.shape[1:])}, and x of {list(x.shape[1:])}")
+    if batchnorm not in ("frozen", "running", "coupled"):
+        raise SelectionError(f"batchnorm is 'frozen', 'running' or 'coupled', not {batchnorm!r}")
+    if block is not None and not _is_count(block):
+        raise SelectionError(f"block is a number of inputs or None, not {block!r}")
+    if batchnorm == "coupled" and (x2 is not None or block is not None):
+        raise SelectionError("blocks and cross kernels need samples that do not depend on each other: batchnorm is 'frozen' or 'running', not 'coupled'")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _floating(dtype: torch.dtype | str) -> torch.dtype:
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise SelectionError(f"dtype is a floating type, as 'float64', not {dtype!r}")
+    return found
+
+
+def _cast(t: Tensor, dtype: torch.dtype) -> Tensor:
+    return t.to(dtype) if t.is_floating_point() else t
+
+
 def _separate(
-    model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, x2: Tensor | None, cotangents: Cotangents, frozen: bool, block: int | None
-) -> tuple[Tensor, set[str]]:
-    """The kernel in eval mode, where no sample depends on another, and the parameters that were taken by vmap."""
+    model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, x2: Tensor | None, cotangents: Cotangents, frozen: bool, block: int | None, seed: int
+) -> tuple[Tensor, str | None]:
+    """The kernel in eval mode, where no sample depends on another, and a note on the parameters that have no formula."""
     model.eval()
     batch_norms(model)  # or they would make samples depend on each other
-    recording = partial(frozen_statistics, model, state) if frozen else nullcontext
-    capture, turns = Capture(model, state, names), [slice(None)]
-    if block is not None or x2 is not None:  # the statistics are those of the whole x; a cotangent a turn, so that factors of one only are kept
+    recording = partial(frozen_statistics, model) if frozen else nullcontext
+    capture, per_sample, turns = Capture(model, state, names), PerSample(model, state), [slice(None)]
+    several = block is not None or x2 is not None
+    if several:  # the statistics are those of the whole x; a cotangent a turn, so that factors of one only are kept
+        some = x if frozen else x[:2]
         with torch.no_grad(), recording():
-            logits = _logits(functional_call(model, state, (x if frozen else x[:1],)))
+            logits = logits_of(called(model, state, some), len(some))
         turns = [slice(k, k + 1) for k in range(len(cotangents(logits, slice(len(logits)))))]
         recording = nullcontext
 
     def passage(turn: slice, inputs: Tensor, rows: slice, take: Take) -> None:
+        drawn = seed + rows.start  # the noise of these inputs, whenever they pass
+        torch.manual_seed(drawn)
         with recording():
-            output = _logits(capture.forward(inputs))
+            output = numbers(capture.forward(inputs))
         directions = cotangents(output, rows)[turn]
         for number, v in enumerate(directions):
             capture.backward(output, v, take, keep=number + 1 < len(directions))
             if capture.uncovered:
-                take("by vmap", _by_vmap(model, state, sorted(capture.uncovered), inputs, v.detach()))
+                take("others", per_sample.rows(sorted(capture.uncovered), inputs, v.detach(), drawn))
 
-    return sum(assemble(partial(passage, turn), x, x2, block) for turn in turns), capture.uncovered
-
-
-def _logits(output: Tensor) -> Tensor:
-    if output.dim() != 2:
-        raise SelectionError(f"the network's output is {list(output.shape)}; a kernel needs logits [B, K]")
-    return output
-
-
-def _by_vmap(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, v: Tensor) -> Tensor:
-    """Per-sample gradients by some parameters, [B, P]."""
-
-    def projected(p: dict[str, Tensor], one: Tensor, v: Tensor) -> Tensor:
-        return (functional_call(model, {**state, **p}, (one[None],))[0] * v).sum()
-
-    gradients = vmap(grad(projected), in_dims=(None, 0, 0), randomness="different")({name: state[name] for name in names}, x, v)
-    return torch.cat([g.reshape(len(x), -1) for g in gradients.values()], dim=1)
+    while True:
+        before = len(capture.uncovered)
+        kernel = sum(assemble(partial(passage, turn), x, x2, block, x.dtype) for turn in turns)
+        if not several or len(capture.uncovered) == before:
+            break  # else what was kept of the first passages is not what the last ones have met with
+    ways = f"no layerwise formula for {', '.join(sorted(capture.uncovered))}; taken by {per_sample.way}"
+    return kernel, ways if capture.uncovered else None
 
 
 def _coupled(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, cotangents: Cotangents) -> Tensor:
     """The kernel in training mode, a backward pass a sample: BatchNorm's statistics depend on every parameter and every sample."""
     model.train()
-    free = {name: state[name].requires_grad_() for name in names}
+    free = [state[name].requires_grad_() for name in names]
+    kernel = 0.0
     with torch.enable_grad():
-        logits = functional_call(model, {**state, **free}, (x,))
-        kernel = 0.0
+        logits = numbers(logits_of(called(model, state, x), len(x)))
         for v in cotangents(logits, slice(len(x))):
-            values = (logits * v).sum(1)
-            rows = [torch.autograd.grad(value, list(free.values()), retain_graph=True, allow_unused=True, materialize_grads=True) for value in values]
-            rows = torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
+            rows = gradient_rows((logits * v).sum(1), free)
             kernel = kernel + rows @ rows.T
     return kernel
 
 
 def _chosen(model: nn.Module, parameters: str | Callable[[str, nn.Parameter], bool]) -> list[str]:
-    alphas = {row.untyped_storage().data_ptr() for row in model.logits().values()} if hasattr(model, "logits") else set()
     rules = {"all": lambda name, p: True, "weight": lambda name, p: "weight" in name}
     rule = rules.get(parameters, parameters) if isinstance(parameters, str) else parameters
     if not callable(rule):
         raise SelectionError(f"parameters is 'all', 'weight' or a predicate(name, parameter), not {parameters!r}")
-    chosen = [name for name, p in model.named_parameters() if p.untyped_storage().data_ptr() not in alphas and rule(name, p)]
+    apart = alphas(model)
+    chosen = [name for name, p in model.named_parameters() if p.untyped_storage().data_ptr() not in apart and rule(name, p)]
     if not chosen:
         raise SelectionError("no parameter is left to differentiate by")
     return chosen

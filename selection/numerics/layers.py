@@ -157,8 +157,8 @@ FACTORS: dict[type[nn.Module], dict[str, Formula]] = {
 }
 
 
-def is_known(layer: nn.Module) -> bool:
-    """Whether `FACTORS` has an exact formula for the layer as it is set."""
-    if type(layer) is nn.Conv2d:
-        return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return type(layer) in FACTORS
+def has_formula(layer: nn.Module, name: str) -> bool:
+    """Whether `FACTORS` has an exact formula for a layer's parameter, as the layer is set."""
+    if type(layer) is nn.Conv2d and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
+        return False
+    return name in FACTORS.get(type(layer), ())

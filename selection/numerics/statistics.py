@@ -5,14 +5,15 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import SelectionError
-from .layers import BATCH_NORMS
+from .state import is_off
 
 
 @contextmanager
-def frozen_statistics(model: nn.Module, state: dict[str, Tensor]) -> Iterator[None]:
-    """While a batch passes, each BatchNorm's running statistics in `state` become those of the batch, before it uses them.
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """While a batch passes, each BatchNorm's running statistics become those of the batch, in place, before it uses them.
 
     Raises:
         SelectionError: a BatchNorm that is used twice.
@@ -20,17 +21,17 @@ def frozen_statistics(model: nn.Module, state: dict[str, Tensor]) -> Iterator[No
     seen = set()
 
     def record(name: str) -> Callable:
-        def hook(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        def hook(norm: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
             if name in seen:
                 raise SelectionError(f"{name} is used twice, so it has no one statistics to freeze: batchnorm='running' or 'coupled'")
             seen.add(name)
-            running = state[f"{name}.running_mean"], state[f"{name}.running_var"]
-            for kept, now in zip(running, torch.batch_norm_update_stats(inputs[0].detach(), *running, momentum=0.0)):
+            a, running = inputs[0] if inputs else named["input"], (norm.running_mean, norm.running_var)
+            for kept, now in zip(running, torch.batch_norm_update_stats(a.detach(), *running, momentum=0.0)):
                 kept.copy_(now)
 
         return hook
 
-    handles = [norm.register_forward_pre_hook(record(name)) for name, norm in batch_norms(model)]
+    handles = [norm.register_forward_pre_hook(record(name), with_kwargs=True) for name, norm in batch_norms(model)]
     try:
         yield
     finally:
@@ -39,12 +40,12 @@ def frozen_statistics(model: nn.Module, state: dict[str, Tensor]) -> Iterator[No
 
 
 def batch_norms(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The BatchNorms of a model, by name.
+    """The BatchNorms of a model, by name, but those that are switched off.
 
     Raises:
         SelectionError: one that keeps no running statistics, and so makes samples depend on each other.
     """
-    norms = [(name, module) for name, module in model.named_modules() if isinstance(module, BATCH_NORMS)]
+    norms = [(name, module) for name, module in model.named_modules() if isinstance(module, _BatchNorm) and not is_off(module)]
     for name, norm in norms:
         if norm.running_mean is None:
             raise SelectionError(f"{name} keeps no running statistics to freeze: batchnorm='coupled'")

@@ -1,0 +1,52 @@
+"""Per-sample gradients by parameters that have no formula."""
+
+import torch
+from torch import Tensor, nn
+from torch.func import grad, vmap
+
+from .logits import logits_of
+from .state import called, with_values
+
+VMAP, BACKWARD = "vmap over grad", "a backward pass a sample"
+
+
+class PerSample:
+    """Gradients of <v_i, f(x_i)> by some parameters, by vmap over grad; where that fails, as for noise or an LSTM, by a backward pass a sample.
+
+    Args:
+        model: in the mode in which it is to be measured. state: its parameters and buffers, by name, detached.
+
+    `way` says which of the two it is.
+    """
+
+    def __init__(self, model: nn.Module, state: dict[str, Tensor]):
+        self.model, self.state, self.way = model, state, VMAP
+
+    def rows(self, names: list[str], x: Tensor, v: Tensor, seed: int) -> Tensor:
+        """The gradients at x [B, ...] in the directions v [B, K], [B, P]; noise is drawn from `seed`, as it was when v was found."""
+        values = {name: self.state[name] for name in names}
+        if self.way == VMAP:
+            try:
+                return self._by_vmap(values, x, v)
+            except Exception:  # whatever it has no rule for; what is the network's own fault comes up again below
+                self.way = BACKWARD
+        torch.manual_seed(seed)
+        free = {name: value.detach().requires_grad_() for name, value in values.items()}
+        with torch.enable_grad():
+            logits = logits_of(called(self.model, with_values(self.state, free), x), len(x))
+            return gradient_rows((logits * v).sum(1), list(free.values()))
+
+    def _by_vmap(self, values: dict[str, Tensor], x: Tensor, v: Tensor) -> Tensor:
+        def projected(values: dict[str, Tensor], one: Tensor, v: Tensor) -> Tensor:
+            return (logits_of(called(self.model, with_values(self.state, values), one[None]), 1)[0] * v).sum()
+
+        gradients = vmap(grad(projected), in_dims=(None, 0, 0), randomness="error")(values, x, v)
+        return torch.cat([g.reshape(len(x), -1) for g in gradients.values()], dim=1)
+
+
+def gradient_rows(values: Tensor, tensors: list[Tensor]) -> Tensor:
+    """The gradient of each of the values [B] by all of the tensors, [B, P]."""
+    if not values.requires_grad:  # they depend on none
+        return values.new_zeros(len(values), sum(tensor.numel() for tensor in tensors))
+    rows = [torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True, materialize_grads=True) for value in values]
+    return torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])

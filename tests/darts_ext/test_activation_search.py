@@ -1,0 +1,161 @@
+"""Activations, added skips and fully-connected layers from the command line: search, select, retrain, compare, judge, draw, resume."""
+
+import csv
+import json
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from darts_ext.cli import main
+from darts_ext.config import SearchSettings
+from darts_ext.report.cellgraph import draw_cell
+from darts_ext.runtime.errors import UsageError
+from darts_ext.runtime.training import Average
+from darts_ext.search import read_space
+from darts_ext.search.observe import skip_shares
+from supernet import Genotype, create_space
+
+DATA = "--data digits --train_limit 120 --test_limit 60 --batch_size 30 --epochs 1 --threads 1".split()
+CELLS = ["--space", "tiny", "--channels", "2", "--layers", "1", "--activations", "relu,gelu,tanh", "--added_skip", *DATA]
+DENSE = ["--space", "mlp", "--channels", "8", "--layers", "3", *DATA]
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("sizes", [CELLS, DENSE], ids=["cells", "mlp"])
+def test_search_select_retrain(sizes, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["search", *sizes, "--out", str(out)]) == 0
+    assert 0 <= float(rows(out / "summary.csv")[0]["added_skip_share"]) <= 1
+    for criterion in ("magnitude", "perturbation", "ntk", "taylor", "perturbation+ntk_min_relative", "alone:gradalign_2"):
+        assert main(["select", str(out), "--criterion", criterion, "--threads", "1", "--select_images", "30"]) == 0
+        genotype = Genotype.from_json((out / "genotype.json").read_text())
+        assert Genotype.from_text(capsys.readouterr().out.strip().splitlines()[-1]) == genotype
+        scores = json.loads((out / "scores.json").read_text())["scores"]
+        assert {choice.split("/")[2] for choice in scores} >= {"act", "skip"}
+    assert main(["retrain", str(out), "--channels", "4", "--layers", "1", "--epochs", "1", "--batch_size", "30", "--threads", "1"]) == 0
+    assert (out / "evaluate" / "model.safetensors").exists()
+    page = (out / "report.html").read_text()
+    assert page.count("<summary>How ") == 1 and page.count("scores of ") >= 2, "a heat map for each kind of choice"
+
+
+def test_progressive_tuning_on_activations(tmp_path):
+    out = tmp_path / "run"
+    assert main(["search", *CELLS, "--out", str(out)]) == 0
+    assert main(["select", str(out), "--criterion", "perturbation", "--tune_epochs", "1", "--threads", "1"]) == 0
+    history = json.loads((out / "scores.json").read_text())["history"]
+    assert len(history) == 5 + 5 + 5 + 1, "operations, activations, added skips, and the one node that drops an edge"
+
+
+def test_compare_judges_measures_by_random_architectures(tmp_path, capsys):
+    out = tmp_path / "out"
+    argv = ["compare", *DENSE, "--criteria", "magnitude,ntk_infinite_min@sample,parameters", "--candidates", "9", "--seeds", "1", "--population", "5",
+            "--measures", "parameters,ntk_infinite_min,ntk_min", "--retrain.epochs", "1", "--retrain.channels", "8", "--retrain.batch_size", "30",
+            "--out", str(out)]  # fmt: skip
+    assert main(argv) == 0
+    population, measures = rows(out / "population.csv"), rows(out / "measures.csv")
+    assert len({row["genotype"] for row in population}) == 5 and {row["measure"] for row in measures} == {"parameters", "ntk_infinite_min", "ntk_min"}
+    pairs = [(a, b) for i, a in enumerate(population) for b in population[i + 1 :]]
+    accuracy, score = ([float(a[name]) - float(b[name]) for a, b in pairs] for name in ("test_accuracy", "ntk_min"))
+    agree = sum((x > 0) - (x < 0) if y > 0 else (x < 0) - (x > 0) for x, y in zip(accuracy, score))
+    ties = sum(x == 0 for x in accuracy)
+    tau = next(float(row["kendall"]) for row in measures if row["measure"] == "ntk_min")
+    assert tau == pytest.approx(agree / ((10 - ties) * 10) ** 0.5)
+    assert next(float(row["kendall"]) for row in measures if row["measure"] == "parameters") == 0, "all have the same size"
+    assert "Training-free measures" in (out / "report.html").read_text() and "over 5 random architectures" in capsys.readouterr().out
+    before = {path: path.stat().st_mtime_ns for path in (out / "children").rglob("model.safetensors")}
+    assert main(argv) == 0
+    assert (rows(out / "population.csv"), rows(out / "measures.csv")) == (population, measures) and len(before) >= 5
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["search", "--activations", "relu,gelo"], "did you mean 'gelu'"),
+        (["search", "--activations", "relu,relu"], "twice"),
+        (["search", "--activations", ","], "tuple of names"),
+        (["search", "--space", "tiny", "--activations", "relu,hard_sigmoid", "--hypergradient", "exact"], "hard_sigmoid cannot be differentiated twice"),
+        (["search", "--space", "mlp", "--activations", "relu", "--added_skip", "false"], "nothing to choose"),
+        (["search", "--space", "mlp", "--parametrisation", "mup"], "parametrisation is one of standard, ntk"),
+        (["compare", "--config", "smoke", "--criteria", "ntk_infinite_min@sample"], "space 'mlp' only"),
+        (["compare", "--config", "smoke", "--population", "3", "--measures", "ntk_mn"], "did you mean 'ntk_min'"),
+        (["compare", "--config", "smoke", "--criteria", "ntk@beam", "--max_parameters", "3"], "no architecture costs at most 3 parameters"),
+        (["compare", "--config", "smoke", "--criteria", "ntk", "--settings", '{"ntk": {"imagez": 4}}'], "imagez"),
+        (["compare", "--config", "smoke", "--criteria", "ntk_complexity", "--select_images", "3"], "images of every class"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_written(argv, says, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main([*argv, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.strip().count("\n") == 0 and not out.exists()
+
+
+def test_select_takes_its_seed_and_refuses_another_folder(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["search", *CELLS, "--out", str(out)]) == 0
+    assert main(["select", str(out), "--criterion", "random", "--out", str(tmp_path / "else")]) == 2
+    assert "leave --out" in capsys.readouterr().err and not (tmp_path / "else").exists()
+    found = []
+    for seed in ("0", "1", "2", "1"):
+        assert main(["select", str(out), "--criterion", "random", "--seed", seed, "--threads", "1"]) == 0
+        found.append((out / "genotype.json").read_text())
+    assert found[1] == found[3] and len(set(found)) > 1
+
+
+def test_read_space():
+    space = read_space(SearchSettings(space="nasbench201", activations="relu, gelu", added_skip=True))
+    assert space == create_space("nasbench201", activations=("relu", "gelu"), added_skip=True)
+    assert read_space(SearchSettings(space="mlp", layers=2)).layers == 2
+    read_space(SearchSettings(space="tiny", activations="relu,hard_sigmoid", hypergradient="finite_difference"))
+    with pytest.raises(UsageError, match="finite_difference"):
+        read_space(SearchSettings(space="tiny", activations="hard_sigmoid", hypergradient="exact"))
+
+
+def test_the_two_skips_are_counted_apart():
+    options = {"a/0/op": ("skip_connect", "conv"), "a/1/op": ("skip_connect", "conv"), "a/0/skip": ("no_skip", "add_skip"), "a/0/act": ("relu", "tanh")}
+    mixing = {"a/0/op": [0.9, 0.1], "a/1/op": [0.2, 0.8], "a/0/skip": [0.1, 0.9], "a/0/act": [0.5, 0.5]}
+    assert skip_shares(mixing, options, ()) == {"skip_share": 0.5, "added_skip_share": 1.0}
+    assert skip_shares({"a/0/act": [1.0, 0.0]}, options, ()) == {}
+
+
+def test_the_activation_is_drawn_on_the_edge_and_the_added_skip_as_an_arc():
+    edges = [{"op": "sep_conv_3x3", "from": 0, "to": 1, "act": "gelu", "add_skip": True}, {"op": "skip_connect", "from": 0, "to": 2}]
+    svg = draw_cell(edges, inputs=1, concat=[2], title="t")
+    assert svg.count('class="edge"') == 3 and ">sep_conv_3x3 gelu<" in svg and ">add_skip<" in svg
+    dense = draw_cell([{"op": "linear", "from": 0, "to": 1, "act": "tanh"}], inputs=1, concat=[1], title="t")
+    assert ">tanh<" in dense and "linear" not in dense
+
+
+def test_the_uniform_average_is_the_mean_of_the_iterates_from_an_epoch_on():
+    net = nn.Sequential(nn.Linear(2, 2, bias=False))
+    average, seen = Average(net, "uniform", 0.9, first=1), []
+    for epoch in range(3):
+        for _ in range(4):
+            with torch.no_grad():
+                net[0].weight.add_(torch.randn(2, 2))
+            average.after_step(epoch)
+            if epoch >= 1:
+                seen.append(net[0].weight.detach().clone())
+        kept = average.after_epoch([])
+        assert (kept is net) == (epoch < 1)
+    torch.testing.assert_close(kept[0].weight, torch.stack(seen).mean(0))
+
+
+def test_batch_statistics_of_averaged_weights_are_computed_anew():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    average, x = Average(net, "uniform", 0.9), torch.randn(40, 3)
+    for before, after in pairwise(range(4)):
+        with torch.no_grad():
+            net[0].weight.add_(torch.randn(4, 3) * (after - before))
+        average.after_step(0)
+    kept = average.after_epoch([(x, None)])
+    z = x @ kept[0].weight.T + kept[0].bias
+    torch.testing.assert_close(kept[1].running_mean, z.mean(0))
+    torch.testing.assert_close(kept[1].running_var, z.var(0))
