@@ -107,7 +107,8 @@ class RetrainSettings:
     parametrisation: str = "standard"
     """Of mlp: standard, or ntk: weights of variance 1, scaled in the forward pass."""
     node_scale: float | None = None
-    """Of mlp: gamma of unequal node scales behind every activation, in [0, 1] (Caron et al. 2023): small ones can be pruned; by default none."""
+    """Gamma, in [0, 1], of unequal fixed scales of the nodes behind every activation (mlp) or of the channels behind every convolution (Caron et al. 2023), so
+    that those of small scale can be pruned: `retrain` tells what is left then. By default none."""
     learning_rate: float = 0.025
     """Of SGD; falls to zero along a cosine."""
     momentum: float = 0.9

@@ -20,9 +20,8 @@ def build_supernet(images: Images, settings: SearchSettings, seed: int | None = 
 def build_child(genotype: Genotype, images: Images, settings: RetrainSettings) -> DiscreteNetwork | MLP:
     """The network that is trained from scratch, on the images' device."""
     layers = None if genotype.format == "mlp" else settings.layers
-    scaled = {} if settings.node_scale is None else {"node_scale": settings.node_scale}
     sizes = {"channels": settings.channels, "layers": layers, "auxiliary": settings.auxiliary_weight > 0, **task(images, settings, genotype.format)}
-    return build(genotype, seed=images.seed, **sizes, **scaled).to(images.device)
+    return build(genotype, seed=images.seed, node_scale=settings.node_scale, **sizes).to(images.device)
 
 
 def task(images: Images, settings: SearchSettings | RetrainSettings, form: str) -> dict[str, object]:

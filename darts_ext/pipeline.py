@@ -18,7 +18,7 @@ from supernet.skeleton import DEFAULTS
 from .compare import aggregate, render
 from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .data import Batches, Images, Split, halves
-from .evaluate import Retrain
+from .evaluate import Retrain, pruning
 from .networks import build_child, build_supernet, read_genotype, task
 from .population import judge_measures, random_genotypes, read_measures, render_measures
 from .report import write_report
@@ -30,6 +30,7 @@ from .runtime.files import load_checkpoint, to_json, write_csv, write_whole
 from .runtime.folder import check_folder, pick_device, read_args, write_settings
 from .search import Search, Tuning, read_space
 from .select import Entry, Fresh, choose, read_entries, try_out
+from .tabular import in_table
 
 
 def say(line: str) -> None:
@@ -125,7 +126,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
                 "seed": seed, "criterion": entry.name, **{name: result[name] for name in ("test_accuracy", "test_loss", "parameters")},
                 "skips": genotype.skips, "added_skips": genotype.added_skips, "evaluations": selection["evaluations"], "saved": selection["saved"],
                 "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"],
-                "child": child, "genotype": genotype.to_text(),
+                **in_table(genotype), "child": child, "genotype": genotype.to_text(),
             })  # fmt: skip
             say(f"seed {seed}, {entry.name}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters: {genotype.to_text()}")
             write_csv(folder / "summary.csv", rows)
@@ -148,7 +149,7 @@ def run_report(folder: Path) -> Path:
 
 def _search_stage(images: Images, settings: SearchSettings) -> Search:
     net = build_supernet(images, settings, images.seed)
-    return Search(net, settings, *_halves(images, settings, ("train", "val")), images.seed)
+    return Search(net, settings, *_halves(images, settings, ("train", "val")), images.seed, judge=in_table)
 
 
 def _halves(images: Images, settings: SearchSettings, streams: tuple[str, str]) -> tuple[Batches, Batches, Batches]:
@@ -247,6 +248,8 @@ def _retrain(folder: Path, stage: Retrain) -> dict:
     """Trains the network of a genotype to the end; returns its last row, its seconds and its parameters."""
     history = run_epochs(stage, stage.settings.epochs, folder / "last.pt", folder / "summary.csv")
     weights = {name: tensor.contiguous().cpu() for name, tensor in stage.final.state_dict().items()}
+    if stage.settings.node_scale is not None:
+        write_csv(folder / "pruning.csv", pruning(stage.final, stage.test))
     write_whole(folder / "model.safetensors", save(weights, {"genotype": stage.net.genotype.to_json()}))
     parameters = sum(parameter.numel() for name, parameter in stage.net.named_parameters() if not name.startswith("auxiliary_head."))
     return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters}

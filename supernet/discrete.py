@@ -11,7 +11,8 @@ from .cell import build_preprocess, concatenate
 from .errors import SpaceError
 from .genotype import Edge, Genotype
 from .mlp import MLP
-from .operations import build_added_skip, build_operation
+from .nodescale import NodeScale
+from .operations import CONVOLUTIONS, build_added_skip, build_operation
 from .skeleton import Site, Skeleton
 
 DEFAULTS = {"darts": {"channels": 36, "layers": 20}, "nasbench201": {"channels": 16, "layers": 5}}
@@ -20,15 +21,19 @@ DEFAULTS = {"darts": {"channels": 36, "layers": 20}, "nasbench201": {"channels":
 class DiscreteCell(nn.Module):
     """A cell whose edges carry one operation each; each operation's output is dropped per sample with the drop-path rate, except an identity's.
 
-    What an added skip brings is added behind that, and never dropped.
+    What an added skip brings is added behind that, and never dropped. With `node_scale` a NodeScale of that gamma stands behind the last BatchNorm of every
+    convolution, where none follows that would cancel it: an extension of Caron et al. (2023), who look at fully-connected layers.
     """
 
-    def __init__(self, edges: tuple[Edge, ...], concat: tuple[int, ...], site: Site, preprocess: bool):
+    def __init__(self, edges: tuple[Edge, ...], concat: tuple[int, ...], site: Site, preprocess: bool, node_scale: float | None = None):
         super().__init__()
         self.wiring, self.concat = edges, concat
         self.preprocess = build_preprocess(site.previous, site.channels, site.reduction_prev, affine=True) if preprocess else None
         strides = [2 if site.reduction and edge.source < 2 else 1 for edge in edges]
         self.edges = nn.ModuleList(build_operation(edge.op, site.channels, stride, activation=edge.act) for edge, stride in zip(edges, strides))
+        for row, edge in enumerate(edges) if node_scale is not None else ():
+            if edge.op in CONVOLUTIONS:
+                self.edges[row].append(NodeScale(site.channels, node_scale))
         self.drop_path = nn.ModuleList(nn.Identity() if isinstance(op, nn.Identity) else DropPath(0.0) for op in self.edges)
         skips = {str(row): build_added_skip(site.channels, stride) for row, (edge, stride) in enumerate(zip(edges, strides)) if edge.skip}
         self.skips = nn.ModuleDict(skips)
@@ -70,11 +75,13 @@ class AuxiliaryHead(nn.Module):
 class DiscreteNetwork(Skeleton):
     """The network of one genotype; see `build`."""
 
-    def __init__(self, genotype: Genotype, *, auxiliary: bool = False, drop_path: float = 0.0, stem: str = "cifar", **sizes: Any):
+    def __init__(
+        self, genotype: Genotype, *, auxiliary: bool = False, drop_path: float = 0.0, stem: str = "cifar", node_scale: float | None = None, **sizes: Any
+    ):  # fmt: skip
         def build_cell(site: Site) -> DiscreteCell:
             if site.group not in genotype.cells:
                 raise SpaceError(f"the genotype has no {site.group} cell, which a network of {sizes['layers']} layers needs")
-            return DiscreteCell(*genotype.cells[site.group], site, preprocess=genotype.format == "darts")
+            return DiscreteCell(*genotype.cells[site.group], site, genotype.format == "darts", node_scale)
 
         width = {group: len(concat) for group, (_, concat) in genotype.cells.items()}
         super().__init__(genotype.format, width, build_cell, stem=stem, **sizes)
@@ -108,7 +115,8 @@ class DiscreteNetwork(Skeleton):
 
 def build(
     genotype: Genotype, *, channels: int | None = None, layers: int | None = None, num_classes: int,
-    in_chans: int = 3, auxiliary: bool = False, drop_path: float = 0.0, stem: str = "cifar", seed: int | None = None, **dense,
+    in_chans: int = 3, auxiliary: bool = False, drop_path: float = 0.0, stem: str = "cifar", node_scale: float | None = None, seed: int | None = None,
+    **dense: Any,
 ) -> DiscreteNetwork | MLP:  # fmt: skip
     """The network of one genotype.
 
@@ -119,8 +127,10 @@ def build(
         auxiliary: a second classifier; in training mode the network then returns (logits, auxiliary logits).
         drop_path: rate at which each sample loses an operation's output, except an identity's.
         stem: "cifar", or "imagenet" (an eighth of the resolution before the first cell).
+        node_scale: gamma of a `NodeScale` behind every convolution or every activation of `MLP(...)`, so that the network can be pruned in a known order
+            (see `prune_nodes`); None has none.
         seed: of the weights; None takes torch's global generator as it is.
-        dense: of `MLP(...)`: image_size, parametrisation, weight_variance, node_scale; see `mlp.Layers`.
+        dense: of `MLP(...)`: image_size, parametrisation, weight_variance; see `mlp.Layers`.
 
     Raises:
         SpaceError: sizes that cannot be built, or a cell that the genotype lacks.
@@ -133,13 +143,14 @@ def build(
         if seed is not None:
             torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
         if genotype.format == "mlp":
-            dense |= {"channels": channels, "num_classes": num_classes, "in_chans": in_chans}
+            dense |= {"channels": channels, "num_classes": num_classes, "in_chans": in_chans, "node_scale": node_scale}
             return _build_mlp(genotype, layers, auxiliary or drop_path or stem != "cifar", **dense)
         if dense:
             raise SpaceError(f"{', '.join(dense)} belongs to fully-connected networks, and the genotype is one of cells")
         defaults = DEFAULTS[genotype.format]
         sizes = {"channels": defaults["channels"] if channels is None else channels, "layers": defaults["layers"] if layers is None else layers}
-        return DiscreteNetwork(genotype, auxiliary=auxiliary, drop_path=drop_path, stem=stem, num_classes=num_classes, in_chans=in_chans, **sizes)
+        sizes |= {"num_classes": num_classes, "in_chans": in_chans, "stem": stem, "node_scale": node_scale}
+        return DiscreteNetwork(genotype, auxiliary=auxiliary, drop_path=drop_path, **sizes)
 
 
 def _build_mlp(genotype: Genotype, layers: int | None, has_cells: object, **sizes: Any) -> MLP:

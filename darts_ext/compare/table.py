@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
+TABLE = ("table_cifar10", "table_cifar100", "table_in16")  # accuracies of NAS-Bench-201, where the cells are its own
 MEANS = ("parameters", "skips", "added_skips", "evaluations", "saved", "search_seconds", "select_seconds", "retrain_seconds")
 
 
@@ -22,20 +23,24 @@ def aggregate(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
             "seeds": len(mine),
             "test_accuracy_mean": statistics.mean(accuracies),
             "test_accuracy_std": statistics.stdev(accuracies) if len(mine) > 1 else "",
-            **{f"{name}_mean": statistics.mean(float(row[name]) for row in mine) for name in MEANS},
+            **{f"{name}_mean": statistics.mean(float(row[name]) for row in mine) for name in (*TABLE, *MEANS) if name in mine[0]},
         })  # fmt: skip
     return sorted(lines, key=lambda line: -line["test_accuracy_mean"])
 
 
 def render(lines: Sequence[Mapping[str, object]]) -> str:
     """The lines as a table for the terminal."""
-    head = ("criterion", "test accuracy", "seeds", "parameters", "skips", "added", "evaluations", "saved", "search s", "select s", "retrain s")
+    known = [name for name in TABLE if any(f"{name}_mean" in line for line in lines)]
+    looked_up = [name.replace("table_", "nb201 ") for name in known]
+    work = ("evaluations", "saved", "search s", "select s", "retrain s")
+    head = ("criterion", "test accuracy", "seeds", *looked_up, "parameters", "skips", "added", *work)
     body = []
     for line in lines:
         spread = f" ± {line['test_accuracy_std']:.2f}" if line["test_accuracy_std"] != "" else ""
         seconds = [f"{line[f'{stage}_seconds_mean']:.1f}" for stage in ("search", "select", "retrain")]
         skips = [f"{line[f'{name}_mean']:.1f}" for name in ("skips", "added_skips")]
-        size = (f"{line['parameters_mean']:,.0f}", *skips, *(f"{line[f'{name}_mean']:,.0f}" for name in ("evaluations", "saved")))
+        table = [f"{line[f'{name}_mean']:.2f}" for name in known]
+        size = (*table, f"{line['parameters_mean']:,.0f}", *skips, *(f"{line[f'{name}_mean']:,.0f}" for name in ("evaluations", "saved")))
         body.append((line["criterion"], f"{line['test_accuracy_mean']:.2f}{spread}", str(line["seeds"]), *size, *seconds))
     widths = [max(map(len, column)) for column in zip(head, *body)]
     aligned = [[cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))] for row in (head, *body)]

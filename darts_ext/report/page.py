@@ -43,6 +43,7 @@ def _render(contents: Contents) -> str:
         sentences=headline(contents.criteria) if contents.comparison else _run_sentences(contents.runs[0]),
         missing=_missing(contents),
         table=_table(contents),
+        known=[{"table_cifar10": "CIFAR-10", "table_cifar100": "CIFAR-100", "table_in16": "ImageNet16"}[name] for name in _known(contents.criteria)],
         dots=_dots(contents),
         measures=measure_rows(contents.measures),
         scatters=measure_scatters(contents.measures, contents.population),
@@ -123,6 +124,7 @@ def _table(contents: Contents) -> list[dict]:
                 _figure(number(row, "test_accuracy_mean"), "{:.2f}")
                 + _figure(number(row, "test_accuracy_std"), "\u00a0\u00b1\u00a0{:.2f}", ""),
                 _figure(number(row, "seeds"), "{:.0f}"),
+                *(_figure(number(row, f"{name}_mean"), "{:.2f}") for name in _known(contents.criteria)),
                 _figure(number(row, "parameters_mean"), "{:,.0f}"),
                 *(_figure(number(row, f"{name}_mean"), "{:.1f}") for name in ("skips", "added_skips")),
                 *(_figure(number(row, f"{stage}_seconds_mean"), "{:,.1f}") for stage in ("search", "select", "retrain")),
@@ -131,6 +133,12 @@ def _table(contents: Contents) -> list[dict]:
         }
         for row in sorted(contents.criteria, key=order)
     ]
+
+
+def _known(criteria: Rows) -> list[str]:
+    """The columns of accuracies that NAS-Bench-201 knows."""
+    names = ("table_cifar10", "table_cifar100", "table_in16")
+    return [name for name in names if any(row.get(f"{name}_mean") for row in criteria)]
 
 
 def _dots(contents: Contents) -> str:

@@ -53,7 +53,16 @@ def search_curves(epochs: Rows) -> list[str]:
         line_chart([Line(title, column(epochs, name), MAGNITUDE)], title=title, low=0, size=CURVE, legend=False)
         for title, name in one
         if name in epochs[0]
-    ]
+    ] + _in_table(epochs)
+
+
+def _in_table(epochs: Rows) -> list[str]:
+    """What the cell that alpha would choose reaches in NAS-Bench-201."""
+    if "table_cifar10" not in epochs[0]:
+        return []
+    values = column(epochs, "table_cifar10")
+    title = "alpha's cell in NAS-Bench-201"
+    return [line_chart([Line(title, values, MAGNITUDE)], title=title, unit="%", size=CURVE, legend=False, note=f"CIFAR-10 {last(values):.2f}")]
 
 
 def retraining_curves(epochs: Rows) -> list[str]:

@@ -8,12 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet import Genotype
+
 from ..config import SearchSettings
 from ..data import Batches
 from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
+
+Judge = Callable[[Genotype], dict[str, float]]
 
 
 class Search:
@@ -24,6 +28,7 @@ class Search:
         settings: learning rates and the like.
         train, val: batches that train the weights and the alphas. val_clean: the validation half without augmentation.
         seed: of the run.
+        judge: what is known of the genotype that alpha would choose, as columns of the epoch's row.
 
     In each step the alphas move first, then the weights, as in the reference; but the validation batches pass over their whole half before one comes again.
     """
@@ -31,13 +36,13 @@ class Search:
     name = "search"
     rates = "--learning_rate or --alpha_learning_rate"  # what to lower when the loss is no longer a number
 
-    def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int):
+    def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, judge: Judge | None = None):
         if settings.hypergradient not in KINDS:
             raise unknown("hypergradient", settings.hypergradient, KINDS)
         if settings.alpha not in ("learned", "fixed"):
             raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
         self.net, self.settings, self.seed = net, settings, seed
-        self.train, self.val, self.val_clean = train, val, val_clean
+        self.train, self.val, self.val_clean, self.judge = train, val, val_clean, judge
         self.weights = list(net.weight_parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights, settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
@@ -54,14 +59,15 @@ class Search:
         trained = self.train_epoch(epoch, bar)
         net = self.average.after_epoch(self.train.epoch(epoch))
         self.mixing.append(mixing_weights(self.net))
-        entropy = entropies(self.mixing[-1])
+        entropy, genotype = entropies(self.mixing[-1]), self.net.genotype()
         return {
             **trained,
             **evaluate(net, self.val_clean.epoch(0), "val"),
             **skip_shares(self.mixing[-1], self.net.space.choices(), self.net.excluded()),
             "entropy_mean": sum(entropy.values()) / len(entropy),
             "seconds": time.perf_counter() - start,
-            "genotype": self.net.genotype().to_text(),
+            "genotype": genotype.to_text(),
+            **(self.judge(genotype) if self.judge else {}),
             **{f"entropy:{choice}": value for choice, value in entropy.items()},
         }
 

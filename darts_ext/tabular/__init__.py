@@ -1,5 +1,5 @@
 """Benchmarks of architectures that others have trained: accuracies to look up."""
 
-from .nasbench201 import DATASETS, NasBench201
+from .nasbench201 import DATASETS, NasBench201, in_table
 
-__all__ = ["DATASETS", "NasBench201"]
+__all__ = ["DATASETS", "NasBench201", "in_table"]

@@ -13,6 +13,8 @@ import numpy as np
 
 from supernet import Edge, Genotype
 
+from ..runtime.errors import UsageError
+
 DATASETS = ("cifar10", "cifar100", "in16")
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -35,9 +37,16 @@ class NasBench201:
         return len(self._index)
 
     def index(self, genotype: Genotype) -> int:
-        """The benchmark's index of a cell."""
-        edges, _ = genotype.cells["cell"]
-        return self._index[tuple(OPERATIONS.index(edge.op) for edge in edges)]
+        """The benchmark's index of a cell.
+
+        Raises:
+            UsageError: the genotype is none of its cells, as one with other activations or added skips.
+        """
+        edges, _ = genotype.cells.get("cell", ((), ()))
+        row = tuple(OPERATIONS.index(edge.op) if edge == Edge(edge.op, *ends) and edge.op in OPERATIONS else -1 for edge, ends in zip(edges, EDGES))
+        if len(edges) != len(EDGES) or row not in self._index:
+            raise UsageError(f"{genotype.to_text()} is not a cell of NAS-Bench-201")
+        return self._index[row]
 
     def genotype(self, index: int) -> Genotype:
         """The cell of an index."""
@@ -66,6 +75,21 @@ class NasBench201:
     def classes(self) -> np.ndarray:
         """Numbers shared by cells that compute the same, 0 to 6465 [15625]."""
         return self._columns["unique"]
+
+
+def in_table(genotype: Genotype) -> dict[str, float]:
+    """{"table_cifar10": test accuracy after 200 epochs, per cent, ...} of a cell; empty for what is none of the benchmark's."""
+    table = _table()
+    try:
+        index = table.index(genotype)
+    except UsageError:
+        return {}
+    return {f"table_{dataset}": float(table.test(dataset)[index]) for dataset in DATASETS}
+
+
+@cache
+def _table() -> NasBench201:
+    return NasBench201()
 
 
 @cache

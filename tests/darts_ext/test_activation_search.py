@@ -108,6 +108,18 @@ def test_select_takes_its_seed_and_refuses_another_folder(tmp_path, capsys):
     assert found[1] == found[3] and len(set(found)) > 1
 
 
+@pytest.mark.parametrize("text", ["MLP(relu, tanh:add_skip)", "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|"])
+def test_retrain_tells_what_pruning_leaves(text, tmp_path):
+    genotype, out = tmp_path / "genotype.txt", tmp_path / "out"
+    genotype.write_text(text)
+    argv = ["retrain", str(genotype), *DATA, "--channels", "8", "--layers", "1", "--node_scale", "0.2", "--out", str(out)]
+    assert main(argv) == 0
+    pruned, last = rows(out / "evaluate" / "pruning.csv"), rows(out / "evaluate" / "summary.csv")[-1]
+    assert [float(row["pruned"]) for row in pruned] == [0, 0.25, 0.5, 0.75, 0.9, 0.95]
+    assert float(pruned[0]["test_accuracy"]) == pytest.approx(float(last["test_accuracy"]))
+    assert len({row["test_loss"] for row in pruned}) > 3
+
+
 def test_read_space():
     space = read_space(SearchSettings(space="nasbench201", activations="relu, gelu", added_skip=True))
     assert space == create_space("nasbench201", activations=("relu", "gelu"), added_skip=True)

@@ -18,9 +18,9 @@ def batch(seed, size=6, count=8, classes=4):
     return torch.randn(count, 3, size, size, generator=generator).double(), torch.randint(0, classes, (count,), generator=generator)
 
 
-def smooth_tiny(seed=0):
+def smooth_tiny(seed=0, **choices):
     """A tiny supernet in float64 without kinks near the data's reach of a finite difference: ReLU becomes Softplus, max pooling average pooling."""
-    net = Supernet(create_space("tiny"), channels=2, layers=2, num_classes=4, seed=seed).double()
+    net = Supernet(create_space("tiny", **choices), channels=2, layers=2 if not choices else 1, num_classes=4, seed=seed).double()
     for parent in list(net.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, torch.nn.ReLU):
@@ -89,6 +89,17 @@ def test_exact_is_the_derivative_through_a_real_step(options):
     for got, want, plain in zip(exact, expected, first):
         assert torch.allclose(got, want, rtol=1e-5, atol=1e-8)
         assert (plain - want).norm() > 1e-2 * want.norm(), "the second-order term must matter, or this test shows nothing"
+
+
+def test_exact_where_activations_and_added_skips_are_choices():
+    net = smooth_tiny(activations=("softplus", "tanh"), added_skip=True)
+    optimizer = trained_optimizer(net, momentum=0.9)
+    train, val = batch(1), batch(2)
+    found = hypergradient("exact", net, F.cross_entropy, train, val, optimizer)
+    assert len(found) == 3
+    for ours, slow in zip(found, brute_force(net, optimizer, train, val)):
+        assert slow.abs().max() > 1e-6
+        torch.testing.assert_close(ours, slow, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("options", SGD_OPTIONS[:2], ids=["plain", "momentum"])

@@ -1,11 +1,14 @@
 """The benchmark's table: what is published about it, and the file it was made from where that is at hand."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from darts_ext.tabular import DATASETS, NasBench201
+from darts_ext.cli import main
+from darts_ext.runtime.errors import UsageError
+from darts_ext.tabular import DATASETS, NasBench201, in_table
 from supernet import Genotype, build
 
 ORIGINAL = Path(__file__).parents[3] / "shared" / "data" / "nb201.npz"
@@ -59,3 +62,24 @@ def test_the_table_is_its_source():
         assert np.abs(TABLE.validation(dataset) - source[f"{dataset}_valid"]).max() < 6e-4
     _, classes = np.unique(source["unique"], return_inverse=True)
     assert (TABLE.classes == classes).all() and np.abs(TABLE.flops / 1e6 - source["flops_m_cifar10"]).max() < 1e-4
+
+
+def test_what_is_no_cell_of_the_benchmark_is_not_looked_up():
+    plain = TABLE.genotype(1234).to_text()
+    assert in_table(TABLE.genotype(1234)) == {f"table_{dataset}": TABLE.test(dataset)[1234] for dataset in DATASETS}
+    convolutions = "|nor_conv_3x3{}~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    others = [convolutions.format(":gelu"), convolutions.format(":add_skip"), "|nor_conv_3x3~0|", "MLP(relu)", "|sep_conv_3x3~0|" + plain[plain.index("+") :]]
+    for text in others:
+        assert in_table(Genotype.from_text(text)) == {}
+        with pytest.raises(UsageError, match="is not a cell of NAS-Bench-201"):
+            TABLE.index(Genotype.from_text(text))
+
+
+def test_a_comparison_looks_its_cells_up(tmp_path, capsys):
+    assert main(["compare", "--config", "smoke", "--criteria", "magnitude,random", "--out", str(tmp_path / "out")]) == 0
+    for name in ("summary.csv", "seed0/summary.csv"):
+        with (tmp_path / "out" / name).open(newline="") as file:
+            for row in csv.DictReader(file):
+                index = TABLE.index(Genotype.from_text(row["genotype"]))
+                assert [float(row[f"table_{dataset}"]) for dataset in DATASETS] == [TABLE.test(dataset)[index] for dataset in DATASETS]
+    assert "nb201 cifar10" in capsys.readouterr().out and "NAS-Bench-201 CIFAR-10" in (tmp_path / "out" / "report.html").read_text()

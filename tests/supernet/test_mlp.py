@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from supernet import MLP, Genotype, GenotypeError, SpaceError, Supernet, build, create_space
+from supernet import MLP, Genotype, GenotypeError, SpaceError, Supernet, build, create_space, prune_nodes
+from supernet.nodescale import node_scales
 
 SIZES = {"channels": 8, "num_classes": 3, "in_chans": 2, "image_size": 4}
 FUNCTIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "swish": F.silu, "erf": torch.erf}
@@ -100,6 +101,21 @@ def test_node_scaling_stands_behind_the_activation():
     first = factor * (images().flatten(1) @ plain.linears[0].weight.T).relu()
     second = factor * (first @ plain.linears[1].weight.T).tanh() + first
     torch.testing.assert_close(scaled(images()), second @ plain.readout.weight.T, rtol=1e-6, atol=1e-7)  # the scales are kept in float32
+
+
+def test_node_scaling_in_cells_stands_behind_every_convolution():
+    genotype = Genotype.from_text("|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3:gelu~2|")
+    sizes = {"channels": 4, "layers": 1, "num_classes": 3}
+    plain, scaled = (build(genotype, seed=0, node_scale=gamma, **sizes).double().eval() for gamma in (None, 0.2))
+    found = [[type(layer).__name__ for layer in op] for op in scaled.cells[0].edges if isinstance(op, torch.nn.Sequential)]
+    assert [names[-2:] for names in found] == [["BatchNorm2d", "NodeScale"]] * 3
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    assert not torch.allclose(plain(x), scaled(x))
+    for scale in node_scales(scaled):
+        scale.scale.fill_(1.0)
+    torch.testing.assert_close(plain(x), scaled(x))
+    with prune_nodes(scaled, 0.5):
+        assert all(scale.kept == scale.width // 2 for scale in node_scales(scaled))
 
 
 def test_fixed_activations_and_skips_are_no_choices():
