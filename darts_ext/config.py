@@ -88,6 +88,12 @@ class SearchSettings:
     """Of the moving average."""
     average_from: float = 0.5
     """Of uniform: the share of the epochs that pass before the mean begins."""
+    track: str = ""
+    """Criteria separated by commas, as perturbation: what they would choose while the supernet trains, each option scored once."""
+    track_every: int = 5
+    """Of track: epochs between two looks."""
+    track_images: int = 1000
+    """Of track: validation images."""
     tensorboard: bool = False
     """Write TensorBoard events to OUT/tb (needs the extra `tensorboard`)."""
 

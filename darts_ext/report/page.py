@@ -15,6 +15,7 @@ from darts_ext.report.contents import Choice, Contents, Rows, Run, column, numbe
 from darts_ext.report.headline import BASELINES, headline, label
 from darts_ext.report.measures import measure_rows, measure_scatters
 from darts_ext.report.palette import Look, looks
+from darts_ext.report.picks import pick_chart
 from darts_ext.report.views import alpha_curves, groups, options, search_curves, swatches
 
 
@@ -45,6 +46,7 @@ def _render(contents: Contents) -> str:
         table=_table(contents),
         known=[{"table_cifar10": "CIFAR-10", "table_cifar100": "CIFAR-100", "table_in16": "ImageNet16"}[name] for name in _known(contents.criteria)],
         dots=_dots(contents),
+        picks=pick_chart(contents.runs) if contents.comparison else "",
         measures=measure_rows(contents.measures),
         scatters=measure_scatters(contents.measures, contents.population),
         population=len(contents.population),

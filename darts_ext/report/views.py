@@ -13,6 +13,7 @@ from darts_ext.report.headline import label, listed
 from darts_ext.report.palette import MAGNITUDE, QUIET, Look
 from darts_ext.report.svg import drawing, element
 
+PICK_LOOKS = ((QUIET, "5 3"), (MAGNITUDE, ""), ("#b43717", ""), ("#289053", ""), ("#8346f7", ""), ("#cc8a23", ""))
 CURVE, SMALL_CURVE = (296, 200), (195, 120)  # four and six of them side by side on a wide page
 
 
@@ -57,12 +58,27 @@ def search_curves(epochs: Rows) -> list[str]:
 
 
 def _in_table(epochs: Rows) -> list[str]:
-    """What the cell that alpha would choose reaches in NAS-Bench-201."""
-    if "table_cifar10" not in epochs[0]:
+    """What the cells that alpha and the tracked criteria would choose reach in NAS-Bench-201."""
+    picks = tracked_picks(epochs)
+    if not picks:
         return []
-    values = column(epochs, "table_cifar10")
-    title = "alpha's cell in NAS-Bench-201"
-    return [line_chart([Line(title, values, MAGNITUDE)], title=title, unit="%", size=CURVE, legend=False, note=f"CIFAR-10 {last(values):.2f}")]
+    lines = [Line(name, values, colour, dash) for (name, values), (colour, dash) in zip(picks.items(), PICK_LOOKS)]
+    return [line_chart(lines, title="pick in NAS-Bench-201", unit="%", size=CURVE, note=f"{last(picks['magnitude']):.2f}")]
+
+
+def tracked_picks(epochs: Rows) -> dict[str, list[float]]:
+    """{criterion: CIFAR-10 accuracy in NAS-Bench-201 of what it would choose, epoch by epoch}; between two looks as at the earlier one.
+
+    >>> tracked_picks([{"table_cifar10": "9", "table_cifar10:ntk": ""}, {"table_cifar10": "8", "table_cifar10:ntk": "7"}, {"table_cifar10": "6"}])
+    {'magnitude': [9.0, 8.0, 6.0], 'ntk': [nan, 7.0, 7.0]}
+    """
+    found = {}
+    for name in dict.fromkeys(name for row in epochs for name in row if name == "table_cifar10" or name.startswith("table_cifar10:")):
+        values: list[float] = []
+        for value in column(epochs, name):
+            values.append(values[-1] if isnan(value) and values else value)
+        found[name.partition(":")[2] or "magnitude"] = values
+    return found
 
 
 def retraining_curves(epochs: Rows) -> list[str]:

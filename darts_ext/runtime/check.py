@@ -6,6 +6,7 @@ from .errors import UsageError
 
 AT_LEAST_ONE = (
     "epochs", "batch_size", "layers", "seeds", "image_size", "train_limit", "test_limit", "select_images", "width", "repeats", "images", "processes",
+    "track_every", "track_images",
 )  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "clip", "alpha_learning_rate", "tune_learning_rate_factor", "max_parameters", "max_flops", "max_latency")
 NOT_NEGATIVE = ("learning_rate_min", "weight_decay", "alpha_weight_decay", "auxiliary_weight", "pad", "cutout", "threads", "seed", "tune_epochs", "population")

@@ -8,16 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet import Genotype
-
 from ..config import SearchSettings
 from ..data import Batches
 from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
-
-Judge = Callable[[Genotype], dict[str, float]]
+from .track import Judge, picks, read_tracked
 
 
 class Search:
@@ -41,7 +38,7 @@ class Search:
             raise unknown("hypergradient", settings.hypergradient, KINDS)
         if settings.alpha not in ("learned", "fixed"):
             raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
-        self.net, self.settings, self.seed = net, settings, seed
+        self.net, self.settings, self.seed, self.tracked = net, settings, seed, read_tracked(settings.track)
         self.train, self.val, self.val_clean, self.judge = train, val, val_clean, judge
         self.weights = list(net.weight_parameters())
         self.weight_optimizer = torch.optim.SGD(
@@ -68,8 +65,14 @@ class Search:
             "seconds": time.perf_counter() - start,
             "genotype": genotype.to_text(),
             **(self.judge(genotype) if self.judge else {}),
+            **self._picks(net, epoch),
             **{f"entropy:{choice}": value for choice, value in entropy.items()},
         }
+
+    def _picks(self, net: nn.Module, epoch: int) -> dict[str, object]:
+        """What the tracked criteria would choose, after every few epochs and the last."""
+        due = (epoch + 1) % self.settings.track_every == 0 or epoch + 1 == self.settings.epochs
+        return picks(net, self.tracked, self.val_clean, self.settings.track_images, self.seed, self.judge) if due else {}
 
     def train_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
         """One pass over the weights' half, alphas and weights in turn."""

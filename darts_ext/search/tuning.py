@@ -26,7 +26,7 @@ class Tuning(Search):
 
     def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, *, epochs: int, factor: float):
         rate = factor * settings.learning_rate
-        super().__init__(net, replace(settings, learning_rate=rate, learning_rate_min=rate, average="none"), train, val, val_clean, seed)
+        super().__init__(net, replace(settings, learning_rate=rate, learning_rate_min=rate, average="none", track=""), train, val, val_clean, seed)
         self.epochs, self.done = epochs, 0
 
     def run_round(self, bar: Callable) -> None:

@@ -82,4 +82,4 @@ def test_a_comparison_looks_its_cells_up(tmp_path, capsys):
             for row in csv.DictReader(file):
                 index = TABLE.index(Genotype.from_text(row["genotype"]))
                 assert [float(row[f"table_{dataset}"]) for dataset in DATASETS] == [TABLE.test(dataset)[index] for dataset in DATASETS]
-    assert "nb201 cifar10" in capsys.readouterr().out and "NAS-Bench-201 CIFAR-10" in (tmp_path / "out" / "report.html").read_text()
+    assert "nb201 cifar10" in capsys.readouterr().out and "NB201 CIFAR-10" in (tmp_path / "out" / "report.html").read_text()
