@@ -16,8 +16,11 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed  ## the claims of benchmarks/, measured again on this machine
+bench: $(VENV)/installed  ## the claims of benchmarks/ that need no data, measured again on this machine
 	$(BIN)/python benchmarks/supernet_step.py
+	$(BIN)/python benchmarks/activations_are_mixed_once.py
+	$(BIN)/python benchmarks/ntk_costs_one_backward.py
+	$(BIN)/python benchmarks/lambda_min_landscape.py
 
 # torch and torchvision must come from the same index: one pip call
 $(VENV)/installed: setup.cfg pyproject.toml

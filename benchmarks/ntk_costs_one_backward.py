@@ -1,6 +1,6 @@
 """Claim: one exact tangent kernel costs about one forward and backward pass of the same batch, and no per-sample gradients.
 
-    python benchmarks/ntk_costs_one_backward.py [--repeats 5] [--threads 2] [--dtype float32] [--device cuda]
+    python benchmarks/ntk_costs_one_backward.py [--repeats 5] [--threads 1] [--dtype float32] [--device cuda]
 
 Beside each other, in turn, each called twice and timed the second time, in one process: forward + backward of the batch (the floor), our kernel of the
 sum of logits, our trace over the logits, and TE-NAS's way restated: one backward pass a sample through the batch's graph, then the product of the stacked
@@ -29,7 +29,7 @@ WAYS = ("floor", "kernel", "trace", "loop")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", nargs=2, metavar=("NET", "WAY"), help=argparse.SUPPRESS)

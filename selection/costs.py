@@ -120,6 +120,7 @@ def _seconds(net: Selectable, x: Tensor, repeats: int = 5):
     handles = [module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0]})) for module in options]
     with preserved(net, seed=0), torch.no_grad():
         net.eval()
+        x = x.clone()  # a network may change its input
         try:
             net(x)
         finally:

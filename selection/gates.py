@@ -76,6 +76,7 @@ def _set_row(net: Selectable, choice: str, row: torch.Tensor) -> None:
     net.logits()[choice].copy_(row)
 
 
-def silent(x: torch.Tensor, *_, **__) -> torch.Tensor:
-    """The forward of a module that is switched off."""
-    return x.new_zeros(())
+def silent(*inputs: object, **named: object) -> torch.Tensor:
+    """The forward of a module that is switched off: a 0-dim zero of its first tensor's type, however that is handed over."""
+    like = next((value for value in (*inputs, *named.values()) if isinstance(value, torch.Tensor)), torch.zeros(()))
+    return like.new_zeros(())

@@ -11,25 +11,39 @@ from torch import nn
 def preserved(net: nn.Module, seed: int | None = None) -> Iterator[None]:
     """On leaving, the net's training flags, buffers and gradients and torch's random state are what they were.
 
+    Buffers are the same tensors with the same values, whether the block changes them in place, binds others to their names, or registers more.
+
     Args:
         seed: where given, the block starts from this seed, so that noise and dropout do not differ between two options that are compared.
     """
-    modes = [(module, module.training) for module in net.modules()]
-    buffers = [(buffer, buffer.clone()) for buffer in net.buffers()]
+    modules = [(module, module.training, dict(module._buffers)) for module in net.modules()]
+    buffers = [(buffer, buffer.clone()) for _, _, names in modules for buffer in names.values() if buffer is not None]
     gradients = [(parameter, parameter.grad) for parameter in net.parameters()]
-    gpus = {parameter.device.index for parameter in net.parameters() if parameter.is_cuda}
+    gpus = {parameter.device.index for parameter, _ in gradients if parameter.is_cuda}
     with torch.random.fork_rng(devices=sorted(gpus)):
         if seed is not None:
-            torch.manual_seed(seed)
+            draw_from(seed, net)
         try:
             for parameter, _ in gradients:
                 parameter.grad = None
             yield
         finally:
-            for module, training in modes:
+            for module, training, names in modules:
                 module.training = training
+                module._buffers.clear()
+                module._buffers.update(names)
             with torch.no_grad():
                 for buffer, before in buffers:
                     buffer.copy_(before)
             for parameter, gradient in gradients:
                 parameter.grad = gradient
+
+
+def draw_from(seed: int, net: nn.Module) -> None:
+    """Seeds the generators that a network draws from, the CPU's and those of its own devices; `torch.manual_seed` changes all others too, and is slow."""
+    torch.default_generator.manual_seed(seed)
+    for device in {parameter.device for parameter in net.parameters()}:
+        if device.type == "cuda":
+            torch.cuda.default_generators[device.index].manual_seed(seed)
+        elif device.type != "cpu":
+            torch.get_device_module(device).manual_seed(seed)

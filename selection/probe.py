@@ -168,7 +168,7 @@ class Probe:
         handles = [module.register_forward_hook(lambda _, __, output: outputs.append(bool(output.any()))) for module in modules]
         try:
             with preserved(self.net, seed=0):
-                self.net.eval()(self.batches[0][0][:2])
+                self.net.eval()(self.batches[0][0][:2].clone())
         finally:
             for handle in handles:
                 handle.remove()
@@ -196,7 +196,7 @@ def check_runs(net: torch.nn.Module, batches: Batches) -> None:
     shapes = {tuple(x.shape[1:]) for x, _ in batches}
     if len(shapes) > 1:
         raise SelectionError(f"the batches hold inputs of different shapes: {', '.join(str(list(shape)) for shape in sorted(shapes))}")
-    ((x, _),) = fitted(net, [(batches[0][0][:2], None)])
+    ((x, _),) = fitted(net, [(batches[0][0][:2].clone(), None)])
     try:
         with preserved(net, seed=0):
             net.eval()(x)

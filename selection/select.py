@@ -76,6 +76,7 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
 
 def measure_all(names: Iterable[str], model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
     """Several measures of one network on one batch, with the kernels that they share computed once."""
+    ((x, y),) = fitted(model, check_batches([(x, y)]))  # once: measures share what they take of the same images
     with kernels_kept():
         return {name: measure(name, model, x, y) for name in names}
 

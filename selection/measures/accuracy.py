@@ -12,7 +12,7 @@ from .batch import check_labels, cross_entropy, logits_of
 def _mean(net: nn.Module, batches: list[tuple[Tensor, Tensor]], quantity) -> float:
     with preserved(net, seed=0):
         net.train()
-        sums = [(quantity(logits_of(net(x)), y).double(), len(y)) for x, y in batches]
+        sums = [(quantity(logits_of(net(x.clone())), y).double(), len(y)) for x, y in batches]
     totals, counts = zip(*sums)
     return float(sum(totals)) / sum(counts)
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
+from ..numerics.state import running
 from ..preserve import preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -13,16 +14,23 @@ IMAGES = 64
 
 @torch.no_grad()
 def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> list[Tensor]:
-    """For every use of every ReLU: whether its input is positive, [images, units]."""
+    """For every use of every ReLU: whether its input is positive, [images, units].
+
+    A ReLU is what NASLib takes for one, a module whose type is named so (LeakyReLU, PReLU, ...), if it holds no others and is not switched off.
+    """
     x, _ = first_images(batches, images)
     patterns: list[Tensor] = []
+
+    def note(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        a = inputs[0] if inputs else named["input"]
+        if a.isnan().any():
+            raise SelectionError("the network's activations are not numbers: a ReLU is given NaN")
+        patterns.append((a > 0).flatten(1))
+
     with preserved(net, seed=0):
         net.train(training)
-        handles = [
-            module.register_forward_pre_hook(lambda _, inputs: patterns.append((inputs[0] > 0).flatten(1)))
-            for module in net.modules()
-            if isinstance(module, (nn.ReLU, nn.ReLU6, nn.LeakyReLU))
-        ]
+        relus = [module for module in running(net) if "ReLU" in type(module).__name__ and not any(True for _ in module.children())]
+        handles = [module.register_forward_pre_hook(note, with_kwargs=True) for module in relus]
         try:
             net(x)
         finally:

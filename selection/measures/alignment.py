@@ -30,8 +30,11 @@ def _cosines(net: nn.Module, batches: Batches, **settings) -> Tensor:
 
 @register_measure("gradalign_1")
 def gradalign_1(net: nn.Module, batches: Batches, **settings) -> float:
-    """Mean cosine of a sample's gradient with the mean gradient, in [-1, 1]; our reading of GradAlign-I."""
+    """Mean cosine of a sample's gradient with the mean gradient, in [-1, 1], 0 where that vanishes; our reading of GradAlign-I."""
     gram = _gram(net, batches, **settings)
+    eps = torch.finfo(gram.dtype).eps
+    if gram.mean() <= eps * len(gram) * gram.diagonal().max():  # its square is rounding noise, which may be negative
+        return 0.0
     norms = gram.diagonal().sqrt() * gram.mean().sqrt()
     return float((gram.mean(1) / norms.clamp_min(torch.finfo(gram.dtype).tiny)).mean())
 
@@ -58,4 +61,4 @@ def gradient_cosine(net: nn.Module, batches: Batches, **settings) -> float:
 def gradient_conflict(net: nn.Module, batches: Batches, **settings) -> float:
     """Negated share of pairs of samples whose gradients point away from each other, in [-1, 0]."""
     cosines = _cosines(net, batches, **settings)
-    return -float((cosines < 0).sum() / (cosines.numel() - len(cosines)))
+    return -int((cosines < 0).sum()) / (cosines.numel() - len(cosines))

@@ -5,34 +5,48 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SelectionError
+from ..numerics import logits as outputs
+from ..numerics.logits import numbers
 from ..preserve import preserved
 
 Batches = list[tuple[Tensor, Tensor]]
 
 
 def first_images(batches: Batches, count: int) -> tuple[Tensor, Tensor]:
-    """The first `count` images and labels of the batches, or as many as there are.
+    """The first `count` images and labels of the batches, or as many as there are; copies, which a network may change.
+
+    Raises:
+        SelectionError: that is none.
 
     >>> first_images([(torch.zeros(3, 1), torch.arange(3)), (torch.zeros(3, 1), torch.arange(3))], 4)[1]
     tensor([0, 1, 2, 0])
     """
+    check_images(count)
     taken, seen = [], 0
     for x, y in batches:
         taken.append((x, y))
         seen += len(x)
         if seen >= count:
             break
+    if not seen:
+        raise SelectionError("there are no images to measure the network on: the batches are empty")
     x, y = (torch.cat(parts)[:count] for parts in zip(*taken))
     return x, y
 
 
+def check_images(count: object) -> None:
+    """Raises SelectionError unless `count` can be a number of images."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise SelectionError(f"images is a number of at least 1, not {count!r}")
+
+
 def logits_of(output: object) -> Tensor:
-    """A network's output, if it is logits [B, classes]."""
-    if not isinstance(output, Tensor):
-        raise SelectionError(f"the network returns a {type(output).__name__}, not logits [B, classes]: wrap it so that it does")
-    if output.dim() < 2:
-        raise SelectionError(f"the network's output is {list(output.shape)}, not logits [B, classes]")
-    return output
+    """A network's output, if it is logits [B, classes] that are numbers.
+
+    Raises:
+        SelectionError: it is not.
+    """
+    return numbers(outputs.logits_of(output))
 
 
 def check_labels(y: Tensor, classes: int) -> None:
@@ -57,6 +71,6 @@ def cross_entropy(output: object, y: Tensor, reduction: str = "mean") -> Tensor:
 @torch.no_grad()
 def count_classes(net: nn.Module, x: Tensor) -> int:
     """Number of the network's logits, from one image."""
-    like = next(net.parameters(), x)
-    with preserved(net):
-        return logits_of(net.eval()(x[:1].to(like.dtype))).shape[1]
+    like, one = next(net.parameters(), x), x[:1].clone()
+    with preserved(net, seed=0):
+        return logits_of(net.eval()(one.to(like.dtype) if one.is_floating_point() else one)).shape[1]

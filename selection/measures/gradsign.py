@@ -2,9 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ..errors import SelectionError
+from ..numerics.state import called, converted
 from ..numerics.statistics import frozen_statistics
 from ..preserve import preserved
 from ..registry import register_measure
@@ -31,24 +31,23 @@ def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnor
     if batchnorm not in ("frozen", "running"):
         raise SelectionError(f"batchnorm is 'frozen' or 'running', not {batchnorm!r}")
     x, y = first_images(batches, images)
-    x, state = x.double(), _in_float64(net)
+    x, state = x.double() if x.is_floating_point() else x, converted(net, _in_float64)
     wanted = {id(layer.weight) for layer in weight_layers(net)}
     weights = [state[name].requires_grad_() for name, parameter in net.named_parameters() if id(parameter) in wanted]
     with preserved(net, seed=0):
         net.eval()
         if batchnorm == "frozen":
-            with torch.no_grad(), frozen_statistics(net, state):
-                functional_call(net, state, (x,))
+            with torch.no_grad(), frozen_statistics(net):
+                called(net, state, x)
         agreed = [torch.zeros_like(weight) for weight in weights]
         for image, label in zip(x.split(1), y.split(1)):
             with torch.enable_grad():
-                loss = cross_entropy(functional_call(net, state, (image,)), label)
+                loss = cross_entropy(called(net, state, image), label)
             for total, gradient in zip(agreed, gradients(loss, weights)):
                 total += gradient.sign()
     return float(sum(total.abs().sum() for total in agreed))
 
 
-def _in_float64(net: nn.Module) -> dict[str, Tensor]:
-    """A copy of the parameters and buffers."""
-    tensors = [*net.named_parameters(), *net.named_buffers()]
-    return {name: t.detach().to(torch.float64, copy=True) if t.is_floating_point() else t.clone() for name, t in tensors}
+def _in_float64(t: Tensor) -> Tensor:
+    """A copy."""
+    return t.detach().to(torch.float64, copy=True) if t.is_floating_point() else t.clone()

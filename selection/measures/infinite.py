@@ -20,7 +20,7 @@ IMAGES = 32
 
 @register_measure("ntk_infinite_min")
 def ntk_infinite_min(net: nn.Module, batches: Batches, *, images: int = IMAGES, normalise: bool = False) -> float:
-    """Smallest eigenvalue of the kernel at infinite width (Zhu et al. 2022).
+    """Smallest eigenvalue of the kernel at infinite width (Zhu et al. 2022); 0 where it drowns in rounding noise, as for an image that comes twice.
 
     Args:
         normalise: scale every activation so that its mean square over the images is one.
@@ -28,13 +28,15 @@ def ntk_infinite_min(net: nn.Module, batches: Batches, *, images: int = IMAGES, 
     Raises:
         SelectionError: a network that does not tell its activations and skips.
     """
-    return _spectrum(net, batches, images, normalise).min
+    found = _spectrum(net, batches, images, normalise)
+    return found.min if found.resolved else 0.0
 
 
 @register_measure("ntk_infinite_min_relative")
 def ntk_infinite_min_relative(net: nn.Module, batches: Batches, *, images: int = IMAGES, normalise: bool = False) -> float:
     """Smallest eigenvalue of the kernel at infinite width over its mean eigenvalue, in [0, 1]; settings and errors as for `ntk_infinite_min`."""
-    return _spectrum(net, batches, images, normalise).min_relative
+    found = _spectrum(net, batches, images, normalise)
+    return found.min_relative if found.resolved else 0.0
 
 
 def _spectrum(net: nn.Module, batches: Batches, images: int, normalise: bool) -> Spectrum:

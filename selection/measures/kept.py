@@ -31,7 +31,7 @@ def keep(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
         settings = {**compute.__kwdefaults__, **settings}
         key = (compute, id(net), tuple(id(x) for x, _ in batches), repr(sorted(settings.items())))
         if key not in kept:
-            kept[key] = compute(net, batches, **settings)
-        return kept[key]
+            kept[key] = compute(net, batches, **settings), net, batches  # held, so that no other network or batch can get their ids
+        return kept[key][0]
 
     return kernel

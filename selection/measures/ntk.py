@@ -25,14 +25,16 @@ def _kernel(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **se
 
 @register_measure("ntk_min")
 def ntk_min(net: nn.Module, batches: Batches, **settings) -> float:
-    """Smallest eigenvalue (Zhu et al. 2022); changes by c^2 when the output is scaled by c."""
-    return spectrum(_kernel(net, batches, **settings)).min
+    """Smallest eigenvalue (Zhu et al. 2022), 0 where it drowns in rounding noise; changes by c^2 when the output is scaled by c."""
+    found = spectrum(_kernel(net, batches, **settings))
+    return found.min if found.resolved else 0.0
 
 
 @register_measure("ntk_min_relative")
 def ntk_min_relative(net: nn.Module, batches: Batches, **settings) -> float:
-    """Smallest eigenvalue over the mean eigenvalue, in [0, 1]; does not change when the output is scaled."""
-    return spectrum(_kernel(net, batches, **settings)).min_relative
+    """Smallest eigenvalue over the mean eigenvalue, in [0, 1], 0 where it drowns in rounding noise; does not change when the output is scaled."""
+    found = spectrum(_kernel(net, batches, **settings))
+    return found.min_relative if found.resolved else 0.0
 
 
 @register_measure("ntk_condition")

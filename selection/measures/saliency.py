@@ -9,11 +9,12 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from ..errors import SelectionError
+from ..numerics.state import alphas, called, converted
 from ..preserve import preserved
 from ..registry import register_measure
-from .batch import Batches, cross_entropy, first_images
+from .batch import Batches, cross_entropy, first_images, logits_of
 from .weights import gradients, weight_layers
 
 IMAGES = 64
@@ -80,11 +81,17 @@ def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, trainin
     """-sum_k log(v_k + e) + 1 / (v_k + e), v the eigenvalues of the correlations of d(sum of logits)/dx between images, e = 1e-5 (Mellor et al. 2020).
 
     Minus infinity where the output does not depend on some image.
+
+    Raises:
+        SelectionError: fewer than two images, or images of whole numbers.
     """
-    x = first_images(batches, images)[0].detach().clone().requires_grad_()
+    x = first_images(batches, images)[0].detach()
+    if len(x) < 2 or not x.is_floating_point():
+        raise SelectionError(f"jacob_cov compares derivatives by images: it needs at least 2 of floating type, not {len(x)} of {x.dtype}")
+    x.requires_grad_()
     with preserved(net, seed=0), torch.enable_grad():
         net.train(training)
-        (jacobian,) = gradients(net(x).sum(), [x])
+        (jacobian,) = gradients(logits_of(net(x.clone())).sum(), [x])
     correlations = torch.corrcoef(jacobian.flatten(1).double())
     if correlations.isnan().any():  # an image that the output does not depend on
         return -math.inf
@@ -100,19 +107,23 @@ def synflow(net: nn.Module, batches: Batches, *, norms: bool = False, training: 
         norms: keep the BatchNorms, their scales and shifts absolute as well (`synflow_bn` of zero-cost-nas).
         training: where they are kept, they use the one image's statistics, or the absolute values of the running ones.
     """
-    one = torch.ones_like(first_images(batches, 1)[0], dtype=torch.float64)
-    alphas = {row.untyped_storage().data_ptr() for row in net.logits().values()} if hasattr(net, "logits") else set()
-    state = {
-        name: t.detach().double() if t.untyped_storage().data_ptr() in alphas else t.detach().double().abs()
-        for name, t in [*net.named_parameters(), *net.named_buffers()]
-        if t.is_floating_point()
-    }
+    image = first_images(batches, 1)[0]
+    one = torch.ones_like(image, dtype=torch.float64 if image.is_floating_point() else image.dtype)
+    apart = alphas(net)
+    state = converted(net, lambda t: _absolute(t.detach(), t.untyped_storage().data_ptr() in apart))
     wanted = {id(layer.weight) for layer in weight_layers(net)}
-    weights = {name: state[name].requires_grad_() for name, p in net.named_parameters() if id(p) in wanted}
+    weights = [state[name].requires_grad_() for name, p in net.named_parameters() if id(p) in wanted]
     with preserved(net, seed=0), nullcontext() if norms else _without_norms(net), torch.enable_grad():
         net.train(training)
-        output = functional_call(net, state, (one,)).sum()
-        return float(sum((w * g).detach().abs().sum() for w, g in zip(weights.values(), gradients(output, list(weights.values())))))
+        output = logits_of(called(net, state, one)).sum()
+        return float(sum((w * g).detach().abs().sum() for w, g in zip(weights, gradients(output, weights))))
+
+
+def _absolute(t: Tensor, signed: bool) -> Tensor:
+    """A copy in float64."""
+    if not t.is_floating_point():
+        return t.clone()
+    return t.to(torch.float64, copy=True) if signed else t.double().abs()
 
 
 @contextmanager
@@ -120,7 +131,7 @@ def _without_norms(net: nn.Module) -> Iterator[None]:
     norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm) and "forward" not in module.__dict__]
     try:
         for norm in norms:
-            norm.forward = lambda x: x
+            norm.forward = nn.Identity().forward
         yield
     finally:
         for norm in norms:

@@ -1,16 +1,19 @@
-"""The size of a network."""
+"""The size of a network, without what is switched off."""
 
 from torch import nn
 
 from ..numerics.flops import multiply_adds
+from ..numerics.state import alphas, running
 from ..registry import register_measure
 from .batch import Batches, first_images
 
 
 @register_measure("parameters")
 def parameters(net: nn.Module, batches: Batches | None = None) -> float:
-    """Number of parameters."""
-    return float(sum(parameter.numel() for parameter in net.parameters()))
+    """Number of parameters: of a supernet those of all its options, but neither of those that are switched off nor its alphas."""
+    apart = alphas(net)
+    held = {id(p): p for module in running(net) for p in module.parameters(recurse=False)}
+    return float(sum(p.numel() for p in held.values() if p.untyped_storage().data_ptr() not in apart))
 
 
 @register_measure("flops")

@@ -3,16 +3,28 @@
 import torch
 from torch import Tensor, nn
 
+from ..errors import SelectionError
+from ..numerics.state import running
+
 
 def weight_layers(net: nn.Module) -> list[nn.Module]:
-    """The 2d convolutions and linear layers, in the order of `net.modules()`.
+    """The 2d convolutions and linear layers, in the order of `net.modules()`, but those that are switched off.
 
     >>> weight_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2)))
     [Conv2d(3, 4, kernel_size=(1, 1), stride=(1, 1)), Linear(in_features=4, out_features=2, bias=True)]
     """
-    return [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    return [module for module in running(net) if isinstance(module, (nn.Conv2d, nn.Linear))]
 
 
 def gradients(value: Tensor, tensors: list[Tensor], **options) -> tuple[Tensor, ...]:
-    """d value / d tensors; zero for what the value does not depend on."""
-    return torch.autograd.grad(value, tensors, allow_unused=True, materialize_grads=True, **options)
+    """d value / d tensors; zero for what the value does not depend on.
+
+    Raises:
+        SelectionError: an entry is not a finite number.
+    """
+    if not tensors:
+        return ()
+    found = torch.autograd.grad(value, tensors, allow_unused=True, materialize_grads=True, **options)
+    if not torch.stack([gradient.isfinite().all() for gradient in found]).all():
+        raise SelectionError("the network's gradients are not finite numbers")
+    return found

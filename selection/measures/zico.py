@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..errors import SelectionError
 from ..preserve import preserved
 from ..registry import register_measure
-from .batch import Batches, cross_entropy
+from .batch import Batches, check_images, cross_entropy
 from .weights import gradients, weight_layers
 
 IMAGES = 64
@@ -26,7 +26,7 @@ def zico(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
     layers = [layer.weight for layer in weight_layers(net)]
     with preserved(net, seed=0), torch.enable_grad():
         net.train()
-        by_batch = [gradients(cross_entropy(net(x), y), layers) for x, y in _mini_batches(batches, images)]
+        by_batch = [gradients(cross_entropy(net(x.clone()), y), layers) for x, y in _mini_batches(batches, images)]
     return sum(_layer_score(torch.stack(by_weight)) for by_weight in zip(*by_batch))
 
 
@@ -39,10 +39,11 @@ def _layer_score(g: Tensor) -> float:
 
 
 def _mini_batches(batches: Batches, images: int) -> Batches:
+    check_images(images)
     batches = list(batches)
     if len(batches) == 1:
         (x, y), half = batches[0], len(batches[0][0]) // 2
         batches = [(x[:half], y[:half]), (x[half:], y[half:])]
-    if len(batches[0][0]) == 0:
+    if not batches or len(batches[0][0]) == 0:
         raise SelectionError("zico compares mini-batches: give two batches, or one of at least 2 images")
     return [(x[:images], y[:images]) for x, y in batches]

@@ -11,6 +11,7 @@ from ..errors import SelectionError
 from .layers import FACTORS, Factor, Use, has_formula
 from .leaves import gradients_kept, leaves
 from .logits import logits_of
+from .rows import Rows, tensors_in
 from .state import called, is_off, tensors
 
 
@@ -32,17 +33,17 @@ class Capture:
         self.uncovered: set[str] = set()
         self.uses: dict[nn.Module, list[Use]] = defaultdict(list)
         self.take: Callable[[str, Factor], None]
-        self.tried = False
+        self.sure = self.tried = False
         self.owners: dict[int, tuple[str, nn.Module | None]] = {}
         holders = _holders(model, state)
         for name in chosen:
-            layers = {layer: local for layer, local in reversed(holders[id(state[name])]) if not is_off(layer)}
-            layer, local = next(iter(layers.items()), (None, ""))  # a parameter of layers that are switched off has no owner: whatever reads it is a stray
-            if len(layers) > 1 or (layers and (_is_watched(layer) or not has_formula(layer, local))):
+            held = holders[id(state[name])]
+            layer, local = next(iter(held.items()), (None, ""))  # where all are switched off, whatever reads the parameter is a stray
+            if len(held) > 1 or (layer is not None and (_is_watched(layer) or not has_formula(layer, local))):
                 self.uncovered.add(name)
                 continue
             self.owners[id(state[name])] = name, layer
-            if layers:
+            if layer is not None:
                 self.names[layer][local] = name
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,12 +51,12 @@ class Capture:
         self.uses.clear()
         output = logits_of(self._pass(x, self._meet), len(x))
         self.leaves = leaves(output)
-        if not self.tried:
-            self._try_rows(x)
         return output
 
-    def _try_rows(self, x: Tensor) -> None:
-        """Lets a few of the inputs pass, in another number than before: a layer whose dimension 0 is the samples' has as many rows each time."""
+    def try_rows(self, x: Tensor) -> None:
+        """Where it is not sure, lets a few of the inputs pass once more, in another number: dimension 0 is the samples' where it is as many each time."""
+        if self.sure or self.tried:
+            return
         self.tried, count = True, 2 if len(x) != 2 else 3
         try:
             self._pass(x[torch.arange(count, device=x.device) % len(x)], lambda layer, a, output: _apart(output))
@@ -63,8 +64,9 @@ class Capture:
             self.uncovered |= {name for names in self.names.values() for name in names.values()}
 
     def _pass(self, x: Tensor, meet: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> object:
-        inside: list[nn.Module] = []
-        strays = _Strays(self.owners, inside)
+        x, inside = x.clone(), []
+        rows, count = Rows(x), x.shape[:1]
+        watch = _Watch(self.owners, inside, rows)
 
         def enter(layer: nn.Module, *_: object) -> None:
             inside.append(layer)
@@ -72,7 +74,8 @@ class Capture:
         def leave(layer: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> Tensor:
             inside.pop()
             a = inputs[0] if inputs else named["input"]
-            if not a.dim() or not output.dim() or not len(a) == len(output) == len(x):
+            rows.known = rows.known and rows.of(a) and rows.of(output)
+            if not rows.known and not a.shape[:1] == output.shape[:1] == count:
                 self.uncovered |= set(self.names[layer].values())
                 return output
             return meet(layer, a, output) if torch.is_grad_enabled() else output
@@ -80,10 +83,12 @@ class Capture:
         handles = [layer.register_forward_pre_hook(enter) for layer in self.names]
         handles += [layer.register_forward_hook(leave, with_kwargs=True) for layer in self.names]
         try:
-            with torch.enable_grad(), strays:
-                return called(self.model, self.state, x)
+            with torch.enable_grad(), watch:
+                output = called(self.model, self.state, x, copy=False)
+            self.sure = rows.known
+            return output
         finally:
-            self.uncovered |= strays.found
+            self.uncovered |= watch.strays
             for handle in handles:
                 handle.remove()
 
@@ -123,11 +128,12 @@ class Capture:
                 self._settle(layer)
 
 
-def _holders(model: nn.Module, state: dict[str, Tensor]) -> dict[int, list[tuple[nn.Module, str]]]:
-    """{id of a tensor of the state: the modules that hold it, and its name there}."""
-    holders = defaultdict(list)
+def _holders(model: nn.Module, state: dict[str, Tensor]) -> dict[int, dict[nn.Module, str]]:
+    """{id of a tensor of the state: {module that holds it and is not switched off: its first name there}}."""
+    holders = defaultdict(dict)
     for name, layer, local, _ in tensors(model):
-        holders[id(state[name])].append((layer, local))
+        if not is_off(layer):
+            holders[id(state[name])].setdefault(layer, local)
     return holders
 
 
@@ -140,17 +146,19 @@ def _apart(output: Tensor) -> Tensor:
     return output if output.requires_grad else output.detach().requires_grad_().clone()
 
 
-class _Strays(TorchFunctionMode):
-    """Finds the parameters that a torch function receives outside the forward pass of the layer that holds them."""
+class _Watch(TorchFunctionMode):
+    """Finds the parameters that a torch function receives outside the forward pass of the layer that holds them, and follows the rows of the samples."""
 
-    def __init__(self, owners: dict[int, tuple[str, nn.Module | None]], inside: list[nn.Module]):
+    def __init__(self, owners: dict[int, tuple[str, nn.Module | None]], inside: list[nn.Module], rows: Rows):
         super().__init__()
-        self.owners, self.inside, self.found = owners, inside, set()
+        self.owners, self.inside, self.rows, self.strays = owners, inside, rows, set()
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        for value in (*args, *(kwargs or {}).values()):
-            for tensor in value if isinstance(value, (list, tuple)) else (value,):
-                name, layer = self.owners.get(id(tensor), (None, None))
-                if name is not None and (not self.inside or self.inside[-1] is not layer):
-                    self.found.add(name)
-        return function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        for tensor in tensors_in(args, kwargs):
+            name, layer = self.owners.get(id(tensor), (None, None))
+            if name is not None and (not self.inside or self.inside[-1] is not layer):
+                self.strays.add(name)
+        output = function(*args, **kwargs)
+        self.rows.follow(function, args, kwargs, output)
+        return output

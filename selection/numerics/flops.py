@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..preserve import preserved
+from .state import running
 
 
 @torch.no_grad()
@@ -18,11 +19,11 @@ def multiply_adds(net: nn.Module, x: Tensor) -> dict[nn.Module, int]:
     def count(layer: nn.Module, _: tuple, output: Tensor) -> None:
         counts[layer] = counts.get(layer, 0) + output[0].numel() * layer.weight[0].numel()
 
-    layers = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    layers = [module for module in running(net) if isinstance(module, (nn.Conv2d, nn.Linear))]
     handles = [layer.register_forward_hook(count) for layer in layers]
     try:
         with preserved(net, seed=0):
-            net.eval()(x[:1])
+            net.eval()(x[:1].clone())
     finally:
         for handle in handles:
             handle.remove()

@@ -7,12 +7,14 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
 
 from ..errors import SelectionError
-from ..preserve import preserved
+from ..preserve import draw_from, preserved
 from .blocks import Take, assemble
 from .capture import Capture
+from .logits import logits_of, numbers
+from .persample import PerSample, gradient_rows
+from .state import alphas, called, converted
 from .statistics import batch_norms, frozen_statistics
 
 Cotangents = Callable[[Tensor, slice], list[Tensor]]
@@ -20,8 +22,8 @@ Cotangents = Callable[[Tensor, slice], list[Tensor]]
 
 def ntk(
     model: nn.Module, x: Tensor, x2: Tensor | None = None, *, outputs: str | int = "sum",
-    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype = torch.float64, block: int | None = None,
-    seed: int = 0,
+    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype | str = torch.float64,
+    block: int | None = None, seed: int = 0,
 ) -> Tensor:  # fmt: skip
     """The neural tangent kernel on a batch (Jacot et al. 2018), exact, layer by layer, for about one forward and backward pass.
 
@@ -32,24 +34,26 @@ def ntk(
         parameters: "all", "weight" (names that contain "weight", as TE-NAS), or a predicate(name, parameter). A supernet's alphas never count.
         batchnorm: "frozen" (x's statistics, taken as constants), "running" (running statistics, as in eval mode), or "coupled" (training mode: a sample's
             logits depend on the others; one backward pass a sample).
-        dtype: of the whole computation; float64, because the smallest eigenvalue is lost in float32.
+        dtype: of the whole computation, or its name; float64, because the smallest eigenvalue is lost in float32.
         block: inputs a side of the blocks that the same kernel is put together from, so that memory is that of two; n blocks take about n/2 times as long.
             With "frozen" a pass without gradients takes the statistics of the whole x first. None is all inputs at once.
-        seed: of the random projections.
+        seed: of the random projections, and of what the network draws itself: one with noise, as the option of space S4, has one kernel for each draw (and,
+            as a draw is of a number of inputs, for each `block`).
 
     Returns:
-        [B, B] or [B, B2], not divided by the number of outputs; the model's mode, buffers and gradients are left as they were. Parameters for which there is no
-        formula (see `numerics.layers`) are taken by vmap over grad, with a warning that names them.
+        [B, B] or [B, B2], not divided by the number of outputs; the model's mode, buffers and gradients, x and torch's random state are left as they were.
+        Parameters for which there is no formula (see `numerics.layers`), or whose layer does not keep a row for each sample, are taken by per-sample gradients,
+        with a warning that names them.
 
     Raises:
-        SelectionError: fewer than two inputs, or an unknown setting.
+        SelectionError: fewer than two inputs, an unknown setting, an output that is not logits [B, K], or logits or gradients that are not finite.
 
     >>> x = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     >>> ntk(nn.Linear(2, 1, bias=False), x)
     tensor([[1., 1.],
             [1., 2.]], dtype=torch.float64)
     """
-    if outputs not in ("sum", "trace") and not (isinstance(outputs, int) and outputs > 0):
+    if outputs not in ("sum", "trace") and not _is_count(outputs):
         raise SelectionError(f"outputs is 'sum', 'trace' or a number of random projections, not {outputs!r}")
 
     def cotangents(logits: Tensor, _: slice) -> list[Tensor]:
@@ -60,7 +64,7 @@ def ntk(
         signs = torch.randint(0, 2, (outputs, logits.shape[1]), generator=torch.Generator().manual_seed(seed)) * 2.0 - 1
         return [row.to(logits).expand_as(logits) / outputs**0.5 for row in signs]
 
-    return gram(model, x, x2, cotangents, parameters=parameters, batchnorm=batchnorm, dtype=dtype, block=block)
+    return gram(model, x, x2, cotangents, parameters=parameters, batchnorm=batchnorm, dtype=dtype, block=block, seed=seed)
 
 
 def loss_gram(model: nn.Module, x: Tensor, y: Tensor, **settings) -> Tensor:
@@ -74,7 +78,8 @@ def loss_gram(model: nn.Module, x: Tensor, y: Tensor, **settings) -> Tensor:
 
 def gram(
     model: nn.Module, x: Tensor, x2: Tensor | None, cotangents: Cotangents, *,
-    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype = torch.float64, block: int | None = None,
+    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype | str = torch.float64,
+    block: int | None = None, seed: int = 0,
 ) -> Tensor:  # fmt: skip
     """The sum over cotangents v of the products of grad <v_i, f(x_i)>; settings as in `ntk`.
 
@@ -84,13 +89,13 @@ def gram(
     dtype = _floating(dtype)
     _check(x, x2, batchnorm, block)
     chosen = _chosen(model, parameters)
-    state = converted(model, lambda t: _cast(t.detach(), dtype) if isinstance(t, nn.Parameter) else _cast(t.detach().clone(), dtype))
-    x, x2 = (t if t is None else _cast(t.detach(), dtype) for t in (x, x2))
+    state = converted(model, lambda t: _cast(t, dtype, copy=not isinstance(t, nn.Parameter)))
+    x, x2 = (t if t is None else _cast(t, dtype) for t in (x, x2))
     with preserved(model, seed=seed):
         if batchnorm == "coupled":
             kernel, note = _coupled(model, state, chosen, x, cotangents), None
         else:
-            kernel, note = _separate(model, state, chosen, x, x2, cotangents, batchnorm == "frozen", block, seed)
+            kernel, note = _separate(model, state, chosen, x, x2, cotangents, frozen=batchnorm == "frozen", block=block, seed=seed)
     if note:
         warnings.warn(f"ntk: {note}", stacklevel=3)
     if not kernel.isfinite().all():
@@ -122,13 +127,14 @@ def _floating(dtype: torch.dtype | str) -> torch.dtype:
     return found
 
 
-def _cast(t: Tensor, dtype: torch.dtype) -> Tensor:
-    return t.to(dtype) if t.is_floating_point() else t
+def _cast(t: Tensor, dtype: torch.dtype, copy: bool = False) -> Tensor:
+    return t.detach().to(dtype if t.is_floating_point() else t.dtype, copy=copy)
 
 
 def _separate(
-    model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, x2: Tensor | None, cotangents: Cotangents, frozen: bool, block: int | None, seed: int
-) -> tuple[Tensor, str | None]:
+    model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, x2: Tensor | None, cotangents: Cotangents, *,
+    frozen: bool, block: int | None, seed: int,
+) -> tuple[Tensor, str | None]:  # fmt: skip
     """The kernel in eval mode, where no sample depends on another, and a note on the parameters that have no formula."""
     model.eval()
     batch_norms(model)  # or they would make samples depend on each other
@@ -144,9 +150,10 @@ def _separate(
 
     def passage(turn: slice, inputs: Tensor, rows: slice, take: Take) -> None:
         drawn = seed + rows.start  # the noise of these inputs, whenever they pass
-        torch.manual_seed(drawn)
+        draw_from(drawn, model)
         with recording():
             output = numbers(capture.forward(inputs))
+        capture.try_rows(inputs)
         directions = cotangents(output, rows)[turn]
         for number, v in enumerate(directions):
             capture.backward(output, v, take, keep=number + 1 < len(directions))
@@ -155,11 +162,11 @@ def _separate(
 
     while True:
         before = len(capture.uncovered)
-        kernel = sum(assemble(partial(passage, turn), x, x2, block, x.dtype) for turn in turns)
+        kernel = sum(assemble(partial(passage, turn), x, x2, block, state[names[0]].dtype) for turn in turns)
         if not several or len(capture.uncovered) == before:
             break  # else what was kept of the first passages is not what the last ones have met with
-    ways = f"no layerwise formula for {', '.join(sorted(capture.uncovered))}; taken by {per_sample.way}"
-    return kernel, ways if capture.uncovered else None
+    note = f"no layerwise formula for {', '.join(sorted(capture.uncovered))}; taken by {per_sample.way}"
+    return kernel, note if capture.uncovered else None
 
 
 def _coupled(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, cotangents: Cotangents) -> Tensor:

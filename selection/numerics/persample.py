@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad, vmap
 
+from ..preserve import draw_from
 from .logits import logits_of
 from .state import called, with_values
 
@@ -30,7 +31,7 @@ class PerSample:
                 return self._by_vmap(values, x, v)
             except Exception:  # whatever it has no rule for; what is the network's own fault comes up again below
                 self.way = BACKWARD
-        torch.manual_seed(seed)
+        draw_from(seed, self.model)
         free = {name: value.detach().requires_grad_() for name, value in values.items()}
         with torch.enable_grad():
             logits = logits_of(called(self.model, with_values(self.state, free), x), len(x))

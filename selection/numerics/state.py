@@ -36,12 +36,12 @@ def with_values(state: dict[str, Tensor], values: dict[str, Tensor]) -> dict[str
     return {name: changed.get(id(tensor), tensor) for name, tensor in state.items()}
 
 
-def called(net: nn.Module, state: dict[str, Tensor], x: Tensor) -> object:
-    """What the network makes of a copy of x, which it may change, with the tensors of `state` as its own.
+def called(net: nn.Module, state: dict[str, Tensor], x: Tensor, *, copy: bool = True) -> object:
+    """What the network makes of a copy of x, which it may change (or of x itself), with the tensors of `state` as its own.
 
     `state` says already what is shared: to let torch look for it would put back a module of several names wrongly.
     """
-    return functional_call(net, dict(state), (x.clone(),), tie_weights=False)
+    return functional_call(net, dict(state), (x.clone() if copy else x,), tie_weights=False)
 
 
 def is_off(module: nn.Module) -> bool:

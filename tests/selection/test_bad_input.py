@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from selection import SelectionError, committed, register_measure, score, select
+from selection import SelectionError, committed, register_measure, registry, score, select
 from selection.numerics.race import race
 from selection.testing import Planted, textures
 
@@ -25,13 +25,11 @@ def planted(**answers):
     return net
 
 
-@register_measure("test_broken")
 def broken(net, batches):
     """Fails."""
     raise RuntimeError("first line\nsecond line")
 
 
-@register_measure("test_nothing")
 def nothing(net, batches):
     """Forgets to return."""
 
@@ -43,7 +41,12 @@ class NaN:
         return float("nan") if "forward" in net.edges[0]["skip_connect"].__dict__ else 1.0
 
 
-register_measure("test_nan")(NaN())
+@pytest.fixture
+def strange_measures(monkeypatch):
+    """test_broken, test_nothing and test_nan, for as long as the test runs."""
+    monkeypatch.setattr(registry, "_MEASURES", dict(registry._MEASURES))
+    for name, measure in (("test_broken", broken), ("test_nothing", nothing), ("test_nan", NaN())):
+        register_measure(name)(measure)
 
 
 def test_answers_that_are_none():
@@ -76,7 +79,7 @@ def test_logits_that_are_no_live_views():
     assert torch.equal(net.alpha, before) and all("forward" not in module.__dict__ for module in net.modules())
 
 
-def test_measures_and_lifts_that_fail_are_named():
+def test_measures_and_lifts_that_fail_are_named(strange_measures):
     net, batches = Planted(), [textures()]
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     refuses("test_broken of .*: first line$", lambda: select(net, "removal:test_broken", batches=batches))
