@@ -106,7 +106,7 @@ def _maps(scores: Mapping, look: Mapping[str, Look]) -> list[str]:
     edges = {choice.rpartition("/")[0] for chosen in (scores.get("inputs") or {}).values() for choice in chosen}
     kept = [choice for choice in rows if choice.rpartition("/")[0] in edges] or None
     title = f"scores of {scores.get('criterion', 'the criterion')}"
-    kinds = dict.fromkeys(choice.rpartition("/")[2] for choice in rows)
+    kinds = dict.fromkeys(choice.rpartition("/")[2] for choice in scores.get("scores") or {})
     alike = [{choice: row for choice, row in rows.items() if choice.rpartition("/")[2] == kind} for kind in kinds]
     return [heat_map(part, title=title, chosen=scores.get("decisions") or {}, kept=kept, look=look) for part in alike]
 

@@ -260,7 +260,7 @@ def test_one_clear_error_each():
         ntk(net, batches[0][0][:1])
     with torch.no_grad():
         net.conv.weight.fill_(float("nan"))
-    with pytest.raises(SelectionError, match="loss of the whole network: the network.s logits are not numbers"):
+    with pytest.raises(SelectionError, match="loss of the whole network: the network's logits are not numbers"):
         select(net, "perturbation_loss", batches=batches)
     Mute.logits = Mute.inputs = lambda self: {}
     with pytest.raises(SelectionError, match="option skip_connect has no module"):
