@@ -133,7 +133,7 @@ def _criteria() -> None:
         ("lifts: how a measure, or the supernet itself, scores options", {name: _first_line(lift) for name, lift in lifts.items()}),
         ("measures: one number for a network, higher is better", {name: _first_line(measure) for name, measure in measures.items()}),
     ):
-        print(f"{title}\n" + "\n".join(f"  {name:20} {summary}" for name, summary in names.items()) + "\n")
+        print(f"{title}\n" + "\n".join(f"  {name:26} {summary}" for name, summary in names.items()) + "\n")
     print("LIFT:MEASURE is a criterion too, as removal:naswot; so are several joined, as perturbation+parameters, with the strategies beam and sample.")
 
 

@@ -8,19 +8,18 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from tqdm import tqdm
 
-from selection import list_criteria, measure
+from selection import list_criteria
 from supernet import Genotype, Supernet, build
 from supernet.skeleton import DEFAULTS
 
+from .children import digest, retrain_stage, train_child
 from .compare import aggregate, render
 from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .data import Batches, Images, Split, halves
-from .evaluate import Retrain, pruning
-from .networks import build_child, build_supernet, read_genotype, task
-from .population import judge_measures, random_genotypes, read_measures, render_measures
+from .networks import build_supernet, read_genotype, task
+from .population import Population, read_measures, render_measures
 from .report import write_report
 from .runtime.check import check_numbers
 from .runtime.epochs import run_epochs
@@ -44,6 +43,7 @@ def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> 
     folder = check_folder(Path(run.out or f"runs/search-{search.space}-{_short(data.data)}"), "search", settings)
     images = Images(data, device, run.seed)
     stage = _search_stage(images, search)
+    stage.try_tracked()
     write_settings(folder, "search", settings)
     _search(folder, stage)
     say(f"genotype by alpha: {load_supernet(folder, images, search)[0].genotype().to_text()}")
@@ -74,7 +74,7 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
             raise UsageError(f"{target} has no genotype yet: `run_darts.py select {target}` makes one")
         data, space, default = pick(DataSettings, args), read_space(pick(SearchSettings, args)) if "space" in args else None, target
     elif target.is_file():
-        path, space, default = target, None, Path(f"runs/retrain-{_digest(read_genotype(target))}")
+        path, space, default = target, None, Path(f"runs/retrain-{digest(read_genotype(target))}")
     else:
         raise UsageError(f"{target} is neither a run nor a genotype file")
     genotype = read_genotype(path)
@@ -85,13 +85,15 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     if folder != target:
         check_folder(folder, "retrain", asked)
     check_folder(folder / "evaluate", "retrain", asked)
-    stage = _retrain_stage(genotype, Images(data, device, run.seed), settings)
+    stage = retrain_stage(genotype, Images(data, device, run.seed), settings)
     if folder != target:
         write_settings(folder, "retrain", asked)
         write_whole(folder / "genotype.json", genotype.to_json())
     write_settings(folder / "evaluate", "retrain", asked)
-    row = _retrain(folder / "evaluate", stage)
+    row = train_child(folder / "evaluate", stage)
     write_report(folder)
+    for pruned in row["pruned"][1:]:
+        print(f"without {pruned['pruned']:.0%} of the nodes, those of smallest scale: {pruned['test_accuracy']:.2f} %")
     print(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {folder / 'evaluate' / 'model.safetensors'}")
     return row
 
@@ -111,8 +113,12 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         images, place = loaded.with_seed(seed), folder / f"seed{seed}"
         stage = _search_stage(images, search)
         # whatever cannot be built, measured or met is said before anything is written
-        _retrain_stage(stage.net.genotype(), images, compare.retrain)
-        for entry in entries if seed == run.seed and not (folder / "summary.csv").exists() else ():
+        retrain_stage(stage.net.genotype(), images, compare.retrain)
+        first = seed == run.seed and not (folder / "summary.csv").exists()
+        if first:
+            stage.try_tracked()
+            Population(folder, images, search, compare).try_measures()
+        for entry in entries if first else ():
             batches = _selection_batches(images, halves(images.dataset, search.train_portion, seed)[1], search, entry)
             try_out(stage.net, entry, *(batches() if callable(batches) else batches)[0])
         write_settings(folder, "compare", settings)
@@ -120,8 +126,8 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         searched = _search(place, stage)
         for entry in entries:
             selection, genotype = _select(place, place / entry.folder, images, search, entry, seed)
-            child = f"{_digest(genotype)}-s{seed}"
-            result = _retrain(folder / "children" / child / "evaluate", _retrain_stage(genotype, images, compare.retrain))
+            child = f"{digest(genotype)}-s{seed}"
+            result = train_child(folder / "children" / child / "evaluate", retrain_stage(genotype, images, compare.retrain))
             rows.append({
                 "seed": seed, "criterion": entry.name, **{name: result[name] for name in ("test_accuracy", "test_loss", "parameters")},
                 "skips": genotype.skips, "added_skips": genotype.added_skips, "evaluations": selection["evaluations"], "saved": selection["saved"],
@@ -131,7 +137,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
             say(f"seed {seed}, {entry.name}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters: {genotype.to_text()}")
             write_csv(folder / "summary.csv", rows)
             write_csv(folder / "comparison.csv", aggregate(rows))
-    judged = _judge_measures(folder, loaded.with_seed(run.seed), search, compare)
+    judged = Population(folder, loaded.with_seed(run.seed), search, compare).judge(say)
     page = write_report(folder)
     print(render(aggregate(rows)))
     if judged:
@@ -238,40 +244,6 @@ def _initial(net: Supernet, images: Images, settings: SearchSettings, entry: Ent
     return built
 
 
-def _retrain_stage(genotype: Genotype, images: Images, settings: RetrainSettings) -> Retrain:
-    net = build_child(genotype, images, settings)
-    train = images.dataset.train
-    return Retrain(net, settings, images.augmented(train, settings.batch_size, "retrain"), images.clean(train), images.clean(images.dataset.test), images.seed)
-
-
-def _retrain(folder: Path, stage: Retrain) -> dict:
-    """Trains the network of a genotype to the end; returns its last row, its seconds and its parameters."""
-    history = run_epochs(stage, stage.settings.epochs, folder / "last.pt", folder / "summary.csv")
-    weights = {name: tensor.contiguous().cpu() for name, tensor in stage.final.state_dict().items()}
-    if stage.settings.node_scale is not None:
-        write_csv(folder / "pruning.csv", pruning(stage.final, stage.test))
-    write_whole(folder / "model.safetensors", save(weights, {"genotype": stage.net.genotype.to_json()}))
-    parameters = sum(parameter.numel() for name, parameter in stage.net.named_parameters() if not name.startswith("auxiliary_head."))
-    return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters}
-
-
-def _judge_measures(folder: Path, images: Images, search: SearchSettings, compare: CompareSettings) -> list[dict]:
-    """Trains random architectures of the space as the chosen ones are, and judges the training-free measures by them."""
-    if not compare.population:
-        return []
-    train = images.dataset.train
-    x, y = next(iter(images.shuffled(train, min(128, len(train)), "population").epoch(0)))
-
-    def trained(genotype: Genotype) -> dict:
-        return _retrain(folder / "children" / f"{_digest(genotype)}-s{images.seed}" / "evaluate", _retrain_stage(genotype, images, compare.retrain))
-
-    def measured(genotype: Genotype, name: str) -> float:
-        return measure(name, build_child(genotype, images, compare.retrain), x, y)
-
-    genotypes = random_genotypes(build_supernet(images, search), compare.population, images.seed)
-    return judge_measures(folder, genotypes, read_measures(compare.measures), measured, trained, say)
-
-
 def _prepare(run: RunSettings, *stages: object) -> torch.device:
     """Checks what can be checked before any work, sets the threads and picks the device."""
     check_numbers(run, *stages)
@@ -289,10 +261,6 @@ def _flat(*settings) -> dict[str, object]:
 
 def pick(kind: type, args: dict):
     return kind(**{field.name: args[field.name] for field in fields(kind) if field.name in args})
-
-
-def _digest(genotype: Genotype) -> str:
-    return hashlib.sha256(genotype.to_json().encode()).hexdigest()[:10]
 
 
 def _short(data: str) -> str:

@@ -180,6 +180,9 @@ def _to_data(edge: Edge) -> dict:
 
 
 def _from_data(data: dict) -> Edge:
+    strange = set(data) - {"op", "from", "to", "act", ADD_SKIP}
+    if strange:
+        raise ValueError(f"an edge has no {', '.join(sorted(map(str, strange)))}")
     skip = data.get(ADD_SKIP, False)
     if not isinstance(skip, bool):
         raise ValueError(f"{ADD_SKIP} is true or false, not {skip!r}")

@@ -143,7 +143,7 @@ def dot_plot(groups: Mapping[str, Sequence[float]], *, title: str, x_label: str,
     3
     """
     row, top = 30, 12
-    left = 16 + 6.8 * max((len(name) for name in groups), default=0)
+    left = 18 + 7.6 * max((len(name) for name in groups), default=0)
     foot = top + row * len(groups)
     low, high = limits([v for values in groups.values() for v in values])
     frame = Frame(left, width - 56, top, foot, low, high, 0, 1)

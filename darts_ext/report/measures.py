@@ -1,6 +1,6 @@
 """How well training-free measures order random architectures by the accuracy that they reach."""
 
-from math import isfinite
+from math import isfinite, isnan
 
 from darts_ext.report.contents import Rows, column, number
 from darts_ext.report.headline import BASELINES
@@ -20,10 +20,14 @@ def measure_rows(measures: Rows) -> list[dict]:
         {
             "name": row["measure"],
             "baseline": row["measure"] in BASELINES,
-            "cells": [amount(number(row, "kendall"), SIGNED), f"[{amount(number(row, 'low'), SIGNED)}, {amount(number(row, 'high'), SIGNED)}]"],
+            "cells": ["the same for all", ""] if isnan(number(row, "kendall")) else [SIGNED.format(number(row, "kendall")), _span(row)],
         }
         for row in measures
     ]
+
+
+def _span(row: dict[str, str]) -> str:
+    return f"[{amount(number(row, 'low'), SIGNED)}, {amount(number(row, 'high'), SIGNED)}]"
 
 
 def measure_scatters(measures: Rows, population: Rows) -> list[str]:

@@ -26,7 +26,7 @@ def check_numbers(*settings: object) -> None:
                 continue
             if name in AT_LEAST_ONE and value < 1:
                 raise UsageError(f"{name} must be at least 1, not {value}")
-            if name == "channels" and (value < 1 or value % 2):
+            if name == "channels" and (value < 1 or (value % 2 and getattr(part, "space", None) != "mlp")):
                 raise UsageError(f"channels must be even and at least 2, not {value}: a skip connection of stride 2 makes its output in two halves")
             if name in ABOVE_ZERO and not value > 0:
                 raise UsageError(f"{name} must be above 0, not {value}")

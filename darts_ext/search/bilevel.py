@@ -8,13 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from selection import measure
+from selection.registry import find_criterion
+
 from ..config import SearchSettings
 from ..data import Batches
 from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
-from .track import Judge, picks, read_tracked
+from .track import Judge, first_batches, picks, read_tracked
 
 
 class Search:
@@ -72,7 +75,16 @@ class Search:
     def _picks(self, net: nn.Module, epoch: int) -> dict[str, object]:
         """What the tracked criteria would choose, after every few epochs and the last."""
         due = (epoch + 1) % self.settings.track_every == 0 or epoch + 1 == self.settings.epochs
-        return picks(net, self.tracked, self.val_clean, self.settings.track_images, self.seed, self.judge) if due else {}
+        if not due or not self.tracked:
+            return {}
+        return picks(net, self.tracked, first_batches(self.val_clean, self.settings.track_images), self.seed, self.judge)
+
+    def try_tracked(self) -> None:
+        """Raises SelectionError for a tracked criterion whose measure cannot be taken of the supernet."""
+        for criterion in self.tracked:
+            name = find_criterion(criterion).measure
+            if name:
+                measure(name, self.net, *first_batches(self.val_clean, 1)[0])
 
     def train_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
         """One pass over the weights' half, alphas and weights in turn."""

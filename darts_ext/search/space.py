@@ -13,8 +13,12 @@ def read_space(settings: SearchSettings) -> Space | MLPSpace:
         UsageError: it leaves nothing to choose, or second-order search meets an activation that has no second derivative. SpaceError: see `create_space`.
     """
     activations = None if settings.activations is None else tuple(name.strip() for name in settings.activations.split(",") if name.strip())
+    if activations == ():
+        raise UsageError("activations names none: give names separated by commas, as relu,gelu")
     depth = {"layers": settings.layers} if settings.space == "mlp" and settings.layers else {}
     space = create_space(settings.space, activations=activations, added_skip=settings.added_skip, **depth)
+    if settings.space != "mlp" and settings.parametrisation != "standard":
+        raise UsageError(f"parametrisation {settings.parametrisation} is one of mlp, and the space is {settings.space}")
     if not space.choices():
         raise UsageError(f"space {settings.space} with one activation and no added skip leaves nothing to choose: give --activations or --added_skip")
     flat = [name for name in activations or () if not is_twice_differentiable(name)]

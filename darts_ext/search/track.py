@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from itertools import islice
 
-from torch import nn
+from torch import Tensor, nn
 
 from selection import select
 from selection.registry import find_criterion
@@ -23,11 +23,14 @@ def read_tracked(names: str) -> list[str]:
     return found
 
 
-def picks(net: nn.Module, criteria: list[str], clean: Batches, images: int, seed: int, judge: Judge | None) -> dict[str, object]:
-    """{"pick:CRITERION": its genotype as text, and what `judge` knows of it}: every option scored once on the network as it is, on the first images, in
-    whole batches of 64."""
+def first_batches(clean: Batches, images: int) -> list[tuple[Tensor, Tensor]]:
+    """The first images, in whole batches of 64."""
     pieces = (pair for x, y in clean.epoch(0) for pair in zip(x.split(BATCH), y.split(BATCH)))
-    batches = list(islice(pieces, -(-images // BATCH))) if criteria else []
+    return list(islice(pieces, -(-images // BATCH)))
+
+
+def picks(net: nn.Module, criteria: list[str], batches: list[tuple[Tensor, Tensor]], seed: int, judge: Judge | None) -> dict[str, object]:
+    """{"pick:CRITERION": its genotype as text, and what `judge` knows of it}: every option scored once on the network as it is."""
     row: dict[str, object] = {}
     for criterion in criteria:
         made = select(net, criterion, "oneshot", batches=batches, seed=seed)

@@ -1,5 +1,7 @@
 """What would fail only once a supernet has been trained, tried on one that is not."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
 
@@ -14,12 +16,13 @@ from .entry import Entry
 
 
 def try_out(net: Supernet, entry: Entry, x: Tensor, y: Tensor) -> None:
-    """Takes every measure of an entry of some architecture of the supernet, on one batch, and compares its limits with the least that one costs.
+    """Takes every measure of an entry on one batch, of the supernet or, for whole candidates, of one of its architectures; compares limits with the least cost.
 
     Raises:
         SelectionError, SpaceError: what selecting would raise in the end.
     """
-    with realised(net, drawn(net, torch.Generator().manual_seed(0))):
+    whole = realised(net, drawn(net, torch.Generator().manual_seed(0))) if entry.strategy == "sample" else nullcontext()
+    with whole:
         for part in entry.criteria:
             name = find_criterion(part).measure or (part if entry.strategy == "sample" and part in list_measures() else None)
             if name:

@@ -216,6 +216,9 @@ def test_a_genotype_of_another_space_is_refused():
     with pytest.raises(GenotypeError, match="nor_conv_3x3:gelu on edge 0->1 is not in space nasbench201"):
         create_space("nasbench201").check(genotype)
     create_space("nasbench201", activations=("relu", "gelu")).check(genotype)
+    for word, wrong in (("act", "activation"), ("op", "operation")):
+        with pytest.raises(GenotypeError, match=f"an edge has no {wrong}"):
+            Genotype.from_json(genotype.to_json().replace(f'"{word}"', f'"{wrong}"'))
     with pytest.raises(GenotypeError, match="add_skip is true or false"):
         Genotype.from_json(genotype.to_json().replace('"act": "gelu"', '"add_skip": 1'))
 
