@@ -96,7 +96,7 @@ def _retrain(target: Path, run: RunSettings, data: DataSettings, settings: Retra
 
 
 def _compare(run: RunSettings, data: DataSettings, search: SearchSettings, settings: CompareSettings, how: SelectionSettings) -> None:
-    from .pipeline import run_compare
+    from .comparison import run_compare
 
     run_compare(run, data, search, settings, how)
 

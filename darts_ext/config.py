@@ -89,11 +89,14 @@ class SearchSettings:
     average_from: float = 0.5
     """Of uniform: the share of the epochs that pass before the mean begins."""
     track: str = ""
-    """Criteria separated by commas, as perturbation: what they would choose while the supernet trains, each option scored once."""
+    """Criteria separated by commas: what they would choose while the supernet trains. As perturbation: each option scored once; as perturbation@progressive:
+    edge after edge, on a copy that trains in between."""
     track_every: int = 5
     """Of track: epochs between two looks."""
     track_images: int = 1000
     """Of track: validation images."""
+    track_tune_epochs: float = 0.2
+    """Of track, progressive: epochs, or a share of one, that the copy trains between two decisions."""
     tensorboard: bool = False
     """Write TensorBoard events to OUT/tb (needs the extra `tensorboard`)."""
 
@@ -161,8 +164,8 @@ class SelectionSettings:
     """Of progressive: fixed, random, or certain (the widest gap between the best two first); by default fixed (paired) or random (darts-pt)."""
     joint: bool | None = None
     """Of progressive: one order over all choices; false decides one choice of each cell a round; by default true (paired) or false (darts-pt)."""
-    tune_epochs: int = 0
-    """Of progressive: epochs that the supernet trains after each round (5 in DARTS-PT); undecided alphas learn on, unless the search had them fixed."""
+    tune_epochs: float = 0
+    """Of progressive: epochs, or a share of one, that the supernet trains after each round (5 in DARTS-PT); undecided alphas learn on, unless the search had them fixed."""
     tune_learning_rate_factor: float = 0.1
     """Of tuning: its constant learning rate as a share of the search's first (0.1 in DARTS-PT)."""
     candidates: int | str | None = None
@@ -188,9 +191,14 @@ class CompareSettings:
     """Which criteria meet on the same supernets."""
 
     criteria: str = "magnitude,perturbation,ntk,parameters,random"
-    """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes those progressive that measure."""
+    """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes those progressive that measure. In front
+    may stand a supernet of `supernets` and a slash."""
     seeds: int = 3
     """Number of supernets: seeds SEED, SEED+1, ..."""
+    supernets: dict[str, dict] | None = None
+    """Further supernets of every seed, by what differs in their search, as '{"fixed": {"alpha": "fixed"}}'; fixed/perturbation is perturbation on that one."""
+    judge: str = "retrain"
+    """retrain: every chosen network is trained from scratch; table: nothing is trained, its CIFAR-10 test accuracy is looked up in NAS-Bench-201."""
     population: int = 0
     """Random architectures that are trained like the chosen ones, so that training-free measures are judged by Kendall's tau with their accuracy."""
     measures: str = "parameters,flops,ntk_min,ntk_min_relative,ntk_condition,gradalign_1,gradalign_2,grad_norm,snip,synflow,jacob_cov"

@@ -1,4 +1,4 @@
-"""Where the stages meet: data -> search -> select -> retrain -> compare -> report. Each stage reads the files of the one before it."""
+"""Where the stages meet: data -> search -> select -> retrain -> report. Each stage reads the files of the one before it."""
 
 import hashlib
 import json
@@ -10,16 +10,13 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from selection import list_criteria
 from supernet import Genotype, Supernet, build
 from supernet.skeleton import DEFAULTS
 
 from .children import digest, retrain_stage, train_child
-from .compare import aggregate, render
-from .config import CompareSettings, DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
+from .config import DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .data import Batches, Images, Split, halves
 from .networks import build_supernet, read_genotype, task
-from .population import Population, read_measures, render_measures
 from .report import write_report
 from .runtime.check import check_numbers
 from .runtime.epochs import run_epochs
@@ -27,8 +24,8 @@ from .runtime.errors import UsageError
 from .runtime.events import event_writer
 from .runtime.files import load_checkpoint, to_json, write_csv, write_whole
 from .runtime.folder import check_folder, pick_device, read_args, write_settings
-from .search import Search, Tuning, read_space
-from .select import Entry, Fresh, choose, read_entries, try_out
+from .search import Search, Tracker, Tuning, read_space
+from .select import Entry, Fresh, choose, read_entries
 from .tabular import in_table
 
 
@@ -39,13 +36,13 @@ def say(line: str) -> None:
 
 def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Path:
     """Trains a supernet in `run.out`; resumes one that is there."""
-    device, settings = _prepare(run, data, search), _flat(run, data, search)
-    folder = check_folder(Path(run.out or f"runs/search-{search.space}-{_short(data.data)}"), "search", settings)
+    device, settings = prepare(run, data, search), flat(run, data, search)
+    folder = check_folder(Path(run.out or f"runs/search-{search.space}-{short(data.data)}"), "search", settings)
     images = Images(data, device, run.seed)
-    stage = _search_stage(images, search)
+    stage = search_stage(images, search)
     stage.try_tracked()
     write_settings(folder, "search", settings)
-    _search(folder, stage)
+    train_supernet(folder, stage)
     say(f"genotype by alpha: {load_supernet(folder, images, search)[0].genotype().to_text()}")
     write_report(folder)
     return folder
@@ -57,9 +54,11 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings, how: Se
     if run.out:
         raise UsageError(f"select writes into the run that it chooses on, {folder}: leave --out {run.out} out")
     (entry,) = read_entries([settings.criterion.replace(" ", "")], how, settings.strategy)
-    device = _prepare(run, how)
+    if entry.supernet:
+        raise UsageError(f"a run has one supernet, and {entry.name} names another: leave {entry.supernet}/ out")
+    device = prepare(run, how)
     data, search, seed = pick(DataSettings, args), pick(SearchSettings, args), args.get("seed", 0)
-    scores, genotype = _select(folder, folder, Images(data, device, seed), search, entry, run.seed or seed)
+    scores, genotype = select_on(folder, folder, Images(data, device, seed), search, entry, run.seed or seed)
     write_report(folder)
     say(f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in {scores['seconds']:.1f} s")
     print(genotype.to_text())
@@ -80,7 +79,7 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     genotype = read_genotype(path)
     if space:
         space.check(genotype)
-    device, asked = _prepare(run, data, settings), {"genotype": genotype.to_text(), **_flat(run, data, settings)}
+    device, asked = prepare(run, data, settings), {"genotype": genotype.to_text(), **flat(run, data, settings)}
     folder = Path(run.out) if run.out else default
     if folder != target:
         check_folder(folder, "retrain", asked)
@@ -98,54 +97,6 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     return row
 
 
-def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings, how: SelectionSettings) -> Path:
-    """One supernet per seed, every criterion on it, every different genotype retrained once; a table and a report."""
-    names = [name for name in compare.criteria.replace(" ", "").split(",") if name]
-    if not names:
-        raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
-    entries = read_entries(names, how)
-    device = _prepare(run, data, search, compare, compare.retrain, how)
-    read_measures(compare.measures)
-    settings = {**_flat(run, data, search, how), **asdict(compare), "criteria": ",".join(entry.name for entry in entries)}
-    folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{_short(data.data)}"), "compare", settings)
-    rows, loaded = [], Images(data, device, run.seed)
-    for seed in range(run.seed, run.seed + compare.seeds):
-        images, place = loaded.with_seed(seed), folder / f"seed{seed}"
-        stage = _search_stage(images, search)
-        # whatever cannot be built, measured or met is said before anything is written
-        retrain_stage(stage.net.genotype(), images, compare.retrain)
-        first = seed == run.seed and not (folder / "summary.csv").exists()
-        if first:
-            stage.try_tracked()
-            Population(folder, images, search, compare).try_measures()
-        for entry in entries if first else ():
-            batches = _selection_batches(images, halves(images.dataset, search.train_portion, seed)[1], search, entry)
-            try_out(stage.net, entry, *(batches() if callable(batches) else batches)[0])
-        write_settings(folder, "compare", settings)
-        write_settings(place, "search", {**_flat(run, data, search), "out": str(place), "seed": seed})
-        searched = _search(place, stage)
-        for entry in entries:
-            selection, genotype = _select(place, place / entry.folder, images, search, entry, seed)
-            child = f"{digest(genotype)}-s{seed}"
-            result = train_child(folder / "children" / child / "evaluate", retrain_stage(genotype, images, compare.retrain))
-            rows.append({
-                "seed": seed, "criterion": entry.name, **{name: result[name] for name in ("test_accuracy", "test_loss", "parameters")},
-                "skips": genotype.skips, "added_skips": genotype.added_skips, "evaluations": selection["evaluations"], "saved": selection["saved"],
-                "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": result["seconds"],
-                **in_table(genotype), "child": child, "genotype": genotype.to_text(),
-            })  # fmt: skip
-            say(f"seed {seed}, {entry.name}: {result['test_accuracy']:.2f} % with {result['parameters']:,} parameters: {genotype.to_text()}")
-            write_csv(folder / "summary.csv", rows)
-            write_csv(folder / "comparison.csv", aggregate(rows))
-    judged = Population(folder, loaded.with_seed(run.seed), search, compare).judge(say)
-    page = write_report(folder)
-    print(render(aggregate(rows)))
-    if judged:
-        print(render_measures(judged))
-    print(f"report: {page}")
-    return folder
-
-
 def run_report(folder: Path) -> Path:
     """Writes report.html of a run or a comparison anew."""
     page = write_report(folder)
@@ -153,9 +104,12 @@ def run_report(folder: Path) -> Path:
     return page
 
 
-def _search_stage(images: Images, settings: SearchSettings) -> Search:
+def search_stage(images: Images, settings: SearchSettings) -> Search:
+    """The training of a supernet."""
     net = build_supernet(images, settings, images.seed)
-    return Search(net, settings, *_halves(images, settings, ("train", "val")), images.seed, judge=in_table)
+    batches = _halves(images, settings, ("train", "val"))
+    tracker = Tracker(settings, *batches, images.seed, in_table) if settings.track else None
+    return Search(net, settings, *batches, images.seed, judge=in_table, tracker=tracker)
 
 
 def _halves(images: Images, settings: SearchSettings, streams: tuple[str, str]) -> tuple[Batches, Batches, Batches]:
@@ -164,7 +118,7 @@ def _halves(images: Images, settings: SearchSettings, streams: tuple[str, str]) 
     return *(images.augmented(half, settings.batch_size, stream) for half, stream in zip((train, val), streams)), images.clean(val)
 
 
-def _search(folder: Path, stage: Search) -> float:
+def train_supernet(folder: Path, stage: Search) -> float:
     """Trains the supernet of a run to the end; returns its seconds."""
     options = {choice: list(names) for choice, names in stage.net.space.choices().items()}
     with event_writer(folder / "tb", stage.settings.tensorboard) as events:
@@ -196,7 +150,7 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
     return net, halves(images.dataset, settings.train_portion, images.seed)[1]
 
 
-def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry, seed: int) -> tuple[dict, Genotype]:
+def select_on(run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry, seed: int) -> tuple[dict, Genotype]:
     """Chooses on the supernet of `run` and writes into `out`; a comparison's choice that is there already is taken as it is."""
     scores, chosen = out / "scores.json", out / "genotype.json"
     if out != run and scores.exists() and chosen.exists():
@@ -204,7 +158,7 @@ def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entr
     net, val = load_supernet(run, images, settings)
     supernet = hashlib.sha256((run / "search" / "last.pt").read_bytes()).hexdigest()
     selection = choose(
-        net, entry, _selection_batches(images, val, settings, entry), seed=seed, checkpoint=out / "select" / "last.pt",
+        net, entry, selection_batches(images, val, settings, entry), seed=seed, checkpoint=out / "select" / "last.pt",
         asked={"entry": asdict(entry), "supernet": supernet, "seed": seed}, tuning=_tuning(net, images, settings, entry),
         build=_initial(net, images, settings, entry),
     )  # fmt: skip
@@ -215,7 +169,8 @@ def _select(run: Path, out: Path, images: Images, settings: SearchSettings, entr
     return found, genotype
 
 
-def _selection_batches(images: Images, val: Split, settings: SearchSettings, entry: Entry) -> list | Fresh:
+def selection_batches(images: Images, val: Split, settings: SearchSettings, entry: Entry) -> list | Fresh:
+    """What a criterion sees of the validation half."""
     limit = entry.taken["select_images"]
     val = val if limit is None else val.subset(range(min(limit, len(val))))
     if entry.taken["protocol"] == "darts-pt":
@@ -244,7 +199,7 @@ def _initial(net: Supernet, images: Images, settings: SearchSettings, entry: Ent
     return built
 
 
-def _prepare(run: RunSettings, *stages: object) -> torch.device:
+def prepare(run: RunSettings, *stages: object) -> torch.device:
     """Checks what can be checked before any work, sets the threads and picks the device."""
     check_numbers(run, *stages)
     for stage in stages:
@@ -255,7 +210,8 @@ def _prepare(run: RunSettings, *stages: object) -> torch.device:
     return pick_device(run.device)
 
 
-def _flat(*settings) -> dict[str, object]:
+def flat(*settings) -> dict[str, object]:
+    """The fields of several settings, by name."""
     return {name: value for part in settings for name, value in asdict(part).items()}
 
 
@@ -263,5 +219,10 @@ def pick(kind: type, args: dict):
     return kind(**{field.name: args[field.name] for field in fields(kind) if field.name in args})
 
 
-def _short(data: str) -> str:
+def short(data: str) -> str:
+    """A data set's name as part of a folder's.
+
+    >>> short("folder:some/images")
+    'images'
+    """
     return Path(data.removeprefix("folder:")).name

@@ -56,7 +56,7 @@ def facts(scores: Mapping) -> list[str]:
     if asked.get("protocol", "paired") != "paired":
         found.append(f"protocol {asked['protocol']}")
     if asked.get("tune_epochs"):
-        found.append(f"{asked['tune_epochs']} epoch{'s' * (asked['tune_epochs'] > 1)} of tuning after each round")
+        found.append(f"{asked['tune_epochs']:g} epoch{'s' * (asked['tune_epochs'] != 1)} of tuning after each round")
     if asked.get("candidate_weights") == "initial":
         found.append("candidates untrained")
     for name, form in (("evaluations", "{} evaluations"), ("saved", "{} saved")):

@@ -1,7 +1,7 @@
 """Line chart and dot plot as SVG: pure functions of numbers; what is missing (NaN) leaves a gap."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from math import ceil, floor, isfinite, log10
 from statistics import fmean
 from typing import NamedTuple
@@ -15,12 +15,13 @@ SMALL, CHARACTER = 10, 6.2  # font size of ticks; about the width of one of its 
 
 
 class Line(NamedTuple):
-    """One line of a chart: a value for each step from `first` on, NaN where there is none."""
+    """One line of a chart: a value for each step from `first` on, NaN where there is none; and how low and how high it might lie at each, as a band."""
 
     label: str
     values: Sequence[float]
     colour: str
     dash: str = ""
+    band: Sequence[tuple[float, float]] = ()
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -69,7 +70,7 @@ def line_chart(
     (2, 1)
     """  # fmt: skip
     width, height = size
-    low, high = limits([v for line in lines for v in line.values], low, high)
+    low, high = limits([v for line in lines for v in (*line.values, *chain(*line.band))], low, high)
     steps = max((len(line.values) for line in lines), default=0)
     marks = ticks(low, high, max(2, height // 40))
     left = 12 + CHARACTER * max((len(f"{mark:g}") for mark in marks), default=1)
@@ -81,6 +82,7 @@ def line_chart(
         text(4, 13, head, size=12, font_weight=600),
         text(width - right, 13, note, size=SMALL, anchor="end") if note else None,
         *frame.rules(marks, x_label),
+        *(frame.band(line) for line in lines if line.band),
         *(piece for line in lines for piece in frame.line(line)),
         _legend(lines, left, height - 6) if legend else None,
     )  # fmt: skip
@@ -120,6 +122,12 @@ class Frame(NamedTuple):
                 yield text(self.x(mark), self.foot + 14, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8)
         yield rule(self.left, self.foot, self.right, self.foot, opacity=0.5)
         yield text((self.left + self.right) / 2, self.foot + 26, x_label, size=SMALL, anchor="middle", opacity=0.8)
+
+    def band(self, line: Line) -> Markup:
+        """The area between the lower and the upper values, where there are any."""
+        ends = [(self.x(self.x_low + i), self.y(low), self.y(high)) for i, (low, high) in enumerate(line.band) if isfinite(low) and isfinite(high)]
+        around = [(x, low) for x, low, _ in ends] + [(x, high) for x, _, high in reversed(ends)]
+        return element("path", d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in around) + "Z", fill=line.colour, fill_opacity="0.13", class_="band")
 
     def line(self, line: Line) -> Iterable[Markup]:
         """A path for each run of numbers, a dot for a number that stands alone."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
@@ -12,6 +13,7 @@ import yaml
 from darts_ext.runtime.errors import UsageError
 
 Rows = list[dict[str, str]]
+SEED = re.compile(r"seed(\d+)(?:-(\w+))?")  # seed3, or seed3-NAME of a further supernet
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class Run:
     alphas: dict | None
     choices: list[Choice]
 
+    @property
+    def supernet(self) -> str:
+        """The name of a comparison's further supernet; empty for its own.
+
+        >>> Run("seed0-fixed", [], None, []).supernet
+        'fixed'
+        """
+        found = SEED.fullmatch(self.name)
+        return (found and found[2]) or ""
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -68,7 +80,7 @@ def read(folder: Path) -> Contents:
     folder = Path(folder)
     if not (folder / "args.yaml").is_file():
         raise UsageError(f"{folder} is not a run folder or a comparison folder: it has no args.yaml")
-    seeds = sorted((path for path in folder.glob("seed*") if path.name[4:].isdigit()), key=lambda path: int(path.name[4:]))
+    seeds = sorted((path for path in folder.glob("seed*") if SEED.fullmatch(path.name)), key=lambda path: (int(SEED.fullmatch(path.name)[1]), path.name))
     comparison = bool(seeds) or (folder / "comparison.csv").is_file()
     results = _rows(folder / "summary.csv", "seed", "criterion") if comparison else []
     return Contents(
@@ -115,7 +127,7 @@ def _own_choice(folder: Path) -> list[Choice]:
 
 def _choices(seed: Path, folder: Path, results: Rows) -> list[Choice]:
     """The criteria of one seed, in the order of the table of results, then by name."""
-    children = {row["criterion"]: row.get("child") for row in results if row.get("seed") == seed.name[4:]}
+    children = {row["criterion"]: row.get("child") for row in results if row.get("seed") == SEED.fullmatch(seed.name)[1]}
     found = {}
     for path in sorted(path for path in seed.iterdir() if path.is_dir()):
         scores, genotype = _json(path / "scores.json"), _genotype(path / "genotype.json")

@@ -11,11 +11,11 @@ from jinja2 import Environment, StrictUndefined
 
 from darts_ext.report.account import facts
 from darts_ext.report.charts import dot_plot, last
-from darts_ext.report.contents import Choice, Contents, Rows, Run, column, number, read
+from darts_ext.report.contents import SEED, Choice, Contents, Rows, Run, column, number, read
 from darts_ext.report.headline import BASELINES, headline, label
 from darts_ext.report.measures import measure_rows, measure_scatters
 from darts_ext.report.palette import Look, looks
-from darts_ext.report.picks import pick_chart
+from darts_ext.report.picks import pick_charts
 from darts_ext.report.views import alpha_curves, groups, options, search_curves, swatches
 
 
@@ -46,7 +46,8 @@ def _render(contents: Contents) -> str:
         table=_table(contents),
         known=[{"table_cifar10": "CIFAR-10", "table_cifar100": "CIFAR-100", "table_in16": "ImageNet16"}[name] for name in _known(contents.criteria)],
         dots=_dots(contents),
-        picks=pick_chart(contents.runs) if contents.comparison else "",
+        picks=pick_charts(contents.runs) if contents.comparison else [],
+        table_judges=contents.args.get("judge") == "table",
         measures=measure_rows(contents.measures),
         scatters=measure_scatters(contents.measures, contents.population),
         population=len(contents.population),
@@ -89,12 +90,13 @@ def _missing(contents: Contents) -> list[str]:
     """What a finished folder would have and this one does not have yet."""
     missing = [] if contents.criteria or not contents.comparison else ["the table of criteria (comparison.csv)"]
     criteria = dict.fromkeys([row["criterion"] for row in contents.criteria] + [c.criterion for run in contents.runs for c in run.choices])
-    done = {(f"seed{row['seed']}", row["criterion"]) for row in contents.results if not isnan(number(row, "test_accuracy"))}
+    done = {(row["seed"], row["criterion"]) for row in contents.results if not isnan(number(row, "test_accuracy"))}
     for run in contents.runs:
         parts = [] if run.epochs else ["search curves (summary.csv)"]
         parts += [] if run.alphas else ["alpha (search/alphas.json)"]
         if contents.comparison:
-            parts += [f"test accuracy of {criterion}" for criterion in criteria if (run.name, criterion) not in done]
+            asked = [name for name in criteria if name.rpartition("/")[0] == run.supernet]
+            parts += [f"test accuracy of {name}" for name in asked if (SEED.fullmatch(run.name)[1], name) not in done]
         else:
             parts += _missing_choice(run.choices[0] if run.choices else Choice("", None, None, []))
         if parts:

@@ -63,7 +63,7 @@ def _in_table(epochs: Rows) -> list[str]:
     if not picks:
         return []
     lines = [Line(name, values, colour, dash) for (name, values), (colour, dash) in zip(picks.items(), PICK_LOOKS)]
-    return [line_chart(lines, title="pick in NAS-Bench-201", unit="%", size=CURVE, note=f"{last(picks['magnitude']):.2f}")]
+    return [line_chart(lines, title="pick in NAS-Bench-201", unit="%", size=CURVE, note=f"{last(next(iter(picks.values()))):.2f}")]
 
 
 def tracked_picks(epochs: Rows) -> dict[str, list[float]]:

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, islice
+from math import ceil
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from selection import measure
-from selection.registry import find_criterion
+from supernet import Genotype
 
 from ..config import SearchSettings
 from ..data import Batches
@@ -17,7 +17,6 @@ from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
-from .track import Judge, first_batches, picks, read_tracked
 
 
 class Search:
@@ -28,7 +27,8 @@ class Search:
         settings: learning rates and the like.
         train, val: batches that train the weights and the alphas. val_clean: the validation half without augmentation.
         seed: of the run.
-        judge: what is known of the genotype that alpha would choose, as columns of the epoch's row.
+        judge: what is known of the genotype that alpha would choose, as columns of the epoch's row; not asked where alphas are fixed, and choose nothing.
+        tracker: has `picks(net, epoch)`, what other criteria would choose, as columns.
 
     In each step the alphas move first, then the weights, as in the reference; but the validation batches pass over their whole half before one comes again.
     """
@@ -36,13 +36,16 @@ class Search:
     name = "search"
     rates = "--learning_rate or --alpha_learning_rate"  # what to lower when the loss is no longer a number
 
-    def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, judge: Judge | None = None):
+    def __init__(
+        self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int,
+        judge: Callable[[Genotype], dict[str, float]] | None = None, tracker=None,
+    ):  # fmt: skip
         if settings.hypergradient not in KINDS:
             raise unknown("hypergradient", settings.hypergradient, KINDS)
         if settings.alpha not in ("learned", "fixed"):
             raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
-        self.net, self.settings, self.seed, self.tracked = net, settings, seed, read_tracked(settings.track)
-        self.train, self.val, self.val_clean, self.judge = train, val, val_clean, judge
+        self.net, self.settings, self.seed, self.tracker = net, settings, seed, tracker
+        self.train, self.val, self.val_clean, self.judge = train, val, val_clean, judge if settings.alpha == "learned" else None
         self.weights = list(net.weight_parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights, settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
@@ -68,32 +71,24 @@ class Search:
             "seconds": time.perf_counter() - start,
             "genotype": genotype.to_text(),
             **(self.judge(genotype) if self.judge else {}),
-            **self._picks(net, epoch),
+            **(self.tracker.picks(net, epoch) if self.tracker else {}),
             **{f"entropy:{choice}": value for choice, value in entropy.items()},
         }
 
-    def _picks(self, net: nn.Module, epoch: int) -> dict[str, object]:
-        """What the tracked criteria would choose, after every few epochs and the last."""
-        due = (epoch + 1) % self.settings.track_every == 0 or epoch + 1 == self.settings.epochs
-        if not due or not self.tracked:
-            return {}
-        return picks(net, self.tracked, first_batches(self.val_clean, self.settings.track_images), self.seed, self.judge)
-
     def try_tracked(self) -> None:
         """Raises SelectionError for a tracked criterion whose measure cannot be taken of the supernet."""
-        for criterion in self.tracked:
-            name = find_criterion(criterion).measure
-            if name:
-                measure(name, self.net, *first_batches(self.val_clean, 1)[0])
+        if self.tracker:
+            self.tracker.try_out(self.net)
 
-    def train_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
-        """One pass over the weights' half, alphas and weights in turn."""
+    def train_epoch(self, epoch: int, bar: Callable, share: float = 1.0) -> dict[str, object]:
+        """One pass over the weights' half, or over a share of it, alphas and weights in turn."""
         settings, means = self.settings, Means()
         rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
         set_learning_rate(self.weight_optimizer, rate)
         self.net.train()
-        steps = zip(self.train.epoch(epoch), self._validation(epoch))
-        for train, val in bar(steps, len(self.train)):
+        number = ceil(share * len(self.train))
+        steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)
+        for train, val in bar(steps, number):
             if settings.alpha == "learned":
                 self._alpha_step(train, val)
             loss, logits = self._weight_step(*train, epoch)

@@ -58,7 +58,9 @@ def hypergradient(kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batc
 
 
 def _gradients(loss: Tensor, of: list[Tensor], create_graph: bool = False) -> tuple[Tensor, ...]:
-    """Zero for what a selection has switched off."""
+    """Zero for what a selection has switched off, which may be everything."""
+    if not loss.requires_grad:
+        return tuple(torch.zeros_like(tensor) for tensor in of)
     return torch.autograd.grad(loss, of, create_graph=create_graph, allow_unused=True, materialize_grads=True)
 
 

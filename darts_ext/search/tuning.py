@@ -17,23 +17,24 @@ class Tuning(Search):
     Args:
         net: a Supernet, on its device; its committed choices stay committed, because their softmax has no gradient.
         settings: of the search.
-        epochs: after each round. factor: the learning rate as a share of the search's.
+        epochs: after each round; 1.5 are one and half of another. factor: the learning rate as a share of the search's.
         train, val, val_clean, seed: see Search.
     """
 
     name = "tuning"
     rates = "--tune_learning_rate_factor"
 
-    def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, *, epochs: int, factor: float):
+    def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, *, epochs: float, factor: float):
         rate = factor * settings.learning_rate
         super().__init__(net, replace(settings, learning_rate=rate, learning_rate_min=rate, average="none", track=""), train, val, val_clean, seed)
         self.epochs, self.done = epochs, 0
 
     def run_round(self, bar: Callable) -> None:
         """Trains the epochs of one round; `bar` wraps the iteration over the steps of each."""
-        for _ in range(self.epochs):
+        whole = int(self.epochs)
+        for share in [1.0] * whole + [self.epochs - whole] * (self.epochs > whole):
             seed_epoch(self.seed, self.name, self.done)
-            self.train_epoch(self.done, bar)
+            self.train_epoch(self.done, bar, share)
             self.done += 1
 
     def state(self) -> dict:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable
+from math import ceil
 from pathlib import Path
 
 import torch
@@ -85,9 +86,9 @@ class _Work:
         self.tuning.run_round(self._steps)
 
     def _steps(self, steps: Iterable, total: int):
-        epoch = self.tuning.done % self.tuning.epochs + 1
+        epoch = self.tuning.done - self.rounds * ceil(self.tuning.epochs) + 1
         for count, step in enumerate(steps, start=1):
-            self.bar.set_postfix_str(f"round {self.rounds + 1}, tuning epoch {epoch}/{self.tuning.epochs}, step {count}/{total}", refresh=False)
+            self.bar.set_postfix_str(f"round {self.rounds + 1}, tuning epoch {epoch} of {self.tuning.epochs:g}, step {count}/{total}", refresh=False)
             self.bar.update(0)
             yield step
 

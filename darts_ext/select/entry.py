@@ -31,6 +31,7 @@ class Entry:
 
     Args:
         name: as the user spelt it.
+        supernet: of those of a comparison; "" is the command's own.
         taken: the settings that it takes, {name: value}.
     """
 
@@ -38,6 +39,7 @@ class Entry:
     criterion: str
     strategy: str
     taken: dict[str, object]
+    supernet: str = ""
 
     @property
     def criteria(self) -> list[str]:
@@ -56,7 +58,7 @@ class Entry:
         >>> Entry("alone:ntk_min@progressive", "alone:ntk_min", "progressive", {}).folder
         'alone-ntk_min@progressive'
         """
-        return re.sub(r"[^\w.+@-]", "-", self.name)
+        return re.sub(r"[^\w.+@-]", "-", self.name.rpartition("/")[2])
 
     @property
     def options(self) -> dict[str, object]:
@@ -68,7 +70,7 @@ class Entry:
 
 
 def read_entries(names: Sequence[str], settings: SelectionSettings, strategy: str | None = None) -> list[Entry]:
-    """The entries of a command, each CRITERION or CRITERION@STRATEGY.
+    """The entries of a command, each CRITERION or CRITERION@STRATEGY, and in front the name of a supernet and a slash, where it is not the command's own.
 
     Args:
         strategy: of the entries that name none; by default what suits each.
@@ -86,15 +88,16 @@ def read_entries(names: Sequence[str], settings: SelectionSettings, strategy: st
     strange = [name for name in settings.settings or {} if not any(name in entry.criteria for entry in entries)]
     if strange:
         raise unknown("criterion in --settings", strange[0], [name for entry in entries for name in entry.criteria])
-    folders = [entry.folder for entry in entries]
-    same = next((entry.name for entry in entries if folders.count(entry.folder) > 1), None)
+    folders = [(entry.supernet, entry.folder) for entry in entries]
+    same = next((entry.name for entry in entries if folders.count((entry.supernet, entry.folder)) > 1), None)
     if same:
         raise UsageError(f"{same} would share the folder of another criterion: leave one of them out")
     return entries
 
 
 def _read(name: str, settings: SelectionSettings, strategy: str | None) -> Entry:
-    criterion, _, own = name.partition("@")
+    supernet, _, rest = name.rpartition("/")
+    criterion, _, own = rest.partition("@")
     found = [find_criterion(part) for part in criterion.split("+")]
     if own and strategy and own != strategy:
         raise UsageError(f"{name} names strategy {own}, and --strategy is {strategy}: leave one of them out")
@@ -103,7 +106,7 @@ def _read(name: str, settings: SelectionSettings, strategy: str | None) -> Entry
         raise unknown("strategy", strategy, SINGLE | JOINT)
     if len(found) > 1 and strategy in SINGLE:
         raise UsageError(f"strategy {strategy} takes one criterion, not {criterion}: beam and sample combine several")
-    entry = Entry(name, criterion, strategy, {option: getattr(settings, option) for option in (*EVERY, *TAKES[strategy])})
+    entry = Entry(name, criterion, strategy, {option: getattr(settings, option) for option in (*EVERY, *TAKES[strategy])}, supernet)
     if settings.settings:
         entry.taken["settings"] = {part: values for part, values in settings.settings.items() if part in entry.criteria} or None
     _check_measures(entry, settings)

@@ -85,7 +85,7 @@ def test_search_killed_and_repeated(whole_search, run_killed, tmp_path, where, n
     [
         ("darts_ext.pipeline.choose", 2),  # after the first criterion's choice
         ("darts_ext.runtime.epochs.save_checkpoint", 4),  # in the first retraining
-        ("darts_ext.pipeline.aggregate", 1),  # after the first row
+        ("darts_ext.comparison.aggregate", 1),  # after the first row
     ],
 )
 def test_comparison_killed_and_repeated(whole_comparison, run_killed, tmp_path, where, number):

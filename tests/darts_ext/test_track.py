@@ -6,7 +6,7 @@ import pytest
 
 from darts_ext.cli import main
 from darts_ext.report.contents import Run
-from darts_ext.report.picks import pick_chart
+from darts_ext.report.picks import pick_charts
 from darts_ext.tabular import NasBench201
 from supernet import Genotype
 
@@ -41,14 +41,35 @@ def test_tracking_does_not_touch_the_training(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("argv", "says"), [(["--track", "perturbatio"], "did you mean 'perturbation'"), (["--track_every", "0"], "at least 1")])
+@pytest.mark.parametrize(("argv", "says"), [(["--track", "perturbatio"], "did you mean 'perturbation'"), (["--track_every", "0"], "at least 1"), (["--track", "magnitude@progressive"], "measures nothing"),
+    (["--track", "perturbation@beam"], "strategy of --track"), (["--track_tune_epochs", "-1"], "negative")])
 def test_mistakes(argv, says, tmp_path, capsys):
     assert main([*SEARCH, *argv, "--out", str(tmp_path / "out")]) == 2
     assert says in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_the_chart_has_means_and_ends_over_the_seeds():
-    epochs = [[{"table_cifar10": str(value)} for value in values] for values in ((90, 54.3), (92, 54.3, 88))]
-    svg = pick_chart([Run(f"seed{seed}", rows, None, []) for seed, rows in enumerate(epochs)])
-    assert svg.count('class="line"') == 3 and "magnitude (vanilla DARTS)" in svg
-    assert pick_chart([Run("seed0", [{"val_accuracy": "1"}], None, [])]) == ""
+def test_a_progressive_pick_is_that_of_a_tuned_copy(tmp_path, capsys):
+    out = tmp_path / "out"
+    track = ["--track", "perturbation@progressive", "--track_images", "64", "--track_tune_epochs", "0.5"]
+    assert main([*SEARCH, *track, "--epochs", "1", "--batch_size", "64", "--out", str(out)]) == 0
+    capsys.readouterr()
+    argv = ["--criterion", "perturbation@progressive", "--select_images", "64", "--tune_epochs", "0.5", "--threads", "1"]
+    assert main(["select", str(out), *argv]) == 0
+    assert Genotype.from_text(capsys.readouterr().out.strip()).format == "nasbench201" and rows(out)[0]["pick:perturbation@progressive"]
+
+
+def test_fixed_alphas_choose_nothing(tmp_path):
+    assert main([*SEARCH, *TRACK, "--epochs", "1", "--alpha", "fixed", "--out", str(tmp_path / "out")]) == 0
+    (row,) = rows(tmp_path / "out")
+    assert "table_cifar10" not in row and "table_cifar10:perturbation" in row
+
+
+def test_the_charts_have_means_and_bands_over_the_seeds():
+    epochs = [[{"table_cifar10": str(value), "skip_share": "0.5"} for value in values] for values in ((90, 54.3), (92, 54.3, 88))]
+    learned = [Run(f"seed{seed}", rows, None, []) for seed, rows in enumerate(epochs)]
+    fixed = Run("seed0-fixed", [{"table_cifar10:perturbation": "93"}] * 2, None, [])
+    accuracies, skips = pick_charts([*learned, fixed])
+    assert accuracies.count('class="line"') == 2 and accuracies.count('class="band"') == 1
+    assert "magnitude (vanilla DARTS)" in accuracies and "fixed/perturbation" in accuracies
+    assert skips.count('class="line"') == 1, "fixed alphas have no share of skips"
+    assert pick_charts([Run("seed0", [{"val_accuracy": "1"}], None, [])]) == []
