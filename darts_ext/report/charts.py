@@ -11,7 +11,7 @@ from markupsafe import Markup
 from darts_ext.report.palette import MAGNITUDE, QUIET
 from darts_ext.report.svg import drawing, element, text
 
-SMALL, CHARACTER = 10, 6.2  # font size of ticks; about the width of one of its letters
+SMALL, CHARACTER, ROW = 10, 6.2, 15  # font size of ticks; about the width of one of its letters; height of a row of a legend
 
 
 class Line(NamedTuple):
@@ -77,14 +77,15 @@ def line_chart(
     top, right, foot = 24, 12, (38 if legend else 20) + (0 if x_label == "" else 12)
     frame = Frame(left, width - right, top, height - foot, first, max(first + steps - 1, first), low, high)
     head = f"{title} ({unit})" if unit else title
+    legends = _in_rows(lines, width - left) if legend else []
     return drawing(
-        width, height, head,
+        width, height + ROW * max(0, len(legends) - 1), head,
         text(4, 13, head, size=12, font_weight=600),
         text(width - right, 13, note, size=SMALL, anchor="end") if note else None,
         *frame.rules(marks, x_label),
         *(frame.band(line) for line in lines if line.band),
         *(piece for line in lines for piece in frame.line(line)),
-        _legend(lines, left, height - 6) if legend else None,
+        *(_legend(row, left, height - 6 + ROW * i) for i, row in enumerate(legends)),
     )  # fmt: skip
 
 
@@ -174,14 +175,26 @@ def _dots(frame: Frame, name: str, values: Sequence[float], y: float, colour: st
         yield text(frame.right + 12, y + 4, f"{fmean(values):.2f}", size=12)
 
 
-def _legend(lines: Sequence[Line], x: float, y: float) -> Markup:
+def _in_rows(lines: Iterable[Line], room: float) -> list[list[Line]]:
+    """The lines as the rows of a legend that is `room` pixels wide."""
+    rows: list[list[Line]] = [[]]
+    for line in lines:
+        if rows[-1] and sum(_wide(one) for one in (*rows[-1], line)) > room:
+            rows.append([])
+        rows[-1].append(line)
+    return rows
+
+
+def _wide(line: Line) -> float:
+    return 38 + CHARACTER * len(line.label)
+
+
+def _legend(lines: Iterable[Line], x: float, y: float) -> Markup:
     parts = []
     for line in lines:
-        parts.append(
-            element("path", d=f"M{x:.1f} {y - 4:.1f}h18", stroke=line.colour, stroke_width=2.5, stroke_dasharray=line.dash or None)
-        )
+        parts.append(element("path", d=f"M{x:.1f} {y - 4:.1f}h18", stroke=line.colour, stroke_width=2.5, stroke_dasharray=line.dash or None))
         parts.append(text(x + 23, y, line.label, size=SMALL))
-        x += 38 + CHARACTER * len(line.label)
+        x += _wide(line)
     return element("g", *parts, class_="legend")
 
 

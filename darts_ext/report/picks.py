@@ -25,7 +25,7 @@ def pick_charts(runs: Sequence[Run]) -> list[str]:
     skips: dict[str, list[list[float]]] = {}
     for run in runs:
         if any(name.endswith("magnitude") for name in tracked_picks(run.epochs)):
-            skips.setdefault(run.supernet or "share of skip_connect", []).append(column(run.epochs, "skip_share"))
+            skips.setdefault("/".join(filter(None, (run.supernet, "magnitude"))), []).append(column(run.epochs, "skip_share"))
     title = "test accuracy of the pick in NAS-Bench-201, CIFAR-10"
     charts = [line_chart(_means(picks), title=title, unit="%", size=SIZE)]
     return charts + [line_chart(_means(skips), title="share of skip_connect among alpha's picks", low=0, size=SIZE, legend=len(skips) > 1)] * bool(skips)
