@@ -123,7 +123,7 @@ def _spaces() -> None:
 
 
 def _criteria() -> None:
-    from selection import describe_criteria, list_lifts, list_measures
+    from selection import COMBINATION, describe_criteria, list_lifts, list_measures
     from selection.registry import find_lift, find_measure
 
     lifts = {name: find_lift(name) for name in list_lifts()}
@@ -135,6 +135,7 @@ def _criteria() -> None:
     ):
         print(f"{title}\n" + "\n".join(f"  {name:26} {summary}" for name, summary in names.items()) + "\n")
     print("LIFT:MEASURE is a criterion too, as removal:naswot; so are several joined, as perturbation+parameters, with the strategies beam and sample.")
+    print(f"combination stands for {'+'.join(COMBINATION)}, by default with the strategy sample.")
 
 
 def _first_line(thing: Callable) -> str:

@@ -14,7 +14,6 @@ from .data import Images, halves
 from .pipeline import flat, prepare, say, search_stage, select_on, selection_batches, short, train_supernet
 from .population import Population, read_measures, render_measures
 from .report import write_report
-from .runtime.check import check_numbers
 from .runtime.errors import UsageError, unknown
 from .runtime.files import write_csv
 from .runtime.folder import check_folder, write_settings

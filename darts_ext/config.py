@@ -165,7 +165,8 @@ class SelectionSettings:
     joint: bool | None = None
     """Of progressive: one order over all choices; false decides one choice of each cell a round; by default true (paired) or false (darts-pt)."""
     tune_epochs: float = 0
-    """Of progressive: epochs, or a share of one, that the supernet trains after each round (5 in DARTS-PT); undecided alphas learn on, unless the search had them fixed."""
+    """Of progressive: epochs, or a share of one, that the supernet trains after each round (5 in DARTS-PT); undecided alphas learn on, unless the search had
+    them fixed."""
     tune_learning_rate_factor: float = 0.1
     """Of tuning: its constant learning rate as a share of the search's first (0.1 in DARTS-PT)."""
     candidates: int | str | None = None
@@ -211,9 +212,12 @@ class CompareSettings:
 class RankSettings:
     """Which cells of NAS-Bench-201 are scored by what; networks at initialisation, never trained."""
 
-    measures: str = "parameters,flops,naswot,zico,synflow,jacob_cov,ntk_min,ntk_min_relative,expressivity,progressivity,trainability"
-    """Measures separated by commas, or all; A+B+C is their product as ranks, minimum:A+B and lukasiewicz:A+B other t-norms. More can be added to a run
-    later."""
+    measures: str = (
+        "combination,parameters,flops,naswot,swap,meco,gradsign,zico,synflow,jacob_cov,ntk_min,ntk_min_relative,trainability,"
+        "expressivity@noise+progressivity@noise+trainability@noise+flops"
+    )
+    """Measures separated by commas; all for every one; combination for the shipped one. A+B+C is their product as ranks, minimum:A+B and lukasiewicz:A+B
+    other t-norms; A@noise sees normal noise in place of images, as in AZ-NAS. More can be added to a run later."""
     candidates: int | str = 1000
     """Cells drawn at random by the seed, or all 15,625; those that compute the same are scored once."""
     repeats: int = 1
@@ -226,8 +230,6 @@ class RankSettings:
     """Cells per stage (5 in the benchmark)."""
     images: int = 32
     """Images in the batch."""
-    noise: str = "expressivity,progressivity,trainability"
-    """Measures that see normal noise in place of images, as in AZ-NAS."""
     processes: int = 1
     """Processes on this machine, one thread each."""
     cluster: str = ""

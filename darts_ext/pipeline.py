@@ -22,7 +22,7 @@ from .runtime.check import check_numbers
 from .runtime.epochs import run_epochs
 from .runtime.errors import UsageError
 from .runtime.events import event_writer
-from .runtime.files import load_checkpoint, to_json, write_csv, write_whole
+from .runtime.files import load_checkpoint, to_json, write_whole
 from .runtime.folder import check_folder, pick_device, read_args, write_settings
 from .search import Search, Tracker, Tuning, read_space
 from .select import Entry, Fresh, choose, read_entries

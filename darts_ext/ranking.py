@@ -9,10 +9,11 @@ import torch
 from tqdm import tqdm
 
 from selection import list_measures
+from selection.combination import spelt_out
 
 from .config import DataSettings, RankSettings, RunSettings
 from .data import Images as Data
-from .rank import Build, Images, Task, combined, connect, leaderboard, over_repeats, read_scores, representatives, sample_cells, score_tasks
+from .rank import NOISE, Build, Images, Task, combined, connect, leaderboard, over_repeats, read_scores, representatives, sample_cells, score_tasks
 from .report.ranking import write_ranking
 from .runtime.check import check_numbers
 from .runtime.errors import UsageError, unknown
@@ -68,9 +69,9 @@ def _atoms(names: Sequence[str]) -> list[str]:
     """The measures that the names are made of, sizes first; `random` measures nothing."""
     if not names:
         raise UsageError(f"no measure is given: choose from {', '.join(list_measures())}")
-    atoms = list(dict.fromkeys([*SIZES, *(part for name in names for part in name.rpartition(":")[2].split("+"))]))
+    atoms = list(dict.fromkeys([*SIZES, *(part for name in names for part in spelt_out(name.rpartition(":")[2]).split("+"))]))
     for atom in atoms:
-        if atom not in list_measures():
+        if atom.removesuffix(NOISE) not in list_measures():
             raise unknown("measure", atom, list_measures())
     return atoms
 
@@ -85,13 +86,13 @@ def _number(candidates: int | str) -> int | None:
 
 def _images(source: Data, settings: RankSettings, seed: int) -> list[Images]:
     """What the networks of each repeat see: the same for all cells."""
-    size, noisy = settings.images, tuple(name.strip() for name in settings.noise.split(",") if name.strip())
+    size = settings.images
     if size * settings.repeats > len(source.dataset.train):
         raise UsageError(f"{settings.repeats} batches of {size} images are more than the {len(source.dataset.train)} there are")
     found = []
     for repeat, (x, y) in zip(range(settings.repeats), source.shuffled(source.dataset.train, size, "rank").epoch(0)):
         noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed * 1000 + repeat)).to(x)
-        found.append(Images(x, y, noise, noisy))
+        found.append(Images(x, y, noise))
     return found
 
 

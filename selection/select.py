@@ -10,6 +10,7 @@ from math import isfinite
 from torch import Tensor, nn
 
 from . import criteria  # noqa: F401  (registers them)
+from .combination import spelt_out
 from .errors import SelectionError, unknown
 from .measures.kept import kernels_kept
 from .probe import FAILURES, MANNERS, Listener, Manner, Probe, check_runs, first_line, fitted
@@ -106,7 +107,8 @@ def select(
 
     Args:
         net: answers choices(), logits() and inputs().
-        criterion: see `list_criteria`; "LIFT:MEASURE" for any pair of `list_lifts` and `list_measures`; several joined by "+" for "sample" and "beam".
+        criterion: see `list_criteria`; "LIFT:MEASURE" for any pair of `list_lifts` and `list_measures`; several joined by "+" for "sample" and "beam";
+            "combination" for `COMBINATION`, joined so.
         strategy: "oneshot", "progressive", "sample" or "beam"; see there for their options. Perturbation is progressive with a `tune`; without one, a
             network in which some choices are committed and none has been trained for it says little: take "oneshot".
         batches: [(x, y)] of validation images, for the criteria that measure; or a function that returns them anew for each evaluation.
@@ -138,7 +140,7 @@ def select(
         if listener:
             listener(sum(judge.probe.evaluations for judge in panel), sum(judge.probe.remaining + judge.probe.evaluations for judge in panel))
 
-    names = [name.strip() for name in criterion.split("+")]
+    names = [name.strip() for name in spelt_out(criterion.strip()).split("+")]
     if set(settings or {}) - set(names):
         raise SelectionError(f"settings names {', '.join(set(settings) - set(names))}, which is not among the criteria {', '.join(names)}")
     panel = [_judge(net, name, batches, settings, whole=strategy == "sample", seed=seed, listener=heard, manner=manner) for name in names]

@@ -1,7 +1,9 @@
 """Training-free measures against the accuracies of NAS-Bench-201."""
 
 from .population import representatives, sample_cells
-from .score import Build, Images, Task, connect, read_scores, score_tasks
+from .score import NOISE, Build, Images, Task, connect, read_scores, score_tasks
 from .statistics import combined, leaderboard, over_repeats
 
-__all__ = ["Build", "Images", "Task", "combined", "connect", "leaderboard", "over_repeats", "read_scores", "representatives", "sample_cells", "score_tasks"]
+__all__ = [
+    "NOISE", "Build", "Images", "Task", "combined", "connect", "leaderboard", "over_repeats", "read_scores", "representatives", "sample_cells", "score_tasks",
+]  # fmt: skip

@@ -18,6 +18,7 @@ from supernet import Genotype, build
 
 from ..runtime.errors import UsageError, unknown
 
+NOISE = "@noise"
 HEADER = ["index", "repeat", "measure", "value", "seconds"]
 
 
@@ -49,12 +50,11 @@ class Build:
 
 @dataclass(frozen=True)
 class Images:
-    """What the networks see: images x and labels y, and normal noise of the same shape for the measures in `noisy`."""
+    """What the networks see: images x and labels y, and normal noise of the same shape for measures that are spelt MEASURE@noise."""
 
     x: Tensor
     y: Tensor
     noise: Tensor
-    noisy: tuple[str, ...]
 
 
 def _keep(net: nn.Module) -> None:
@@ -93,7 +93,7 @@ def score_task(task: Task, how: Build, images: Images) -> list[dict]:
         for name in task.measures:
             start = time.perf_counter()
             try:
-                value = measure(name, net, images.noise if name in images.noisy else images.x, images.y)
+                value = measure(name.removesuffix(NOISE), net, images.noise if name.endswith(NOISE) else images.x, images.y)
             except SelectionError as error:
                 value = float("nan")
                 warnings.warn(f"{name} cannot be taken of {task.cell}: {error}", stacklevel=2)

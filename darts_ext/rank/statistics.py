@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from selection.numerics.tnorm import TNORMS, calibrate, tnorm
+from selection.combination import combined as joined
+from selection.combination import spelt_out
+from selection.numerics.tnorm import TNORMS, calibrate
 
 from ..runtime.errors import unknown
 
@@ -67,13 +69,13 @@ def combined(name: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     [0.5, 0.5]
     """
     norm, _, names = name.rpartition(":")
+    names = spelt_out(names)
     for part in names.split("+"):
         if part not in columns:
             raise unknown("measure", part, columns)
     if norm and norm not in TNORMS:
         raise unknown("t-norm", norm, TNORMS)
-    atoms = [calibrate(orders(columns[part])) for part in names.split("+")]
-    return np.array([tnorm(norm or "product", together) for together in zip(*atoms)])
+    return np.array(joined({part: orders(columns[part]) for part in names.split("+")}, norm or "product"))
 
 
 def over_repeats(values: np.ndarray) -> np.ndarray:

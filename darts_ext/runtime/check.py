@@ -9,7 +9,10 @@ AT_LEAST_ONE = (
     "track_every", "track_images",
 )  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "clip", "alpha_learning_rate", "tune_learning_rate_factor", "max_parameters", "max_flops", "max_latency")
-NOT_NEGATIVE = ("learning_rate_min", "weight_decay", "alpha_weight_decay", "auxiliary_weight", "pad", "cutout", "threads", "seed", "tune_epochs", "track_tune_epochs", "population")
+NOT_NEGATIVE = (
+    "learning_rate_min", "weight_decay", "alpha_weight_decay", "auxiliary_weight", "pad", "cutout", "threads", "seed", "tune_epochs", "track_tune_epochs",
+    "population",
+)  # fmt: skip
 SHARES = ("momentum", "ema_decay", "average_from", "drop_path", "race")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from selection import list_measures
+from selection.combination import spelt_out
 from selection.numerics.tnorm import TNORMS
 from selection.probe import MANNERS
 from selection.registry import find_criterion, find_lift
@@ -97,11 +98,12 @@ def read_entries(names: Sequence[str], settings: SelectionSettings, strategy: st
 
 def _read(name: str, settings: SelectionSettings, strategy: str | None) -> Entry:
     supernet, _, rest = name.rpartition("/")
-    criterion, _, own = rest.partition("@")
+    asked, _, own = rest.partition("@")
+    criterion = spelt_out(asked)
     found = [find_criterion(part) for part in criterion.split("+")]
     if own and strategy and own != strategy:
         raise UsageError(f"{name} names strategy {own}, and --strategy is {strategy}: leave one of them out")
-    strategy = own or strategy or _fitting(found, settings.tune_epochs)
+    strategy = own or strategy or ("sample" if asked == "combination" else _fitting(found, settings.tune_epochs))
     if strategy not in SINGLE | JOINT:
         raise unknown("strategy", strategy, SINGLE | JOINT)
     if len(found) > 1 and strategy in SINGLE:

@@ -1,5 +1,6 @@
 """How many activation patterns a ReLU network tells the images apart by."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -57,3 +58,17 @@ def linear_regions(net: nn.Module, batches: Batches, *, images: int = IMAGES, tr
     """Number of different activation patterns among the images (TE-NAS, Chen et al. 2021)."""
     patterns = _patterns(net, batches, images, training)
     return float(len(torch.cat(patterns, 1).unique(dim=0))) if patterns else 1.0
+
+
+@register_measure("swap")
+def swap(net: nn.Module, batches: Batches, *, images: int = 32, training: bool = True) -> float:
+    """Number of units whose patterns over the images differ (SWAP-Score, Peng et al. 2024), of the ReLUs' inputs; at most 2^images.
+
+    >>> swap(nn.Sequential(nn.ReLU()), [(torch.tensor([[1.0, -1.0, 2.0], [1.0, 1.0, 3.0]]), torch.tensor([0, 0]))])
+    2.0
+    """
+    patterns = _patterns(net, batches, images, training)
+    if not patterns:
+        raise SelectionError("swap counts the patterns of ReLU modules, and the network has none")
+    packed = np.ascontiguousarray(np.packbits(torch.cat(patterns, 1).T.cpu().numpy(), axis=1))
+    return float(len(np.unique(packed.view(f"V{packed.shape[1]}"))))

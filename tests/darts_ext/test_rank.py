@@ -15,10 +15,10 @@ from darts_ext.rank.statistics import interval, kendall, orders, partial_spearma
 from darts_ext.ranking import run_rank
 from darts_ext.runtime.errors import UsageError
 from darts_ext.tabular import NasBench201
-from selection import measure
+from selection import COMBINATION, measure
 
 TABLE = NasBench201()
-SMALL = {"channels": 4, "images": 16, "measures": "parameters,naswot,expressivity,naswot+parameters"}
+SMALL = {"channels": 4, "images": 16, "measures": "parameters,naswot,expressivity@noise,naswot+parameters"}
 
 
 def test_correlations_are_scipys():
@@ -62,6 +62,8 @@ def test_repeats_are_averaged_as_ranks():
     assert over_repeats(np.array([[1.0, 2.0, np.nan], [100.0, -np.inf, 5.0]])).tolist() == pytest.approx([(2 + 3) / 6, (3 + 1) / 6, (1 + 2) / 6])
     with pytest.raises(UsageError, match="did you mean 'naswot'"):
         combined("nasswot+size", {"naswot": np.ones(2), "size": np.ones(2)})
+    columns = {name: np.random.default_rng(i).random(9) for i, name in enumerate(COMBINATION)}
+    assert combined("combination", columns).tolist() == combined("+".join(COMBINATION), columns).tolist()
     with pytest.raises(UsageError, match="unknown t-norm"):
         combined("max:naswot", {"naswot": np.ones(2)})
 
@@ -78,11 +80,11 @@ def test_cells_are_different_and_those_that_compute_the_same_share_their_scores(
 def shown(repeat=0):
     generator = torch.Generator().manual_seed(repeat)
     x, noise = (torch.randn(8, 3, 8, 8, generator=generator) for _ in range(2))
-    return Images(x, torch.arange(8) % 4, noise, ("expressivity",))
+    return Images(x, torch.arange(8) % 4, noise)
 
 
 def tasks(count=5):
-    measures = ("naswot", "expressivity", "ntk_min", "ntk_trace")
+    measures = ("naswot", "expressivity@noise", "expressivity", "ntk_min", "ntk_trace")
     return [Task(index, TABLE.genotype(index).to_text(), repeat, measures) for repeat in (0, 1) for index in range(count)]
 
 
@@ -99,7 +101,7 @@ def test_scores_are_those_of_the_networks(tmp_path):
     for task in tasks()[::3]:
         for name in task.measures:
             batch = shown(task.repeat)
-            expected = measure(name, network(task, HOW), batch.noise if name == "expressivity" else batch.x, batch.y)
+            expected = measure(name.removesuffix("@noise"), network(task, HOW), batch.noise if name.endswith("@noise") else batch.x, batch.y)
             assert float(found[str(task.index), str(task.repeat), name]) == expected
     drawn = {initialisation: network(tasks()[0], Build(4, 1, 4, 3, initialisation, 0)) for initialisation in ("default", "he_fan_in", "he_fan_out")}
     weights = [net.stem[0].weight for net in drawn.values()]
@@ -126,7 +128,7 @@ def test_a_run_ends_in_a_leaderboard_and_a_page(tmp_path, capsys):
     folder = ranked(tmp_path / "rank", repeats=2)
     with open(folder / "leaderboard.csv", newline="") as file:
         rows = {row["measure"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {"random", "parameters", "flops", "naswot", "expressivity", "naswot+parameters"}
+    assert set(rows) == {"random", "parameters", "flops", "naswot", "expressivity@noise", "naswot+parameters"}
     cells = sample_cells(TABLE, 30, 1)
     assert float(rows["parameters"]["cifar10_spearman"]) == pytest.approx(spearman(TABLE.parameters[cells], TABLE.test("cifar10")[cells]))
     assert float(rows["parameters"]["cifar10_partial"]) == pytest.approx(0, abs=1e-9)

@@ -41,8 +41,16 @@ def test_tracking_does_not_touch_the_training(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("argv", "says"), [(["--track", "perturbatio"], "did you mean 'perturbation'"), (["--track_every", "0"], "at least 1"), (["--track", "magnitude@progressive"], "measures nothing"),
-    (["--track", "perturbation@beam"], "strategy of --track"), (["--track_tune_epochs", "-1"], "negative")])
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--track", "perturbatio"], "did you mean 'perturbation'"),
+        (["--track", "magnitude@progressive"], "measures nothing"),
+        (["--track", "perturbation@beam"], "strategy of --track"),
+        (["--track_every", "0"], "at least 1"),
+        (["--track", "perturbation", "--track_tune_epochs", "-1"], "negative"),
+    ],
+)
 def test_mistakes(argv, says, tmp_path, capsys):
     assert main([*SEARCH, *argv, "--out", str(tmp_path / "out")]) == 2
     assert says in capsys.readouterr().err and not (tmp_path / "out").exists()
