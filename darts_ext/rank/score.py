@@ -10,6 +10,7 @@ from pathlib import Path
 
 import joblib
 import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import Tensor, nn
 
 from selection import SelectionError, measure
@@ -106,24 +107,44 @@ def score_tasks(
 ) -> Iterator[int]:
     """Appends the rows of every task that is not in the file yet, as they come; yields the number of networks done.
 
+    A process that dies takes what it was at with it; others are started, and score that again.
+
     Args:
         images: from a repeat to what its networks see.
         processes: on this machine, unless there is a backend, see `connect`.
+
+    Raises:
+        UsageError: processes die, and none has finished a network since the last death.
     """
-    done = {(int(row["index"]), int(row["repeat"]), row["measure"]) for row in read_scores(path)}
-    waiting = [_missing(task, done) for task in tasks]
-    waiting = [task for task in waiting if task.measures]
-    with backend or nullcontext(), open(path, "a", newline="") as file:
+    work = joblib.Parallel(n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1)
+    with backend or nullcontext():
+        while waiting := _waiting(tasks, read_scores(path)):
+            count = before = len(tasks) - len(waiting)
+            try:
+                for rows in work(joblib.delayed(score_task)(task, how, images(task.repeat)) for task in waiting):
+                    _append(path, rows)
+                    count += 1
+                    yield count
+            except TerminatedWorkerError:
+                if count == before:
+                    raise UsageError("a process that scores networks was killed, perhaps for want of memory: lower --processes and repeat") from None
+
+
+def _waiting(tasks: Sequence[Task], rows: Sequence[dict]) -> list[Task]:
+    """The tasks with the measures that are not in the file."""
+    done = {(int(row["index"]), int(row["repeat"]), row["measure"]) for row in rows}
+    left = [
+        Task(task.index, task.cell, task.repeat, tuple(name for name in task.measures if (task.index, task.repeat, name) not in done)) for task in tasks
+    ]
+    return [task for task in left if task.measures]
+
+
+def _append(path: Path, rows: Sequence[dict]) -> None:
+    with open(path, "a", newline="") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
-        work = joblib.Parallel(n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1)
-        count = len(tasks) - len(waiting)
-        for rows in work(joblib.delayed(score_task)(task, how, images(task.repeat)) for task in waiting):
-            writer.writerows(rows)
-            file.flush()
-            count += 1
-            yield count
+        writer.writerows(rows)
 
 
 def read_scores(path: Path) -> list[dict]:
@@ -138,10 +159,6 @@ def read_scores(path: Path) -> list[dict]:
     if rows and list(rows[0]) != HEADER:
         raise UsageError(f"{path} is not a file of scores: its first line is not {','.join(HEADER)}")
     return rows
-
-
-def _missing(task: Task, done: set[tuple[int, int, str]]) -> Task:
-    return Task(task.index, task.cell, task.repeat, tuple(name for name in task.measures if (task.index, task.repeat, name) not in done))
 
 
 def connect(cluster: str) -> AbstractContextManager:

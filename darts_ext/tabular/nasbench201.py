@@ -6,8 +6,10 @@ CIFAR-100 and ImageNet16-120 follow from the pooled validation and test runs. Pa
 the benchmark's own count on CIFAR-10. Kept as integers: thousandths of a per cent.
 """
 
+import zlib
 from functools import cache
 from importlib.resources import files
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from supernet import Edge, Genotype
 
 from ..runtime.errors import UsageError
 
+FILE, CELLS = "nasbench201.npz", 15625
 DATASETS = ("cifar10", "cifar100", "in16")
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -94,5 +97,12 @@ def _table() -> NasBench201:
 
 @cache
 def _columns() -> dict[str, np.ndarray]:
-    with files(__package__).joinpath("nasbench201.npz").open("rb") as file, np.load(file) as columns:
-        return dict(columns)
+    path = files(__package__).joinpath(FILE)
+    try:
+        with path.open("rb") as file, np.load(file) as columns:
+            found = dict(columns)
+    except (OSError, EOFError, ValueError, BadZipFile, zlib.error) as error:
+        raise UsageError(f"the table of NAS-Bench-201, {path}, cannot be read ({error}): install darts_ext anew") from None
+    if any(len(column) != CELLS for column in found.values()) or "ops" not in found:
+        raise UsageError(f"the table of NAS-Bench-201, {path}, does not have its {CELLS} cells: install darts_ext anew")
+    return found

@@ -1,11 +1,14 @@
 """Scores of NAS-Bench-201 cells: statistics against scipy and definitions, runs that are killed, repeated, widened."""
 
 import csv
+import os
+import signal
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
+from joblib.externals.loky import reusable_executor
 from scipy import stats
 
 from darts_ext.config import DataSettings, RankSettings, RunSettings
@@ -118,6 +121,26 @@ def test_more_processes_and_kills_give_the_same_scores(tmp_path):
     half.write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="is not a file of scores"):
         read_scores(half)
+
+
+def test_a_process_that_is_killed_loses_nothing_and_scores_nothing_twice(tmp_path):
+    path = tmp_path / "scores.csv"
+    progress = score_tasks(tasks(12), HOW, shown, path, processes=2)
+    next(progress)
+    os.kill(next(iter(reusable_executor._executor._processes)), signal.SIGKILL)
+    *_, last = progress
+    rows = read_scores(path)
+    assert last == 24 and len(rows) == len(values(path)) == 24 * len(tasks()[0].measures)
+
+
+def test_processes_that_keep_dying_are_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("darts_ext.rank.score.score_task", _dies)
+    with pytest.raises(UsageError, match="lower --processes"):
+        list(score_tasks(tasks(2), HOW, shown, tmp_path / "scores.csv", processes=2))
+
+
+def _dies(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def ranked(folder, **settings):

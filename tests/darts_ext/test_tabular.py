@@ -8,7 +8,7 @@ import pytest
 
 from darts_ext.cli import main
 from darts_ext.runtime.errors import UsageError
-from darts_ext.tabular import DATASETS, NasBench201, in_table
+from darts_ext.tabular import DATASETS, NasBench201, in_table, nasbench201
 from supernet import Genotype, build
 
 ORIGINAL = Path(__file__).parents[3] / "shared" / "data" / "nb201.npz"
@@ -83,3 +83,16 @@ def test_a_comparison_looks_its_cells_up(tmp_path, capsys):
                 index = TABLE.index(Genotype.from_text(row["genotype"]))
                 assert [float(row[f"table_{dataset}"]) for dataset in DATASETS] == [TABLE.test(dataset)[index] for dataset in DATASETS]
     assert "nb201 cifar10" in capsys.readouterr().out and "NB201 CIFAR-10" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
+def test_a_table_that_is_cut_short_is_said_so(kept, tmp_path, monkeypatch):
+    whole = (Path(nasbench201.__file__).parent / nasbench201.FILE).read_bytes()
+    (tmp_path / nasbench201.FILE).write_bytes(whole[: int(kept * len(whole)) if kept < 1 else kept])
+    monkeypatch.setattr(nasbench201, "files", lambda _: tmp_path)
+    nasbench201._columns.cache_clear()
+    try:
+        with pytest.raises(UsageError, match="install darts_ext anew"):
+            NasBench201()
+    finally:
+        nasbench201._columns.cache_clear()
