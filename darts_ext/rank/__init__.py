@@ -2,8 +2,9 @@
 
 from .population import representatives, sample_cells
 from .score import NOISE, Build, Images, Task, connect, read_scores, score_tasks
-from .statistics import combined, leaderboard, over_repeats
+from .statistics import combined, leaderboard, orders, over_repeats, spearman
 
 __all__ = [
-    "NOISE", "Build", "Images", "Task", "combined", "connect", "leaderboard", "over_repeats", "read_scores", "representatives", "sample_cells", "score_tasks",
+    "NOISE", "Build", "Images", "Task", "combined", "connect", "leaderboard", "orders", "over_repeats", "read_scores", "representatives", "sample_cells",
+    "score_tasks", "spearman",
 ]  # fmt: skip
