@@ -21,6 +21,8 @@ from .search import Search
 from .select import Entry, read_entries, try_out
 from .tabular import NasBench201, in_table
 
+JUDGES = ("retrain", "table")
+
 
 def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings, how: SelectionSettings) -> Path:
     """For each seed its supernets, every criterion on the one that it names, every different genotype judged once; a table and a report."""
@@ -31,6 +33,8 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     searches = read_searches(search, compare.supernets, entries)
     device = prepare(run, data, *searches.values(), compare, compare.retrain, how)
     read_measures(compare.measures)
+    if compare.judge not in JUDGES:
+        raise unknown("judge", compare.judge, JUDGES)
     settings = {**flat(run, data, search, how), **asdict(compare), "criteria": ",".join(entry.name for entry in entries)}
     folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{short(data.data)}"), "compare", settings)
     rows, loaded = [], Images(data, device, run.seed)

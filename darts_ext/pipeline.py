@@ -43,7 +43,8 @@ def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> 
     stage.try_tracked()
     write_settings(folder, "search", settings)
     train_supernet(folder, stage)
-    say(f"genotype by alpha: {load_supernet(folder, images, search)[0].genotype().to_text()}")
+    genotype = load_supernet(folder, images, search)[0].genotype()
+    say(f"genotype by alpha: {genotype.to_text()}{_known(genotype)}")
     write_report(folder)
     return folder
 
@@ -60,7 +61,7 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings, how: Se
     data, search, seed = pick(DataSettings, args), pick(SearchSettings, args), args.get("seed", 0)
     scores, genotype = select_on(folder, folder, Images(data, device, seed), search, entry, run.seed or seed)
     write_report(folder)
-    say(f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in {scores['seconds']:.1f} s")
+    say(f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in {scores['seconds']:.1f} s{_known(genotype)}")
     print(genotype.to_text())
     return genotype
 
@@ -102,6 +103,12 @@ def run_report(folder: Path) -> Path:
     page = write_report(folder)
     print(f"report: {page}")
     return page
+
+
+def _known(genotype: Genotype) -> str:
+    """What NAS-Bench-201 knows of it, as the end of a sentence."""
+    known = in_table(genotype)
+    return f"; in NAS-Bench-201 {known['table_cifar10']:.2f} / {known['table_cifar100']:.2f} / {known['table_in16']:.2f} %" if known else ""
 
 
 def search_stage(images: Images, settings: SearchSettings) -> Search:

@@ -1,0 +1,98 @@
+"""Several supernets a seed, and picks that are looked up: what is written, resumed and refused."""
+
+import csv
+
+import pytest
+
+from darts_ext.cli import main
+from darts_ext.comparison import read_searches
+from darts_ext.config import SearchSettings
+from darts_ext.report.contents import read
+from darts_ext.runtime.errors import UsageError
+from darts_ext.select import Entry
+from darts_ext.tabular import NasBench201
+from supernet import Genotype
+
+SMALL = "--space nasbench201 --data digits --train_limit 200 --test_limit 60 --channels 2 --layers 1 --batch_size 50 --epochs 1 --threads 1"
+COMPARE = ["compare", *SMALL.split(), "--seeds", "2", "--judge", "table", "--supernets", '{"fixed": {"alpha": "fixed"}}']
+CRITERIA = ["--criteria", "magnitude,perturbation,fixed/perturbation,fixed/random"]
+
+
+def entry(supernet):
+    return Entry("magnitude", "magnitude", "oneshot", {}, supernet)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare") / "out"
+    assert main([*COMPARE, *CRITERIA, "--out", str(out)]) == 0
+    return out
+
+
+def rows(folder):
+    with (folder / "summary.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_criterion_judges_its_supernet_and_is_looked_up(compared):
+    found, table = rows(compared), NasBench201()
+    assert [(row["seed"], row["criterion"]) for row in found] == [(s, c) for s in "01" for c in CRITERIA[1].split(",")]
+    for row in found:
+        index = table.index(Genotype.from_text(row["genotype"]))
+        assert float(row["test_accuracy"]) == float(row["table_cifar10"]) == table.test("cifar10")[index]
+        assert int(row["parameters"]) == table.parameters[index] and row["child"] == ""
+    assert {path.name for path in compared.glob("seed*")} == {"seed0", "seed0-fixed", "seed1", "seed1-fixed"}
+    assert not (compared / "children").exists()
+    assert all(row["skip_share"] == rows(compared / "seed0-fixed")[0]["skip_share"] for row in rows(compared / "seed0-fixed")), "alphas stay"
+
+
+def test_the_report_finds_every_supernet(compared):
+    contents = read(compared)
+    assert [(run.name, run.supernet) for run in contents.runs] == [("seed0", ""), ("seed0-fixed", "fixed"), ("seed1", ""), ("seed1-fixed", "fixed")]
+    assert [choice.criterion for choice in contents.runs[1].choices] == ["fixed/perturbation", "fixed/random"]
+    page = (compared / "report.html").read_text()
+    assert "Not there yet" not in page and "Nothing was retrained here" in page
+
+
+def test_a_second_call_repeats_nothing(compared):
+    before = (compared / "seed1-fixed" / "search" / "last.pt").stat().st_mtime_ns
+    lines = (compared / "summary.csv").read_text()
+    assert main([*COMPARE, *CRITERIA, "--out", str(compared)]) == 0
+    assert (compared / "seed1-fixed" / "search" / "last.pt").stat().st_mtime_ns == before and (compared / "summary.csv").read_text() == lines
+
+
+def test_only_the_supernets_that_are_named_are_trained():
+    search = SearchSettings()
+    assert list(read_searches(search, {"fixed": {"alpha": "fixed"}}, [entry("fixed")])) == ["fixed"]
+    made = read_searches(search, {"slow": {"learning_rate": 1}}, [entry(""), entry("slow")])
+    assert made[""] == search and made["slow"].learning_rate == 1 and made["slow"].epochs == search.epochs
+
+
+@pytest.mark.parametrize(
+    ("others", "named", "says"),
+    [
+        (None, "fixed", "unknown supernet 'fixed'"),
+        ({"fixed": {"alpha": "fixed"}}, "", "no criterion is asked of supernet fixed"),
+        ({"fixed": {"alpa": "fixed"}}, "fixed", "did you mean 'alpha'"),
+        ({"fixed": {"epochs": "many"}}, "fixed", "epochs takes a value of type int"),
+        ({"fixed": "alpha"}, "fixed", "given as what differs"),
+        ({"my net": {}}, "my net", "letters, digits and _"),
+    ],
+)
+def test_supernets_that_cannot_be(others, named, says):
+    with pytest.raises(UsageError, match=says):
+        read_searches(SearchSettings(), others, [entry(named)])
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--judge", "tabel"], "did you mean 'table'"),
+        (["--judge", "table", "--space", "tiny"], "looks cells up in NAS-Bench-201"),
+        (["--criteria", "fixd/perturbation"], "unknown supernet 'fixd'"),
+        (["--supernets", '{"second": {"epochs": 0}}', "--criteria", "second/magnitude"], "epochs must be at least 1"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_written(argv, says, tmp_path, capsys):
+    assert main(["compare", *SMALL.split(), *argv, "--out", str(tmp_path / "out")]) == 2
+    assert says in capsys.readouterr().err and not (tmp_path / "out").exists()
