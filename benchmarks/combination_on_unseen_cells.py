@@ -40,7 +40,7 @@ def load(folder: Path, table: NasBench201) -> tuple[np.ndarray, dict[str, np.nda
     def scored(repeat: int) -> list[int]:
         return [cell for cell in cells if all((name, first[cell], repeat) in values for name in names if name not in SIZES)]
 
-    while repeats > 1 and not scored(repeats - 1):
+    while repeats > 1 and len(scored(repeats - 1)) < len(scored(0)):  # one that is still under way
         repeats -= 1
     known = set.intersection(*(set(scored(repeat)) for repeat in range(repeats)))
     kept = [cell for cell in cells if cell in known]

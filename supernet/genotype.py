@@ -100,7 +100,7 @@ class Genotype:
             raise GenotypeError(f"the genotype is not JSON: {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             form = '{"format", "cells": {GROUP: {"edges": [{"op", "from", "to"}], "concat"}}}, an edge with "act" and "add_skip" where it has them'
-            raise GenotypeError(f"the genotype is not {form}: {error!r}") from None
+            raise GenotypeError(f"the genotype is not {form}: {f'{error} is missing' if isinstance(error, KeyError) else error}") from None
         return genotype._checked()
 
     def to_text(self) -> str:
