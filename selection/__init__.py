@@ -1,5 +1,6 @@
 """Which option stays: measures, lifts and strategies on any network that answers choices(), logits() and inputs(). Needs torch and numpy only."""
 
+from .adapt import adapt
 from .combination import COMBINATION, combined
 from .errors import SelectionError
 from .gates import committed, masked
@@ -14,7 +15,7 @@ from .registry import describe_criteria, list_criteria, list_lifts, list_measure
 from .select import Selection, measure, measure_all, score, select
 
 __all__ = [
-    "COMBINATION", "Decay", "Selectable", "Selection", "SelectionError", "Spectrum", "combined", "committed", "decay", "describe_criteria", "infinite_bounds",
-    "infinite_ntk", "list_criteria", "list_infinite_activations", "list_lifts", "list_measures", "masked", "measure", "measure_all", "ntk", "preserved",
-    "register_criterion", "register_lift", "register_measure", "score", "select", "spectrum",
+    "COMBINATION", "Decay", "Selectable", "Selection", "SelectionError", "Spectrum", "adapt", "combined", "committed", "decay", "describe_criteria",
+    "infinite_bounds", "infinite_ntk", "list_criteria", "list_infinite_activations", "list_lifts", "list_measures", "masked", "measure", "measure_all", "ntk",
+    "preserved", "register_criterion", "register_lift", "register_measure", "score", "select", "spectrum",
 ]  # fmt: skip

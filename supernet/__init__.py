@@ -1,6 +1,7 @@
 """What can be built: search spaces, supernets, genotypes, and the networks of genotypes."""
 
 from .activations import build_activation, is_twice_differentiable, list_activations
+from .autodl import from_nasbench201
 from .cell import MixedCell
 from .cellnet import CellSupernet
 from .discrete import DiscreteNetwork, build
@@ -11,6 +12,7 @@ from .mlp import MLP, MLPSupernet
 from .network import Supernet
 from .nodescale import NodeScale, prune_nodes, top_nodes
 from .operations import OPERATIONS, build_operation
+from .ptdarts import from_ptdarts
 from .quark0 import from_quark0
 from .space import CellSpace, Space
 from .spaces import create_space, describe_spaces, list_spaces
@@ -19,5 +21,5 @@ from .spaces.mlp import MLPSpace
 __all__ = [
     "MLP", "OPERATIONS", "AddedSkip", "CellSpace", "CellSupernet", "DiscreteNetwork", "Edge", "Genotype", "GenotypeError", "MLPSpace", "MLPSupernet",
     "MixedActivation", "MixedCell", "MixedOp", "NodeScale", "Space", "SpaceError", "Supernet", "build", "build_activation", "build_operation", "create_space",
-    "describe_spaces", "from_quark0", "is_twice_differentiable", "list_activations", "list_spaces", "prune_nodes", "top_nodes",
+    "describe_spaces", "from_nasbench201", "from_ptdarts", "from_quark0", "is_twice_differentiable", "list_activations", "list_spaces", "prune_nodes", "top_nodes",
 ]  # fmt: skip

@@ -1,11 +1,11 @@
-"""A checkpoint of quark0/darts goes on here."""
+"""A checkpoint of quark0/darts, or of darts-pt, goes on here."""
 
 import re
 
-import torch
 from torch import Tensor
 
 from .errors import SpaceError
+from .foreign import count_cells, empty_supernet, fill, unwrapped
 from .network import Supernet
 from .spaces import create_space
 
@@ -13,48 +13,36 @@ _RENAMES = (
     (r"preprocess([01])\.(?:op\.)?", r"preprocess.\1."),
     (r"_ops\.(\d+)\._ops\.(\d+)\.(?:op\.)?", r"edges.\1.options.\2."),
 )
-_SPACE_BY_OPTIONS = {8: "darts", 7: "darts_pt"}
+_ORIGIN = "quark0/darts"
+_SPACES = {8: ("darts",), 7: ("darts_pt",), 3: ("s3",), 2: ("s1", "s4", "s2")}  # by the number of options; those of two are told apart by their tensors
+_SIZES = {"stem.0.weight": 4, "classifier.weight": 2, "cells.0.preprocess0.op.1.weight": 4}
 
 
 def from_quark0(state_dict: dict[str, Tensor], alphas_normal: Tensor, alphas_reduce: Tensor) -> Supernet:
-    """A supernet with the weights, BatchNorm statistics and alphas of a `Network` of quark0/darts (or of darts-pt: seven operations).
+    """A supernet with the weights, BatchNorm statistics and alphas of a `Network` of quark0/darts, or of darts-pt (seven operations, or spaces S1 to S4).
 
     Args:
         state_dict: `Network.state_dict()`; the original has no alphas in it.
-        alphas_normal, alphas_reduce: [14, 8], operations in the order of the original's PRIMITIVES; [14, 7] without `none`.
+        alphas_normal, alphas_reduce: [14, 8], operations in the order of the original's PRIMITIVES; [14, 7] without `none`, [14, 2] or [14, 3] of S1 to S4.
 
     Returns:
-        a Supernet of space `darts` or `darts_pt`; channels, layers, classes and dtype are read off the tensors.
+        a Supernet of space `darts`, `darts_pt`, or `s1` to `s4`; channels, layers, classes and dtype are read off the tensors.
 
     Raises:
         SpaceError: tensors are missing or have other shapes; the line names the first.
     """
     for name, alphas in (("alphas_normal", alphas_normal), ("alphas_reduce", alphas_reduce)):
-        if alphas.dim() != 2 or alphas.shape[0] != 14 or alphas.shape[1] not in _SPACE_BY_OPTIONS or alphas.shape != alphas_normal.shape:
-            raise SpaceError(f"{name} is {list(alphas.shape)}; a quark0/darts supernet has [14, 8], without `none` [14, 7]")
-    for name, dims in (("stem.0.weight", 4), ("classifier.weight", 2), ("cells.0.preprocess0.op.1.weight", 4)):
-        if name not in state_dict:
-            raise SpaceError(f"not a state_dict of quark0/darts: {name} is missing")
-        if state_dict[name].dim() != dims:
-            raise SpaceError(f"not a state_dict of quark0/darts: {name} is {list(state_dict[name].shape)}; it should have {dims} dimensions")
-    stem, classifier = state_dict["stem.0.weight"], state_dict["classifier.weight"]
-    layers = 1 + max(int(match[1]) for match in map(re.compile(r"cells\.(\d+)\.").match, state_dict) if match)
-    net = Supernet(
-        create_space(_SPACE_BY_OPTIONS[alphas_normal.shape[1]]),
-        channels=stem.shape[0] // 3, layers=layers, num_classes=classifier.shape[0], in_chans=stem.shape[1],
-        seed=0,  # every value is overwritten; the global generator stays as it is
-    ).to(dtype=stem.dtype, device=stem.device)  # fmt: skip
-    tensors = {_rename(name): tensor for name, tensor in state_dict.items()}
-    tensors |= {"alphas.normal": alphas_normal, "alphas.reduce": alphas_reduce}
-    ours = net.state_dict()
-    for name in sorted(ours.keys() ^ tensors.keys()):
-        raise SpaceError(f"not a state_dict of quark0/darts: {name} is {'missing' if name in ours else 'unknown'}")
-    for name, tensor in tensors.items():
-        if tensor.shape != ours[name].shape:
-            raise SpaceError(f"not a state_dict of quark0/darts: {name} is {list(tensor.shape)}, not {list(ours[name].shape)}")
-    with torch.no_grad():
-        net.load_state_dict({name: tensor.detach() for name, tensor in tensors.items()})
-    return net
+        if alphas.dim() != 2 or alphas.shape[0] != 14 or alphas.shape[1] not in _SPACES or alphas.shape != alphas_normal.shape:
+            raise SpaceError(f"{name} is {list(alphas.shape)}; a quark0/darts supernet has [14, 8], without `none` [14, 7], of S1 to S4 [14, 2] or [14, 3]")
+    state = unwrapped(state_dict, _ORIGIN, _SIZES)
+    stem, classifier = state["stem.0.weight"], state["classifier.weight"]
+    sizes = {"channels": stem.shape[0] // 3, "layers": count_cells(state), "num_classes": classifier.shape[0], "in_chans": stem.shape[1]}
+    tensors = {_rename(name): tensor for name, tensor in state.items()} | {"alphas.normal": alphas_normal, "alphas.reduce": alphas_reduce}
+    for space in _SPACES[alphas_normal.shape[1]]:
+        net = empty_supernet(create_space(space), stem, **sizes)
+        if net.state_dict().keys() == tensors.keys():
+            break
+    return fill(net, tensors, _ORIGIN)
 
 
 def _rename(name: str) -> str:
