@@ -162,7 +162,7 @@ def test_a_run_ends_in_a_leaderboard_and_a_page(tmp_path, capsys):
 
 def test_the_default_measures_are_taken(tmp_path):
     asked = RankSettings().measures
-    folder = ranked(tmp_path / "rank", candidates=8, measures=asked)
+    folder = ranked(tmp_path / "rank", candidates=4, measures=asked)
     with open(folder / "leaderboard.csv", newline="") as file:
         names = {row["measure"] for row in csv.DictReader(file)}
     assert set(asked.split(",")) | set(COMBINATION) | {"expressivity@noise", "random"} <= names
