@@ -5,8 +5,9 @@
 
 The cells are split in two, those that compute the same together. On the one half the best product of up to six measures is looked for, by Spearman's
 correlation with CIFAR-10 test accuracy; all correlations are those of the other half, whose scores are ranked among themselves. Beside it the shipped
-combination (`selection.COMBINATION`), the same without each of its atoms, AZ-NAS's product, and parameter count; differences to AZ-NAS with 95 % bootstrap
-intervals. Then the accuracy of the pick from 1,000 random cells of all, over 20 draws. Writes benchmarks/results/combination_on_unseen_cells.csv.
+combination (`selection.COMBINATION`), without each of its atoms and with the tangent kernel's, AZ-NAS's product, alone and with parameters, NASWOT and the
+kernel's atom, and parameter count; differences to AZ-NAS with 95 % bootstrap intervals. Then the
+accuracy of the pick from 1,000 random cells of all, over 20 draws. Writes benchmarks/results/combination_on_unseen_cells.csv.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from darts_ext.tabular import DATASETS, NasBench201  # noqa: E402
 from selection import COMBINATION  # noqa: E402
 
 AZ_NAS = "expressivity@noise+progressivity@noise+trainability@noise+flops"
+WIDER = "parameters+naswot+expressivity@noise+progressivity@noise+trainability@noise"
+KERNEL = "ntk_min_relative"
 MOST, WIDTH, DRAWS, DRAWN = 6, 50, 20, 1000
 SIZES = ("parameters", "flops")
 
@@ -84,7 +87,9 @@ def main() -> None:
     print(f"chosen on the one half: {chosen}")
     unseen, rest = ranked(columns, ~half), {dataset: values[~half] for dataset, values in accuracies.items()}
     without = {f"combination without {name}": "+".join(part for part in COMBINATION if part != name) for name in COMBINATION}
-    names = {"chosen on the other half": chosen, "combination": "+".join(COMBINATION), **without, "AZ-NAS": AZ_NAS, "parameters": "parameters"}
+    shipped = "+".join(COMBINATION)
+    names = {"chosen on the other half": chosen, "combination": shipped, **without, f"combination with {KERNEL}": f"{shipped}+{KERNEL}"}
+    names |= {"AZ-NAS": AZ_NAS, "AZ-NAS's and NASWOT": WIDER, f"the same with {KERNEL}": f"{WIDER}+{KERNEL}", "parameters": "parameters"}
     scores, az = {name: combined(what, unseen) for name, what in names.items()}, combined(AZ_NAS, unseen)
     everything = ranked(columns, np.full(len(cells), True))
     rows = []

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from .errors import SelectionError
 from .numerics.tnorm import calibrate, tnorm
 
-COMBINATION = ("meco", "gradsign", "synflow", "trainability", "ntk_min_relative", "parameters")
+COMBINATION = ("parameters", "meco", "jacob_cov", "synflow")
 
 
 def spelt_out(name: str) -> str:
     """A name in which `combination` is replaced by the measures that it stands for.
 
     >>> spelt_out("combination")
-    'meco+gradsign+synflow+trainability+ntk_min_relative+parameters'
+    'parameters+meco+jacob_cov+synflow'
     """
     return "+".join("+".join(COMBINATION) if part == "combination" else part for part in name.split("+"))
 
