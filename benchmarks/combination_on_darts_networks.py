@@ -4,8 +4,8 @@
 
 ARCHITECTURES.csv has lines of a genotype in DARTS' text form and its accuracy, as `datasets/DARTS_archs_CIFAR10.csv` of pym1024/SWAP (Peng et al. 2024: 1,000
 random architectures, trained for 200 epochs). Networks have 8 channels and 5 cells, he_fan_in weights, one initialisation; 32 images. The first `--skip` of
-the random order are those on which the combination was chosen. Scores stream into SCORES (default runs/darts_networks.csv), so that a run goes on where it was stopped. Writes
-benchmarks/results/combination_on_darts_networks.csv.
+the random order are those on which the combination was chosen. Scores stream into SCORES, so that a run goes on where it
+was stopped. Writes benchmarks/results/combination_on_darts_networks.csv.
 """
 
 import argparse

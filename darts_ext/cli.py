@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .config import CompareSettings, DataSettings, RankSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
+from .config import CompareSettings, DataSettings, ImportSettings, RankSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .runtime.errors import UsageError, unknown
 
 PROGRAM = "run_darts.py"
@@ -107,6 +107,12 @@ def _rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> None:
     run_rank(run, data, settings)
 
 
+def _import(checkpoint: Path, run: RunSettings, data: DataSettings, settings: ImportSettings) -> None:
+    from .importing import run_import
+
+    print(f"run: {run_import(checkpoint, run, data, settings)}")
+
+
 def _report(folder: Path) -> None:
     from .pipeline import run_report
 
@@ -154,6 +160,7 @@ COMMANDS = {
         _compare,
     ),
     "rank": Command("training-free measures against the accuracies of NAS-Bench-201", (RunSettings, DataSettings, RankSettings), _rank),
+    "import": Command("make a run of a supernet that another code trained", (RunSettings, DataSettings, ImportSettings), _import, "its checkpoint"),
     "report": Command("write the report of a run or a comparison anew", (), _report, "folder of a run or a comparison"),
     "spaces": Command("list the search spaces", (), _spaces),
     "criteria": Command("list the criteria, and what more can be made of lifts and measures", (), _criteria),

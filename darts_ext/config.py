@@ -234,3 +234,18 @@ class RankSettings:
     """Processes on this machine, one thread each."""
     cluster: str = ""
     """Address of a Dask scheduler (tcp://...) that gets the work instead; needs the extra `cluster`."""
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """A supernet that another code trained."""
+
+    format: str
+    """quark0 (a file with state_dict, alphas_normal, alphas_reduce), ptdarts, darts-pt (its checkpoint_*.pth.tar), or nasbench201 (AutoDL-Projects)."""
+    batch_size: int = 64
+    """Images in a batch, of tuning and of selection."""
+    train_portion: float = 0.5
+    """Share of the training images that trains the weights while tuning; criteria look at the rest. The halves are drawn here, not as the other code drew
+    them."""
+    alpha: str = "learned"
+    """learned, or fixed: alphas stay as they are while tuning (DARTS-PT's variant)."""

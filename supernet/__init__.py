@@ -21,5 +21,6 @@ from .spaces.mlp import MLPSpace
 __all__ = [
     "MLP", "OPERATIONS", "AddedSkip", "CellSpace", "CellSupernet", "DiscreteNetwork", "Edge", "Genotype", "GenotypeError", "MLPSpace", "MLPSupernet",
     "MixedActivation", "MixedCell", "MixedOp", "NodeScale", "Space", "SpaceError", "Supernet", "build", "build_activation", "build_operation", "create_space",
-    "describe_spaces", "from_nasbench201", "from_ptdarts", "from_quark0", "is_twice_differentiable", "list_activations", "list_spaces", "prune_nodes", "top_nodes",
+    "describe_spaces", "from_nasbench201", "from_ptdarts", "from_quark0", "is_twice_differentiable", "list_activations", "list_spaces", "prune_nodes",
+    "top_nodes",
 ]  # fmt: skip
