@@ -1,0 +1,156 @@
+"""The names: `darts_ext.NAME` in timm's registry, for the genotypes that are shipped and for those that are registered.
+
+timm reads `darts_ext.NAME` as architecture `darts_ext` with the pretrained tag NAME, and lists architectures; so each name is registered twice, as a tag of
+the architecture that builds it, and in full, for `timm.list_models("darts_ext*")`.
+"""
+
+import json
+import re
+import warnings
+from collections import deque
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import timm
+from timm.models import DefaultCfg, PretrainedCfg, build_model_with_cfg, register_model
+from torch import nn
+
+from supernet import Genotype
+
+from ..runtime.errors import UsageError, unknown
+from .network import TimmNetwork
+from .sources import Found, read_source
+
+__all__ = ["create_model", "list_genotypes", "register"]  # timm adds every name that it registers
+
+DEFAULT = "darts_v2"
+_STEMS: dict[str, dict[str, Any]] = {
+    "cifar": {
+        "input_size": (3, 32, 32), "num_classes": 10, "pool_size": (8, 8), "crop_pct": 1.0, "interpolation": "bilinear",
+        "mean": (0.4914, 0.4822, 0.4465), "std": (0.2470, 0.2435, 0.2616),
+    },
+    "imagenet": {"input_size": (3, 224, 224), "num_classes": 1000, "pool_size": (7, 7), "interpolation": "bilinear"},
+}  # fmt: skip
+_known: dict[str, Found] = {}
+default_cfgs: dict[str, DefaultCfg] = {}  # where timm looks for it
+
+
+def darts_ext(pretrained: bool = False, genotype: Genotype | str | Path | None = None, **options: Any) -> TimmNetwork:
+    """The network of a name (the tag that timm cut off), or of whatever `genotype` is given as; see `create_model`."""
+    asked = options.pop("pretrained_cfg", None)
+    asked = asked.to_dict() if isinstance(asked, PretrainedCfg) else asked
+    tag = asked if isinstance(asked, str) else (asked or {}).get("tag")
+    if tag and genotype is not None:
+        raise UsageError(f"darts_ext.{tag} has its genotype: leave {genotype} out, or name the architecture darts_ext alone")
+    found = _find(genotype if genotype is not None else tag or DEFAULT)
+    options = found.sizes | options
+    cfg = asked if isinstance(asked, dict) else {**_cfg(options.get("stem", "cifar")), **found.cfg, "tag": tag}
+    levels = {"feature_cls": "getter", "out_indices": None}
+    return build_model_with_cfg(
+        TimmNetwork, "darts_ext", pretrained, pretrained_cfg=cfg, feature_cfg=levels, genotype=found.genotype, **options
+    )  # fmt: skip
+
+
+def create_model(source: Genotype | str | Path, *, pretrained: bool | None = None, **options: Any) -> nn.Module:
+    """A timm model of a registered name, a genotype, its text or file, a run's folder, or the weights that `retrain` wrote.
+
+    Args:
+        source: weights (`RUN/evaluate/model.safetensors`) bring genotype, sizes and the images' statistics with them.
+        pretrained: load the weights; by default if the source has some. timm adapts the first convolution and the classifier to other `in_chans` and
+            `num_classes`.
+        options: of `timm.create_model` and `TimmNetwork`, as num_classes, in_chans, features_only, drop_path_rate, channels, layers, stem.
+
+    Raises:
+        UsageError, SpaceError: the source is none of these, or sizes cannot be built.
+
+    >>> net = create_model("nasbench201_cifar10", num_classes=7, features_only=True)
+    >>> net.feature_info.channels(), net.feature_info.reduction()
+    ([16, 32, 64], [1, 2, 4])
+    """
+    found = _find(source)
+    weights = "file" in found.cfg if pretrained is None else pretrained
+    if source in _known:
+        return timm.create_model(f"darts_ext.{source}", pretrained=weights, **options)
+    options = found.sizes | options
+    cfg = {**_cfg(options.get("stem", "cifar")), **found.cfg, **options.pop("pretrained_cfg", {})}
+    # as text it is part of what timm writes beside weights that it saves
+    return timm.create_model("darts_ext", pretrained=weights, pretrained_cfg=cfg, genotype=found.genotype.to_text(), **options)
+
+
+def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:
+    """Makes `timm.create_model("darts_ext.NAME")` build a genotype.
+
+    Args:
+        name: letters, digits, _ and -.
+        genotype: as `create_model` takes it; weights are loaded where `pretrained=True`.
+        sizes: channels, layers, stem where they are not asked for; by default those of the papers.
+
+    Raises:
+        UsageError: the name is taken by another network, or cannot be one.
+
+    >>> register("all_skips", "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|", layers=1)
+    >>> timm.create_model("darts_ext.all_skips", num_classes=3).num_classes
+    3
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise UsageError(f"a name is made of letters, digits, _ and -, not {name!r}")
+    read = read_source(genotype)
+    found = Found(read.genotype, read.sizes | sizes, read.cfg)
+    if name in _known and _known[name] != found:
+        raise UsageError(f"darts_ext.{name} is another network already: choose another name")
+    _known[name] = found
+    _enter([name])
+
+
+def list_genotypes() -> list[str]:
+    """The names behind `darts_ext.`.
+
+    >>> {"darts_v1", "darts_v2", "darts_v2_imagenet", "pc_darts_c10", "nasbench201_cifar10"} <= set(list_genotypes())
+    True
+    """
+    return sorted(_known)
+
+
+def _find(source: Genotype | str | Path) -> Found:
+    if isinstance(source, str) and source in _known:
+        return _known[source]
+    if isinstance(source, str) and re.fullmatch(r"[\w-]+", source) and not Path(source).exists():
+        raise unknown("genotype", source, _known)
+    return read_source(source)
+
+
+def _cfg(stem: str) -> dict[str, Any]:
+    return {**_STEMS.get(stem, _STEMS["cifar"]), "first_conv": "stem.0", "classifier": "classifier"}
+
+
+def _enter(names: list[str]) -> None:
+    """Tells timm."""
+    cfgs = {name: PretrainedCfg(**(_cfg(found.sizes.get("stem", "cifar")) | found.cfg)) for name, found in _known.items()}
+    default_cfgs["darts_ext"] = DefaultCfg(deque([DEFAULT, *(name for name in cfgs if name != DEFAULT)]), cfgs)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Overwriting darts_ext")  # the architecture gets a tag more
+        register_model(darts_ext)
+        for name in names:
+            globals()[f"darts_ext.{name}"] = register_model(_full(name))
+
+
+def _full(name: str):
+    def build(pretrained: bool = False, **options: Any) -> TimmNetwork:
+        return darts_ext(pretrained, **{**options, "pretrained_cfg": name})
+
+    build.__name__, build.__module__ = f"darts_ext.{name}", __name__
+    build.__doc__ = f"The network of {name}."
+    return build
+
+
+def _enter_shipped() -> None:
+    for name, entry in json.loads(files(__package__).joinpath("genotypes.json").read_text()).items():
+        genotype = Genotype.from_text(entry["genotype"])
+        _known[name] = Found(genotype)
+        if genotype.format == "darts":
+            _known[f"{name}_imagenet"] = Found(genotype, {"stem": "imagenet"})
+    _enter(list(_known))
+
+
+_enter_shipped()
