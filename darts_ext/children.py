@@ -1,6 +1,7 @@
 """The chosen networks, trained from scratch in a folder each."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from safetensors.torch import save
@@ -22,14 +23,14 @@ def retrain_stage(genotype: Genotype, images: Images, settings: RetrainSettings)
     return Retrain(net, settings, images.augmented(train, settings.batch_size, "retrain"), images.clean(train), images.clean(images.dataset.test), images.seed)
 
 
-def train_child(folder: Path, stage: Retrain) -> dict:
+def train_child(folder: Path, stage: Retrain, images: Images) -> dict:
     """Trains the network of a genotype to the end; returns its last row, its seconds, its parameters and what pruning leaves."""
     history = run_epochs(stage, stage.settings.epochs, folder / "last.pt", folder / "summary.csv")
     weights = {name: tensor.contiguous().cpu() for name, tensor in stage.final.state_dict().items()}
     pruned = [] if stage.settings.node_scale is None else pruning(stage.final, stage.test)
     if pruned:
         write_csv(folder / "pruning.csv", pruned)
-    write_whole(folder / "model.safetensors", save(weights, {"genotype": stage.net.genotype.to_json()}))
+    write_whole(folder / "model.safetensors", save(weights, {"genotype": stage.net.genotype.to_json(), "images": json.dumps(images.statistics)}))
     parameters = sum(parameter.numel() for name, parameter in stage.net.named_parameters() if not name.startswith("auxiliary_head."))
     return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters, "pruned": pruned}
 

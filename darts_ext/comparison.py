@@ -11,12 +11,12 @@ from .children import digest, retrain_stage, train_child
 from .compare import aggregate, render
 from .config import CompareSettings, DataSettings, RunSettings, SearchSettings, SelectionSettings
 from .data import Images, halves
-from .pipeline import flat, prepare, say, search_stage, select_on, selection_batches, short, train_supernet
+from .pipeline import flat, load_supernet, pick, prepare, say, search_stage, select_on, selection_batches, short, train_supernet
 from .population import Population, read_measures, render_measures
 from .report import write_report
 from .runtime.errors import UsageError, unknown
-from .runtime.files import write_csv
-from .runtime.folder import check_folder, write_settings
+from .runtime.files import write_csv, write_whole
+from .runtime.folder import check_folder, pick_device, read_args, write_settings
 from .search import Search
 from .select import Entry, read_entries, try_out
 from .tabular import NasBench201, in_table
@@ -30,6 +30,8 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     if not names:
         raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
     entries = read_entries(names, how)
+    if compare.run:
+        run, data, search, compare = _of_run(run, data, search, compare)
     searches = read_searches(search, compare.supernets, entries)
     device = prepare(run, data, *searches.values(), compare, compare.retrain, how)
     read_measures(compare.measures)
@@ -47,6 +49,8 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         for name, own in searches.items():
             place = folder / "-".join(filter(None, (f"seed{seed}", name)))
             write_settings(place, "search", {**flat(run, data, own), "out": str(place), "seed": seed})
+            if compare.run:
+                _copy_search(Path(compare.run), place)
             searched = train_supernet(place, stages[name])
             for entry in (one for one in entries if one.supernet == name):
                 selection, genotype = select_on(place, place / entry.folder, images, own, entry, seed)
@@ -62,6 +66,24 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
         print(render_measures(judged))
     print(f"report: {page}")
     return folder
+
+
+def _of_run(
+    run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings
+) -> tuple[RunSettings, DataSettings, SearchSettings, CompareSettings]:
+    """The settings of a comparison on the supernet of a run: its data, search and seed are the run's."""
+    if compare.supernets:
+        raise UsageError(f"{compare.run} has one supernet, and supernets names others: leave --supernets or --run out")
+    args = read_args(Path(compare.run))
+    run, data, search = replace(run, seed=args.get("seed", 0)), pick(DataSettings, args), pick(SearchSettings, args)
+    load_supernet(Path(compare.run), Images(data, pick_device(run.device), run.seed), search)  # says so if it is not there, or not finished
+    return run, data, search, replace(compare, seeds=1)
+
+
+def _copy_search(source: Path, place: Path) -> None:
+    for name in ("search/alphas.json", "summary.csv", "search/last.pt"):
+        if (source / name).exists() and not (place / name).exists():
+            write_whole(place / name, (source / name).read_bytes())
 
 
 def read_searches(search: SearchSettings, others: Mapping[str, Mapping] | None, entries: list[Entry]) -> dict[str, SearchSettings]:
@@ -119,7 +141,7 @@ def _judged(folder: Path, genotype: Genotype, images: Images, compare: CompareSe
         size = int(table.parameters[table.index(genotype)])
         return {"test_accuracy": known["table_cifar10"], "test_loss": "", "parameters": size, "seconds": 0.0, "child": "", **known}
     child = f"{digest(genotype)}-s{images.seed}"
-    trained = train_child(folder / "children" / child / "evaluate", retrain_stage(genotype, images, compare.retrain))
+    trained = train_child(folder / "children" / child / "evaluate", retrain_stage(genotype, images, compare.retrain), images)
     return {**trained, **known, "child": child}
 
 

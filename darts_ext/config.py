@@ -196,6 +196,8 @@ class CompareSettings:
     may stand a supernet of `supernets` and a slash."""
     seeds: int = 3
     """Number of supernets: seeds SEED, SEED+1, ..."""
+    run: str = ""
+    """A run of `search` or `import`: compare on its supernet, with its data, search settings and seed, and train none."""
     supernets: dict[str, dict] | None = None
     """Further supernets of every seed, by what differs in their search, as '{"fixed": {"alpha": "fixed"}}'; fixed/perturbation is perturbation on that one."""
     judge: str = "retrain"

@@ -85,12 +85,13 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     if folder != target:
         check_folder(folder, "retrain", asked)
     check_folder(folder / "evaluate", "retrain", asked)
-    stage = retrain_stage(genotype, Images(data, device, run.seed), settings)
+    images = Images(data, device, run.seed)
+    stage = retrain_stage(genotype, images, settings)
     if folder != target:
         write_settings(folder, "retrain", asked)
         write_whole(folder / "genotype.json", genotype.to_json())
     write_settings(folder / "evaluate", "retrain", asked)
-    row = train_child(folder / "evaluate", stage)
+    row = train_child(folder / "evaluate", stage, images)
     write_report(folder)
     for pruned in row["pruned"][1:]:
         print(f"without {pruned['pruned']:.0%} of the nodes, those of smallest scale: {pruned['test_accuracy']:.2f} %")
@@ -135,7 +136,7 @@ def train_supernet(folder: Path, stage: Search) -> float:
             events(row)
 
         history = run_epochs(stage, stage.settings.epochs, folder / "search" / "last.pt", folder / "summary.csv", after)
-    return sum(float(row["seconds"]) for row in history)
+    return sum(float(row.get("seconds", 0)) for row in history)  # one that was imported has none
 
 
 def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tuple[Supernet, Split]:

@@ -80,7 +80,7 @@ class Population:
         for number, genotype in enumerate(self.genotypes, start=1):
             values = {name: self._measured(genotype, name) for name in self.measures}
             place = self.folder / "children" / f"{digest(genotype)}-s{self.images.seed}" / "evaluate"
-            result = train_child(place, retrain_stage(genotype, self.images, self.retrain))
+            result = train_child(place, retrain_stage(genotype, self.images, self.retrain), self.images)
             rows.append({"genotype": genotype.to_text(), "test_accuracy": result["test_accuracy"], "parameters": result["parameters"], **values})
             say(f"random architecture {number} of {len(self.genotypes)}: {result['test_accuracy']:.2f} %, {genotype.to_text()}")
             write_csv(self.folder / "population.csv", rows)

@@ -34,6 +34,11 @@ class Images:
         """Arguments of a network for these images."""
         return {"num_classes": self.dataset.num_classes, "in_chans": self.dataset.in_chans}
 
+    @property
+    def statistics(self) -> dict[str, object]:
+        """Pixels a side, and each channel's mean and standard deviation of values in [0, 1]: what weights trained on these images must be shown."""
+        return {"size": self.dataset.image_size, "mean": self.mean.tolist(), "std": self.std.tolist()}
+
     def augmented(self, split: Split, batch_size: int, stream: str, *, whole: bool = False) -> Batches:
         """Shuffled, cropped, mirrored and cut out; full batches only, or the `whole` split with a smaller last one."""
         pad = self.dataset.image_size // 8 if self.settings.pad is None else self.settings.pad

@@ -61,6 +61,16 @@ def test_a_second_call_repeats_nothing(compared):
     assert (compared / "seed1-fixed" / "search" / "last.pt").stat().st_mtime_ns == before and (compared / "summary.csv").read_text() == lines
 
 
+def test_a_comparison_on_a_run_trains_no_supernet(compared, tmp_path):
+    source, out = compared / "seed1", tmp_path / "out"
+    argv = ["compare", "--run", str(source), "--judge", "table", "--criteria", "magnitude,perturbation", "--threads", "1", "--out", str(out)]
+    assert main(argv) == 0
+    assert (out / "seed1" / "search" / "last.pt").read_bytes() == (source / "search" / "last.pt").read_bytes()
+    mine = {(row["seed"], row["criterion"]): row["genotype"] for row in rows(compared)}
+    assert [row["genotype"] for row in rows(out)] == [mine["1", row["criterion"]] for row in rows(out)] and len(rows(out)) == 2
+    assert main(argv) == 0
+
+
 def test_only_the_supernets_that_are_named_are_trained():
     search = SearchSettings()
     assert list(read_searches(search, {"fixed": {"alpha": "fixed"}}, [entry("fixed")])) == ["fixed"]
@@ -90,6 +100,7 @@ def test_supernets_that_cannot_be(others, named, says):
         (["--judge", "tabel"], "did you mean 'table'"),
         (["--judge", "table", "--space", "tiny"], "looks cells up in NAS-Bench-201"),
         (["--criteria", "fixd/perturbation"], "unknown supernet 'fixd'"),
+        (["--run", "nowhere"], "nowhere is not a run"),
         (["--supernets", '{"second": {"epochs": 0}}', "--criteria", "second/magnitude"], "epochs must be at least 1"),
     ],
 )

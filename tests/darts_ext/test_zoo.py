@@ -14,6 +14,9 @@ from timm.layers import DropPath
 from timm.models import load_state_dict, save_for_hf
 
 from darts_ext import zoo
+from darts_ext.cli import main
+from darts_ext.config import DataSettings
+from darts_ext.data import Images
 from darts_ext.runtime.errors import UsageError
 from supernet import Genotype, SpaceError, build
 
@@ -262,3 +265,14 @@ def test_importing_is_quiet_and_all_names_can_be_imported():
     code = "import warnings; warnings.simplefilter('error'); from darts_ext.zoo.genotypes import *; from darts_ext.zoo import *"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
+
+
+def test_what_retrain_writes_is_a_model_that_knows_its_images(tmp_path, capsys):
+    (tmp_path / "genotype.json").write_text(Genotype.from_text(CELL).to_json())
+    sizes = "--channels 4 --layers 1 --epochs 1 --batch_size 50 --train_limit 100 --test_limit 60 --threads 1"
+    assert main(["retrain", str(tmp_path / "genotype.json"), *sizes.split(), "--out", str(tmp_path / "run")]) == 0
+    net = zoo.create_model(tmp_path / "run" / "evaluate" / "model.safetensors").eval()
+    images = Images(DataSettings(train_limit=100, test_limit=60), torch.device("cpu"), 0)
+    assert net.pretrained_cfg["mean"] == tuple(images.mean.tolist()) and net.pretrained_cfg["input_size"] == (1, 8, 8)
+    right = [net(x).argmax(1) == y for x, y in images.clean(images.dataset.test).epoch(0)]
+    assert f"test accuracy {100 * torch.cat(right).float().mean():.2f} %" in capsys.readouterr().out
