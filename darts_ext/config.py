@@ -218,8 +218,8 @@ class RankSettings:
         "combination,parameters,flops,naswot,swap,meco,gradsign,zico,synflow,jacob_cov,ntk_min,ntk_min_relative,trainability,"
         "expressivity@noise+progressivity@noise+trainability@noise+flops"
     )
-    """Measures separated by commas; all for every one; combination for the shipped one. A+B+C is their product as ranks, minimum:A+B and lukasiewicz:A+B
-    other t-norms; A@noise sees normal noise in place of images, as in AZ-NAS. More can be added to a run later."""
+    """Measures separated by commas, among them all for every one, and combination for the shipped one. A+B+C is their product as ranks, minimum:A+B and
+    lukasiewicz:A+B other t-norms; A@noise sees normal noise in place of images, as in AZ-NAS. More can be added to a run later."""
     candidates: int | str = 1000
     """Cells drawn at random by the seed, or all 15,625; those that compute the same are scored once."""
     repeats: int = 1

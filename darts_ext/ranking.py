@@ -28,18 +28,19 @@ FREE = ("measures", "processes", "cluster")  # may change from one call to the n
 def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Path:
     """Scores cells of NAS-Bench-201 at initialisation, and shows how well each measure orders them by test accuracy."""
     everything = [name for name in list_measures() if not name.startswith("ntk_infinite")]  # those are of fully-connected networks
-    names = everything if settings.measures == "all" else [name.strip() for name in settings.measures.split(",") if name.strip()]
+    asked = [name.strip() for name in settings.measures.split(",") if name.strip()]
+    names = list(dict.fromkeys(part for name in asked for part in (everything if name == "all" else [name])))
     atoms = _atoms(names)
     check_numbers(run, settings)
     device, table = pick_device(run.device), NasBench201()
     cells = sample_cells(table, _number(settings.candidates), run.seed)
-    asked = {name: value for part in (run, data, settings) for name, value in asdict(part).items() if name not in FREE}
-    folder = check_folder(Path(run.out or "runs/rank"), "rank", asked)
+    fixed = {name: value for part in (run, data, settings) for name, value in asdict(part).items() if name not in FREE}
+    folder = check_folder(Path(run.out or "runs/rank"), "rank", fixed)
     source = Data(data, device, run.seed)
     shown = _images(source, settings, run.seed)
     how = Build(settings.channels, settings.layers, **source.task, initialisation=settings.initialisation, seed=run.seed)
     backend = connect(settings.cluster) if settings.cluster else None
-    write_settings(folder, "rank", asked)
+    write_settings(folder, "rank", fixed)
     scores, tasks = folder / "scores.csv", _tasks(table, cells, atoms, settings.repeats)
     with tqdm(total=len(tasks), desc="rank", unit="network", disable=None) as bar:
         for done in score_tasks(tasks, how, shown.__getitem__, scores, processes=settings.processes, backend=backend):
