@@ -25,6 +25,7 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
         SelectionError: a choice or an option is unknown.
     """
     choices = net.choices()
+    carriers = net.carriers() if hasattr(net, "carriers") else {}
     modules: list[nn.Module] = []
     for choice, names in options.items():
         if choice not in choices:
@@ -33,6 +34,8 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
             if name not in choices[choice]:
                 raise unknown(f"option of {choice}", name, choices[choice])
             modules += choices[choice][name]
+        if set(names) == set(choices[choice]):
+            modules += carriers.get(choice, [])
     shadowed = [(module, module.__dict__.get("forward")) for module in modules]
     try:
         for module in modules:

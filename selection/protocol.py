@@ -12,7 +12,11 @@ Batches = Sequence[tuple[Tensor, Tensor]]
 
 @runtime_checkable
 class Selectable(Protocol):
-    """A network whose architecture can be chosen. `excluded()` may be left out: nothing is excluded then."""
+    """A network whose architecture can be chosen.
+
+    Three more answers may be left out: `excluded()`, options that are never chosen; `strengths(choice)`, the weights [options] with which its options are
+    mixed, where they are not softmax(alpha); `carriers()`, {choice: [modules]} that are masked when all its options are, where something passes by them.
+    """
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
         """{choice: {option: every module that carries it}}."""

@@ -10,7 +10,9 @@ from ..registry import register_lift
 @torch.no_grad()
 def magnitude(probe: Probe, choice: str) -> dict[str, float]:
     """softmax(alpha): vanilla DARTS (Liu et al. 2019). An option that is never chosen still takes its share of the softmax."""
-    return dict(zip(probe.net.choices()[choice], probe.net.logits()[choice].softmax(0).tolist()))
+    net = probe.net
+    weights = net.strengths(choice) if hasattr(net, "strengths") else net.logits()[choice].softmax(0)
+    return dict(zip(net.choices()[choice], weights.tolist()))
 
 
 @register_lift("size")

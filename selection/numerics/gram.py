@@ -137,7 +137,7 @@ def _separate(
 ) -> tuple[Tensor, str | None]:  # fmt: skip
     """The kernel in eval mode, where no sample depends on another, and a note on the parameters that have no formula."""
     model.eval()
-    batch_norms(model)  # or they would make samples depend on each other
+    batch_norms(model, running=not frozen)  # or they would make samples depend on each other
     recording = partial(frozen_statistics, model) if frozen else nullcontext
     capture, per_sample, turns = Capture(model, state, names), PerSample(model, state), [slice(None)]
     several = block is not None or x2 is not None

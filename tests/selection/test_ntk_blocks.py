@@ -90,6 +90,17 @@ def test_blocks_that_cannot_be():
     with pytest.raises(SelectionError, match="blocks and cross kernels need samples that do not depend on each other"):
         ntk(net, x, block=2, batchnorm="coupled")
     net[1] = nn.BatchNorm2d(4, track_running_stats=False).double()
-    for batchnorm in ("frozen", "running"):
-        with pytest.raises(SelectionError, match="1 keeps no running statistics"):
-            ntk(net, x, batchnorm=batchnorm)
+    with pytest.raises(SelectionError, match="1 keeps no running statistics: batchnorm='frozen' or 'coupled'"):
+        ntk(net, x, batchnorm="running")
+
+
+@pytest.mark.parametrize("settings", [{}, {"outputs": "trace"}, {"block": 2}])
+def test_the_batchs_statistics_are_frozen_where_no_running_ones_are_kept(settings):
+    def net(track):
+        torch.manual_seed(0)
+        norms = nn.BatchNorm2d(4, track_running_stats=track), nn.BatchNorm2d(4, affine=False, track_running_stats=track)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), norms[0], nn.ReLU(), nn.Conv2d(4, 4, 3), norms[1], nn.Flatten(), nn.Linear(64, 2)).double()
+
+    x, lacking = torch.randn(6, 3, 8, 8).double(), net(False)
+    assert close(ntk(lacking, x, **settings), ntk(net(True), x, **settings))
+    assert lacking[1].running_mean is None and lacking[4].running_mean is None
