@@ -22,6 +22,7 @@ from .select import Entry, read_entries, try_out
 from .tabular import NasBench201, in_table
 
 JUDGES = ("retrain", "table")
+FREE = ("seeds", "criteria")  # more can be asked of a folder later
 
 
 def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings, how: SelectionSettings) -> Path:
@@ -38,7 +39,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     if compare.judge not in JUDGES:
         raise unknown("judge", compare.judge, JUDGES)
     settings = {**flat(run, data, search, how), **asdict(compare), "criteria": ",".join(entry.name for entry in entries)}
-    folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{short(data.data)}"), "compare", settings)
+    folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{short(data.data)}"), "compare", settings, FREE)
     rows, loaded = [], Images(data, device, run.seed)
     for seed in range(run.seed, run.seed + compare.seeds):
         images = loaded.with_seed(seed)
@@ -47,7 +48,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
             _try(folder, images, stages, entries, search, compare)
         write_settings(folder, "compare", settings)
         for name, own in searches.items():
-            place = folder / "-".join(filter(None, (f"seed{seed}", name)))
+            place = _place(folder, seed, name)
             write_settings(place, "search", {**flat(run, data, own), "out": str(place), "seed": seed})
             if compare.run:
                 _copy_search(Path(compare.run), place)
@@ -78,6 +79,10 @@ def _of_run(
     run, data, search = replace(run, seed=args.get("seed", 0)), pick(DataSettings, args), pick(SearchSettings, args)
     load_supernet(Path(compare.run), Images(data, pick_device(run.device), run.seed), search)  # says so if it is not there, or not finished
     return run, data, search, replace(compare, seeds=1)
+
+
+def _place(folder: Path, seed: int, supernet: str) -> Path:
+    return folder / "-".join(filter(None, (f"seed{seed}", supernet)))
 
 
 def _copy_search(source: Path, place: Path) -> None:
@@ -122,12 +127,13 @@ def _try(folder: Path, images: Images, stages: Mapping[str, Search], entries: li
             retrain_stage(stage.net.genotype(), images, compare.retrain)
         elif not in_table(stage.net.genotype()):
             raise UsageError(f"judge table looks cells up in NAS-Bench-201, and {stage.settings.space} has others: take space nasbench201, or --judge retrain")
-    if (folder / "summary.csv").exists():
-        return
-    for stage in stages.values():
-        stage.try_tracked()
-    Population(folder, images, search, compare).try_measures()
+    if not (folder / "summary.csv").exists():
+        for stage in stages.values():
+            stage.try_tracked()
+        Population(folder, images, search, compare).try_measures()
     for entry in entries:
+        if (_place(folder, images.seed, entry.supernet) / entry.folder / "scores.json").exists():
+            continue
         stage = stages[entry.supernet]
         batches = selection_batches(images, halves(images.dataset, stage.settings.train_portion, images.seed)[1], stage.settings, entry)
         try_out(stage.net, entry, *(batches() if callable(batches) else batches)[0])

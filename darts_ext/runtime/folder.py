@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from .files import write_whole
 _FREE = ("out", "device", "threads", "download", "data_root", "tensorboard")
 
 
-def check_folder(folder: Path, command: str, settings: Mapping[str, object]) -> Path:
-    """The folder, if it is new or was made by the same command with the same settings; nothing is written.
+def check_folder(folder: Path, command: str, settings: Mapping[str, object], free: Sequence[str] = ()) -> Path:
+    """The folder, if it is new or was made by the same command with the same settings, but for those that are `free` to differ; nothing is written.
 
     Raises:
         UsageError: the folder holds something else, or a run with other settings (the first difference is named).
@@ -27,7 +27,7 @@ def check_folder(folder: Path, command: str, settings: Mapping[str, object]) -> 
     if (folder / "args.yaml").exists():
         before = read_args(folder)
         for name, value in {"command": command, **settings}.items():
-            if name not in _FREE and before.get(name) != value:
+            if name not in (*_FREE, *free) and before.get(name) != value:
                 old, new = (textwrap.shorten(str(word), 40, placeholder="...") for word in (before.get(name), value))
                 raise UsageError(f"{folder} was made with {name}={old}, now it is {new}: repeat the old setting or give another --out")
     elif folder.exists() and (not folder.is_dir() or any(path.suffix != ".part" for path in folder.iterdir())):

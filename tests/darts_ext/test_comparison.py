@@ -61,6 +61,17 @@ def test_a_second_call_repeats_nothing(compared):
     assert (compared / "seed1-fixed" / "search" / "last.pt").stat().st_mtime_ns == before and (compared / "summary.csv").read_text() == lines
 
 
+def test_more_seeds_and_criteria_may_be_asked_later(tmp_path):
+    out, argv = tmp_path / "out", ["compare", *SMALL.split(), "--judge", "table"]
+    assert main([*argv, "--criteria", "magnitude,random", "--seeds", "1", "--out", str(out)]) == 0
+    first, searched = rows(out), (out / "seed0" / "search" / "last.pt").stat().st_mtime_ns
+    assert main([*argv, "--criteria", "random,parameters", "--seeds", "2", "--out", str(out)]) == 0
+    found = rows(out)
+    assert [(row["seed"], row["criterion"]) for row in found] == [(s, c) for s in "01" for c in ("random", "parameters")]
+    assert found[0] == first[1] and (out / "seed0" / "search" / "last.pt").stat().st_mtime_ns == searched
+    assert main([*argv, "--criteria", "random", "--epochs", "2", "--out", str(out)]) == 2
+
+
 def test_a_comparison_on_a_run_trains_no_supernet(compared, tmp_path):
     source, out = compared / "seed1", tmp_path / "out"
     argv = ["compare", "--run", str(source), "--judge", "table", "--criteria", "magnitude,perturbation", "--threads", "1", "--out", str(out)]
