@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Command, name: str, argv: list[str]) -> int:
-    if name == "compare" and not any(word.split("=")[0] in ("--config", "--data", "-h", "--help") for word in argv):
+    if name == "compare" and not any(word.split("=")[0] in ("--config", "--data", "--run", "-h", "--help") for word in argv):
         argv = ["--config", "digits", *argv]  # the main job without a word: the demo on the embedded data
     parser = _parser(command, name)
     switches = {f"--{field.name}" for kind in command.settings for field in fields(kind) if field.type in (bool, bool | None)}

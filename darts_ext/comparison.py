@@ -39,7 +39,7 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     if compare.judge not in JUDGES:
         raise unknown("judge", compare.judge, JUDGES)
     settings = {**flat(run, data, search, how), **asdict(compare), "criteria": ",".join(entry.name for entry in entries)}
-    folder = check_folder(Path(run.out or f"runs/compare-{search.space}-{short(data.data)}"), "compare", settings, FREE)
+    folder = check_folder(Path(run.out or f"runs/compare-{Path(compare.run).name or f'{search.space}-{short(data.data)}'}"), "compare", settings, FREE)
     rows, loaded = [], Images(data, device, run.seed)
     for seed in range(run.seed, run.seed + compare.seeds):
         images = loaded.with_seed(seed)
@@ -76,6 +76,11 @@ def _of_run(
     if compare.supernets:
         raise UsageError(f"{compare.run} has one supernet, and supernets names others: leave --supernets or --run out")
     args = read_args(Path(compare.run))
+    for part in (data, search):
+        for field in fields(part):
+            asked = getattr(part, field.name)
+            if asked != field.default and asked != args.get(field.name, field.default):
+                raise UsageError(f"{field.name} comes with {compare.run}, where it is {args.get(field.name, field.default)}: leave {field.name} {asked} out")
     run, data, search = replace(run, seed=args.get("seed", 0)), pick(DataSettings, args), pick(SearchSettings, args)
     load_supernet(Path(compare.run), Images(data, pick_device(run.device), run.seed), search)  # says so if it is not there, or not finished
     return run, data, search, replace(compare, seeds=1)
@@ -113,7 +118,7 @@ def read_searches(search: SearchSettings, others: Mapping[str, Mapping] | None, 
     used = list(dict.fromkeys(entry.supernet for entry in entries))
     for name in used:
         if name not in found:
-            raise unknown("supernet", name, [name for name in found if name])
+            raise unknown("supernet", name, others) if others else UsageError(f"there is no supernet {name}: --supernets '{{\"{name}\": {{...}}}}' names one")
     idle = [name for name in found if name and name not in used]
     if idle:
         raise UsageError(f"no criterion is asked of supernet {idle[0]}: name one, as {idle[0]}/perturbation, or leave it out")

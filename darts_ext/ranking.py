@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tqdm import tqdm
 
 from selection import list_measures
 from selection.combination import spelt_out
+from selection.numerics.tnorm import TNORMS
 
 from .config import DataSettings, RankSettings, RunSettings
 from .data import Images as Data
@@ -45,7 +47,9 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Pa
     with tqdm(total=len(tasks), desc="rank", unit="network", disable=None) as bar:
         for done in score_tasks(tasks, how, shown.__getitem__, scores, processes=settings.processes, backend=backend):
             bar.update(done - bar.n)
-    columns, seconds = _columns(table, cells, names, atoms, settings.repeats, read_scores(scores))
+    rows = read_scores(scores)
+    atoms = [*atoms, *_scored_before(tasks, atoms, rows)]
+    columns, seconds = _columns(table, cells, names, atoms, settings.repeats, rows)
     accuracies = {dataset: table.test(dataset)[cells] for dataset in DATASETS}
     rows = leaderboard(columns, accuracies, table.parameters[cells], seconds)
     write_csv(folder / "leaderboard.csv", rows)
@@ -60,7 +64,7 @@ def render(rows: Sequence[dict]) -> str:
     lines = [f"{'measure':64} {'cifar10':>20} {'cifar100':>8} {'in16':>6} {'given size':>10} {'best of 100':>14} {'seconds':>8}"]
     for row in rows:
         span = f"{row['cifar10_spearman']:.3f} [{row['cifar10_spearman_low']:.3f}, {row['cifar10_spearman_high']:.3f}]"
-        best = f"{row['cifar10_best_of_100']:.2f} ± {row['cifar10_best_of_100_sd']:.2f}"
+        best = "" if isnan(row["cifar10_best_of_100"]) else f"{row['cifar10_best_of_100']:.2f} ± {row['cifar10_best_of_100_sd']:.2f}"
         others = f"{row['cifar100_spearman']:8.3f} {row['in16_spearman']:6.3f} {row['cifar10_partial']:10.3f}"
         lines.append(f"{row['measure']:64} {span:>20} {others} {best:>14} {row['seconds']:8.2f}")
     return "\n".join(lines)
@@ -70,10 +74,13 @@ def _atoms(names: Sequence[str]) -> list[str]:
     """The measures that the names are made of, sizes first; `random` measures nothing."""
     if not names:
         raise UsageError(f"no measure is given: choose from {', '.join(list_measures())}")
+    for norm in (name.rpartition(":")[0] for name in names):
+        if norm and norm not in TNORMS:
+            raise unknown("t-norm", norm, TNORMS)
     atoms = list(dict.fromkeys([*SIZES, *(part for name in names for part in spelt_out(name.rpartition(":")[2]).split("+"))]))
     for atom in atoms:
         if atom.removesuffix(NOISE) not in list_measures():
-            raise unknown("measure", atom, list_measures())
+            raise unknown("measure", atom, [*list_measures(), "combination"])
     return atoms
 
 
@@ -106,6 +113,15 @@ def _tasks(table: NasBench201, cells: Sequence[int], atoms: Sequence[str], repea
         for cell in cells
     ]
     return [task for task in tasks if task.measures]
+
+
+def _scored_before(tasks: Sequence[Task], atoms: Sequence[str], rows: Sequence[dict]) -> list[str]:
+    """What else the file has of every network of this call."""
+    networks = {(task.index, task.repeat) for task in tasks if set(task.measures) - set(SIZES)}
+    known: dict[str, set] = {}
+    for row in rows:
+        known.setdefault(row["measure"], set()).add((int(row["index"]), int(row["repeat"])))
+    return [name for name, there in known.items() if name not in atoms and networks <= there]
 
 
 def _columns(

@@ -14,7 +14,7 @@ from .combination import spelt_out
 from .errors import SelectionError, unknown
 from .measures.kept import kernels_kept
 from .probe import FAILURES, MANNERS, Listener, Manner, Probe, check_runs, first_line, fitted
-from .protocol import Batches, Selectable, check_batches, check_selectable
+from .protocol import Batches, Selectable, allowed_options, check_batches, check_selectable
 from .registry import find_criterion, find_measure, list_measures
 from .strategies import JOINT, SINGLE, Decisions, Judge
 
@@ -112,7 +112,8 @@ def select(
         strategy: "oneshot", "progressive", "sample" or "beam"; see there for their options. Perturbation is progressive with a `tune`; without one, a
             network in which some choices are committed and none has been trained for it says little: take "oneshot".
         batches: [(x, y)] of validation images, for the criteria that measure; or a function that returns them anew for each evaluation.
-        tune: trains the network between the rounds of "progressive"; called with the decisions so far.
+        tune: trains the network between the rounds of "progressive"; called with the `Decisions` so far: `.options` {choice: option}, `.inputs` {node:
+            [choices]}.
         seed: of what is drawn: random scores and architectures, the order "random", the sequence of batches in a race.
         race: error rate at which an option may be given up before all batches are seen; 0.05, or 0 to see them all. Only measures that are means over images
             race; and by default not in a beam, which weighs all options, not only the best.
@@ -152,11 +153,21 @@ def select(
         made = SINGLE[strategy](panel[0].probe, panel[0].lift, **options)
     else:
         made = JOINT[strategy](panel, **options)
+    ties = _ties(net, made.scores) if any(judge.probe.measure for judge in panel) else []
     return Selection(
         criterion, strategy, made.options, made.inputs, made.scores, made.edges, made.history, made.candidates, made.reasons,
         evaluations=round(sum(judge.probe.evaluations for judge in panel), 6), saved=round(sum(judge.probe.saved for judge in panel), 6),
-        notes=list(dict.fromkeys(note for judge in panel for note in judge.probe.notes)), seconds=time.perf_counter() - start,
+        notes=list(dict.fromkeys([*(note for judge in panel for note in judge.probe.notes), *ties])), seconds=time.perf_counter() - start,
     )  # fmt: skip
+
+
+def _ties(net: Selectable, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A note on the choices that their order decided."""
+    best = {choice: sorted((of[option] for option in allowed_options(net, choice)), reverse=True)[:2] for choice, of in scores.items()}
+    tied = [choice for choice, values in best.items() if len(values) > 1 and values[0] == values[1]]
+    if not tied:
+        return []
+    return [f"{len(tied)} of {len(best)} choices have equal best scores, as {tied[0]}, and take the first option: more images, or a loss, may tell them apart"]
 
 
 def _judge(net: Selectable, name: str, batches, settings: Mapping | None, *, whole: bool = False, **manner) -> Judge:

@@ -1,6 +1,7 @@
 """How well scores order cells by accuracy: rank correlations with their intervals, and how good the pick is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import nan
 
 import numpy as np
 from scipy import stats
@@ -54,10 +55,12 @@ def interval(statistic: Callable[..., float], *columns: np.ndarray, resamples: i
 
 def pick(scores: np.ndarray, accuracies: np.ndarray, number: int, seed: int = 0) -> tuple[float, float]:
     """Mean and standard deviation of the accuracy of the cell with the highest score among `number` drawn at random, over 1,000 draws; ties are broken at
-    random."""
+    random. Not a number where there are not so many."""
+    if number > len(scores):
+        return nan, nan
     rng, accuracies_of = np.random.default_rng(seed), []
     for _ in range(DRAWS):
-        draw = rng.choice(len(scores), size=min(number, len(scores)), replace=False)
+        draw = rng.choice(len(scores), size=number, replace=False)
         accuracies_of.append(accuracies[draw[scores[draw].argmax()]])
     return float(np.mean(accuracies_of)), float(np.std(accuracies_of))
 

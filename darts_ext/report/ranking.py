@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def _line(row: Mapping, datasets: Mapping) -> dict:
             *(f"{row[f'{dataset}_spearman']:.3f}" for dataset in datasets if dataset != first),
             span(f"{first}_kendall"),
             f"{row[f'{first}_partial']:.3f}",
-            *(f"{row[f'{first}_best_of_{number}']:.2f}\u00a0±\u00a0{row[f'{first}_best_of_{number}_sd']:.2f}" for number in (10, 100, 1000)),
+            *(_best(row[f"{first}_best_of_{number}"], row[f"{first}_best_of_{number}_sd"]) for number in (10, 100, 1000)),
             f"{row['seconds']:.2f}",
         ],
     }
@@ -71,3 +72,7 @@ def _line(row: Mapping, datasets: Mapping) -> dict:
 def _picture(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, dataset: str) -> str:
     ranks = rankdata(np.where(np.isnan(scores), -np.inf, scores)) / len(scores)
     return scatter(ranks.tolist(), accuracies.tolist(), title=row["measure"], x_label="rank of the score", note=f"{row[f'{dataset}_spearman']:.3f}", low=LOWEST)
+
+
+def _best(mean: float, spread: float) -> str:
+    return "\u2013" if isnan(mean) else f"{mean:.2f}\u00a0±\u00a0{spread:.2f}"

@@ -47,7 +47,7 @@ def options(contents: Contents) -> list[str]:
 
 def search_curves(epochs: Rows) -> list[str]:
     """Accuracy, loss, shares of skips and mean entropy over the epochs of the search."""
-    if not epochs:
+    if not epochs or "val_accuracy" not in epochs[0]:  # none, or imported without its history
         return []
     one = [("share of skip_connect", "skip_share"), ("share of added skips", "added_skip_share"), ("mean entropy of alpha", "entropy_mean")]
     return _two_sets(epochs, "val", "validation") + [

@@ -34,6 +34,7 @@ class Generic(Adapter):
     ) -> None:  # fmt: skip
         if (mapping is None) != (logits is None):
             raise SelectionError("mapping={choice: {option: [modules]}} and logits={choice: alpha [options]} are given together")
+        _check_modules(host, mapping or {})
         super().__init__(host, found_in(host) if mapping is None else {name: Choice(dict(options), None) for name, options in mapping.items()})
         self.given, self.nodes, self.barred, self.output = logits, dict(inputs or {}), tuple(excluded), output
 
@@ -70,3 +71,12 @@ class Generic(Adapter):
     def as_data(self, kept: Kept) -> dict:
         """{"format": "generic", "decisions": {choice: option}}: what the options make of a cell is not known."""
         return {"format": self.form, "decisions": kept}
+
+
+def _check_modules(host: nn.Module, mapping: Mapped) -> None:
+    """Raises SelectionError for an option whose modules are not a list of the network's own."""
+    own = set(host.modules())
+    for choice, options in mapping.items():
+        for option, modules in options.items():
+            if not isinstance(modules, (list, tuple)) or not all(module in own for module in modules):
+                raise SelectionError(f"mapping: {option} of {choice} is not a list of modules of the network, [module, ...]")

@@ -108,5 +108,7 @@ def _recognised(host: nn.Module) -> str:
 def _check_context(kind: str, build: type, context: dict[str, object]) -> None:
     known = [name for name, parameter in inspect.signature(build).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
     strange = [name for name in context if name not in known]
+    if not callable(context.get("genotype", dict)):
+        raise SelectionError(f"genotype is the host's own namedtuple or class, not {context['genotype']!r}")
     if strange:
         raise SelectionError(f"kind {kind} takes no {', '.join(strange)}; its context: {', '.join(known) or 'none'}")

@@ -80,6 +80,7 @@ def test_a_comparison_on_a_run_trains_no_supernet(compared, tmp_path):
     mine = {(row["seed"], row["criterion"]): row["genotype"] for row in rows(compared)}
     assert [row["genotype"] for row in rows(out)] == [mine["1", row["criterion"]] for row in rows(out)] and len(rows(out)) == 2
     assert main(argv) == 0
+    assert main([*argv[:-1], str(tmp_path / "other"), "--epochs", "7"]) == 2 and not (tmp_path / "other").exists()
 
 
 def test_only_the_supernets_that_are_named_are_trained():
@@ -92,7 +93,8 @@ def test_only_the_supernets_that_are_named_are_trained():
 @pytest.mark.parametrize(
     ("others", "named", "says"),
     [
-        (None, "fixed", "unknown supernet 'fixed'"),
+        (None, "fixed", "there is no supernet fixed: --supernets"),
+        ({"fixd": {}}, "fixed", "did you mean 'fixd'"),
         ({"fixed": {"alpha": "fixed"}}, "", "no criterion is asked of supernet fixed"),
         ({"fixed": {"alpa": "fixed"}}, "fixed", "did you mean 'alpha'"),
         ({"fixed": {"epochs": "many"}}, "fixed", "epochs takes a value of type int"),
@@ -110,7 +112,7 @@ def test_supernets_that_cannot_be(others, named, says):
     [
         (["--judge", "tabel"], "did you mean 'table'"),
         (["--judge", "table", "--space", "tiny"], "looks cells up in NAS-Bench-201"),
-        (["--criteria", "fixd/perturbation"], "unknown supernet 'fixd'"),
+        (["--criteria", "fixd/perturbation"], "there is no supernet fixd"),
         (["--run", "nowhere"], "nowhere is not a run"),
         (["--supernets", '{"second": {"epochs": 0}}', "--criteria", "second/magnitude"], "epochs must be at least 1"),
     ],

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import selection
-from selection import SelectionError, committed, masked, ntk, preserved, score, select
+from selection import SelectionError, committed, masked, ntk, preserved, score, select, testing
 from supernet import Supernet, create_space
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "quark0.pt"
@@ -412,3 +412,11 @@ def test_a_commit_that_cannot_be_changes_nothing():
         raise ZeroDivisionError
     assert torch.equal(net.alphas["cell"], alphas)
     assert not any("forward" in module.__dict__ for module in net.modules())
+
+
+def test_a_choice_that_only_its_order_decides_is_noted():
+    net, batches = testing.Planted(), [testing.textures()]
+    assert select(net, "perturbation", "oneshot", batches=batches).notes == []
+    nn.init.zeros_(net.head.weight)
+    tied = "2 of 2 choices have equal best scores, as cell/0/op, and take the first option: more images, or a loss, may tell them apart"
+    assert select(net, "perturbation", "oneshot", batches=batches).notes == [tied]
