@@ -9,6 +9,8 @@ from darts_ext.report.charts import ticks
 from darts_ext.report.palette import MAGNITUDE
 from darts_ext.report.svg import drawing, element, text
 
+LETTER = 7.6  # about the width of a letter of the title
+
 
 def scatter(x: Sequence[float], y: Sequence[float], *, title: str, x_label: str = "", y_label: str = "", note: str = "", low: float | None = None,
             size: tuple[int, int] = (296, 230)) -> str:  # fmt: skip
@@ -45,10 +47,20 @@ def scatter(x: Sequence[float], y: Sequence[float], *, title: str, x_label: str 
     dots = "".join(f"M{at_x(a):.0f} {at_y(b):.0f}h0" for a, b in points)
     return drawing(
         width, height, title,
-        text(4, 13, title, size=12, font_weight=600),
+        text(4, 13, _short(title, width - 60), size=12, font_weight=600),
         text(frame_right, 13, note, size=10, anchor="end") if note else None,
         *marks,
         element("path", d=dots, stroke=MAGNITUDE, stroke_width=3.5, stroke_linecap="round", stroke_opacity=opacity, fill="none"),
         text((frame_left + frame_right) / 2, frame_foot + 27, x_label, size=10, anchor="middle", opacity=0.8),
         text(frame_left, frame_top - 2, y_label, size=10, opacity=0.8) if y_label else None,
     )  # fmt: skip
+
+
+def _short(title: str, room: float) -> str:
+    """The title, or as much of it as there is room for, in pixels; the whole is the drawing's own.
+
+    >>> _short("expressivity", 1000), _short("expressivity", 50)
+    ('expressivity', 'expre…')
+    """
+    most = int(room / LETTER)
+    return title if len(title) <= most else f"{title[: most - 1]}\u2026"
