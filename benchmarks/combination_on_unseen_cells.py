@@ -1,7 +1,8 @@
 """Claim: one combination of training-free measures orders cells by accuracy better than AZ-NAS's own, on cells that nothing was chosen on.
 
-    run-darts rank --data folder:cifar10 --candidates 1500 --repeats 3 --measures all,... --out runs/rank
+    run-darts rank --data folder:cifar10 --train_limit 5000 --test_limit 100 --candidates 1500 --repeats 3 --out runs/rank
     python benchmarks/combination_on_unseen_cells.py runs/rank
+    python benchmarks/combination_on_unseen_cells.py benchmarks/results/nasbench201_leaderboard/scores.csv.gz    # with the scores that are kept
 
 The cells are split in two, those that compute the same together. On the one half the best product of up to six measures is looked for, by Spearman's
 correlation with CIFAR-10 test accuracy; all correlations are those of the other half, whose scores are ranked among themselves. Beside it the shipped
@@ -12,7 +13,9 @@ accuracy of the pick from 1,000 random cells of all, over 20 draws. Writes bench
 
 import argparse
 import csv
+import gzip
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +35,16 @@ MOST, WIDTH, DRAWS, DRAWN = 6, 50, 20, 1000
 SIZES = ("parameters", "flops")
 
 
-def load(folder: Path, table: NasBench201) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
-    """The cells of which everything was scored in every initialisation, {measure: its scores [repeats, cells]}, and the repeats."""
-    values = {(row["measure"], int(row["index"]), int(row["repeat"])): float(row["value"]) for row in read_scores(folder / "scores.csv")}
-    names = list(dict.fromkeys(name for name, *_ in values))
+def load(path: Path, table: NasBench201) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
+    """The cells that were scored in every initialisation, {measure: its scores [repeats, cells]}, and the repeats; of the measures that most cells have."""
+    if path.suffix == ".gz":
+        with gzip.open(path, "rt", newline="") as file:
+            rows = list(csv.DictReader(file))
+    else:
+        rows = read_scores(path / "scores.csv")
+    values = {(row["measure"], int(row["index"]), int(row["repeat"])): float(row["value"]) for row in rows}
+    counts = Counter(name for name, *_ in values if name not in SIZES)
+    names = [*SIZES, *(name for name, count in counts.items() if count == max(counts.values()))]
     cells = list(dict.fromkeys(cell for name, cell, _ in values if name == "parameters"))
     first = representatives(table, cells)
     repeats = 1 + max(repeat for *_, repeat in values)
@@ -74,11 +83,11 @@ def put_together(columns: dict[str, np.ndarray], accuracies: np.ndarray) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("scores", type=Path, help="folder of `rank`, or a scores file that is compressed (.csv.gz)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     table = NasBench201()
-    cells, columns, repeats = load(args.folder, table)
+    cells, columns, repeats = load(args.scores, table)
     classes = table.classes[cells]
     half = np.isin(classes, np.random.default_rng(args.seed).permutation(np.unique(classes))[::2])
     accuracies = {dataset: table.test(dataset)[cells] for dataset in DATASETS}

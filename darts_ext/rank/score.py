@@ -116,10 +116,10 @@ def score_tasks(
     Raises:
         UsageError: processes die, and none has finished a network since the last death.
     """
-    work = joblib.Parallel(n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1)
     with backend or nullcontext():
         while waiting := _waiting(tasks, read_scores(path)):
             count = before = len(tasks) - len(waiting)
+            work = joblib.Parallel(n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1)  # one that failed may hold old results
             try:
                 for rows in work(joblib.delayed(score_task)(task, how, images(task.repeat)) for task in waiting):
                     _append(path, rows)
