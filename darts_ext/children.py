@@ -30,9 +30,18 @@ def train_child(folder: Path, stage: Retrain, images: Images) -> dict:
     pruned = [] if stage.settings.node_scale is None else pruning(stage.final, stage.test)
     if pruned:
         write_csv(folder / "pruning.csv", pruned)
-    write_whole(folder / "model.safetensors", save(weights, {"genotype": stage.net.genotype.to_json(), "images": json.dumps(images.statistics)}))
+    metadata = {"genotype": stage.net.genotype.to_json(), "images": json.dumps(images.statistics)}
+    write_whole(folder / "model.safetensors", _in_order(save(weights, metadata)))
     parameters = sum(parameter.numel() for name, parameter in stage.net.named_parameters() if not name.startswith("auxiliary_head."))
     return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters, "pruned": pruned}
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file whose header is sorted: safetensors itself writes metadata in another order each time."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def digest(genotype: Genotype) -> str:
