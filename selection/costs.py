@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .errors import SelectionError, unknown
 from .numerics.flops import multiply_adds
-from .preserve import preserved
+from .preserve import hooked, preserved
 from .protocol import Selectable, edge_of, surplus
 
 KINDS = ("parameters", "flops", "latency")
@@ -117,15 +117,11 @@ def _seconds(net: Selectable, x: Tensor, repeats: int = 5):
     """Seconds of a forward pass: of the whole network, and of an option's module by itself on the input it gets."""
     inputs: dict[nn.Module, Tensor] = {}
     options = [module for names in net.choices().values() for modules in names.values() for module in modules]
-    handles = [module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0]})) for module in options]
     with preserved(net, seed=0), torch.no_grad():
         net.eval()
         x = x.clone()  # a network may change its input
-        try:
+        with hooked(module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0]})) for module in options):
             net(x)
-        finally:
-            for handle in handles:
-                handle.remove()
         seconds = {module: _timed(module, given, repeats) for module, given in inputs.items()}
         return _timed(net, x, repeats), lambda module: seconds.get(module, 0.0)
 

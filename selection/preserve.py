@@ -1,10 +1,11 @@
-"""Leaves a network as it was: modes, buffers, gradients, and the random state."""
+"""Leaves a network as it was: modes, buffers, gradients, hooks, and the random state."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 
 @contextmanager
@@ -37,6 +38,15 @@ def preserved(net: nn.Module, seed: int | None = None) -> Iterator[None]:
                     buffer.copy_(before)
             for parameter, gradient in gradients:
                 parameter.grad = gradient
+
+
+@contextmanager
+def hooked(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+    """The hooks of these handles are gone afterwards, also after an error."""
+    with ExitStack() as hooks:
+        for handle in handles:
+            hooks.enter_context(handle)
+        yield
 
 
 def draw_from(seed: int, net: nn.Module) -> None:

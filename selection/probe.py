@@ -8,7 +8,7 @@ import torch
 
 from .errors import SelectionError
 from .gates import masked
-from .preserve import preserved
+from .preserve import hooked, preserved
 from .protocol import Batches, Selectable, check_batches
 
 Listener = Callable[[float, float], None]
@@ -165,13 +165,9 @@ class Probe:
         if self.fresh or any(True for module in modules for _ in module.parameters()):
             return False
         outputs = []
-        handles = [module.register_forward_hook(lambda _, __, output: outputs.append(bool(output.any()))) for module in modules]
-        try:
-            with preserved(self.net, seed=0):
-                self.net.eval()(self.batches[0][0][:2].clone())
-        finally:
-            for handle in handles:
-                handle.remove()
+        watched = hooked(module.register_forward_hook(lambda _, __, output: outputs.append(bool(output.any()))) for module in modules)
+        with watched, preserved(self.net, seed=0):
+            self.net.eval()(self.batches[0][0][:2].clone())
         return bool(outputs) and not any(outputs)
 
 

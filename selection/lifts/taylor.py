@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SelectionError
-from ..preserve import preserved
+from ..preserve import hooked, preserved
 from ..probe import Probe
 from ..registry import register_lift
 
@@ -50,9 +50,5 @@ def _loss_with_outputs(net: nn.Module, modules: list, outputs: list, x: Tensor, 
 
         return hook
 
-    handles = [module.register_forward_hook(keep(choice, option)) for choice, option, module in modules]
-    try:
+    with hooked(module.register_forward_hook(keep(choice, option)) for choice, option, module in modules):
         return F.cross_entropy(net(x), y, reduction="sum")
-    finally:
-        for handle in handles:
-            handle.remove()

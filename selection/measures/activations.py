@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..numerics.state import running
-from ..preserve import preserved
+from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
 
@@ -31,12 +31,8 @@ def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> 
     with preserved(net, seed=0):
         net.train(training)
         relus = [module for module in running(net) if "ReLU" in type(module).__name__ and not any(True for _ in module.children())]
-        handles = [module.register_forward_pre_hook(note, with_kwargs=True) for module in relus]
-        try:
+        with hooked(module.register_forward_pre_hook(note, with_kwargs=True) for module in relus):
             net(x)
-        finally:
-            for handle in handles:
-                handle.remove()
     return patterns
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SelectionError
-from ..preserve import preserved
+from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
 
@@ -130,10 +130,6 @@ def _recorded(net: nn.Module, x: Tensor) -> list[Tensor]:
         maps.append(output)
         return output.clone()  # what follows may change it in place
 
-    handles = [block.register_forward_hook(record) for block in max(lists, key=len, default=nn.ModuleList())]
-    try:
+    with hooked(block.register_forward_hook(record) for block in max(lists, key=len, default=nn.ModuleList())):
         net(x)
-    finally:
-        for handle in handles:
-            handle.remove()
     return maps

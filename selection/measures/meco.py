@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..numerics.state import running
-from ..preserve import preserved
+from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
 
@@ -29,12 +29,8 @@ def meco(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
 
     with preserved(net, seed=0):
         net.train()
-        handles = [module.register_forward_hook(note) for module in running(net) if not any(True for _ in module.children())]
-        try:
+        with hooked(module.register_forward_hook(note) for module in running(net) if not any(True for _ in module.children())):
             net(x)
-        finally:
-            for handle in handles:
-                handle.remove()
     return sum(found)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..numerics.state import alphas, called, converted
-from ..preserve import preserved
+from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, cross_entropy, first_images, logits_of
 from .weights import gradients, weight_layers
@@ -63,17 +63,13 @@ def grasp(net: nn.Module, batches: Batches, **settings) -> float:
 def fisher(net: nn.Module, batches: Batches, **settings) -> float:
     """Sum over layers and output channels of mean_n (sum_positions a dL/da)^2 / 2, times the weights of the channel (Theis et al. 2018, Turner et al. 2020)."""
     outputs: list[tuple[nn.Module, Tensor]] = []
-    handles = [layer.register_forward_hook(lambda layer, _, a: outputs.append((layer, a))) for layer in weight_layers(net)]
-    try:
-        with _loss(net, batches, **settings) as (loss, _):
-            total = 0.0
-            for (layer, a), g in zip(outputs, gradients(loss, [a for _, a in outputs])):
-                channels = (a * g).flatten(2).sum(2) if a.dim() > 2 else a * g
-                total += layer.weight[0].numel() * float((channels**2).mean(0).sum().detach()) / 2
-            return total
-    finally:
-        for handle in handles:
-            handle.remove()
+    watched = hooked(layer.register_forward_hook(lambda layer, _, a: outputs.append((layer, a))) for layer in weight_layers(net))
+    with watched, _loss(net, batches, **settings) as (loss, _):
+        total = 0.0
+        for (layer, a), g in zip(outputs, gradients(loss, [a for _, a in outputs])):
+            channels = (a * g).flatten(2).sum(2) if a.dim() > 2 else a * g
+            total += layer.weight[0].numel() * float((channels**2).mean(0).sum().detach()) / 2
+        return total
 
 
 @register_measure("jacob_cov")

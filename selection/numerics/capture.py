@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import SelectionError
+from ..preserve import hooked
 from .layers import FACTORS, Factor, Use, has_formula
 from .leaves import gradients_kept, leaves
 from .logits import logits_of
@@ -83,14 +84,12 @@ class Capture:
         handles = [layer.register_forward_pre_hook(enter) for layer in self.names]
         handles += [layer.register_forward_hook(leave, with_kwargs=True) for layer in self.names]
         try:
-            with torch.enable_grad(), watch:
+            with hooked(handles), torch.enable_grad(), watch:
                 output = called(self.model, self.state, x, copy=False)
             self.sure = rows.known
             return output
         finally:
             self.uncovered |= watch.strays
-            for handle in handles:
-                handle.remove()
 
     def _meet(self, layer: nn.Module, a: Tensor, output: Tensor) -> Tensor:
         output = _apart(output)

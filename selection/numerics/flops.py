@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..preserve import preserved
+from ..preserve import hooked, preserved
 from .state import running
 
 
@@ -20,11 +20,6 @@ def multiply_adds(net: nn.Module, x: Tensor) -> dict[nn.Module, int]:
         counts[layer] = counts.get(layer, 0) + output[0].numel() * layer.weight[0].numel()
 
     layers = [module for module in running(net) if isinstance(module, (nn.Conv2d, nn.Linear))]
-    handles = [layer.register_forward_hook(count) for layer in layers]
-    try:
-        with preserved(net, seed=0):
-            net.eval()(x[:1].clone())
-    finally:
-        for handle in handles:
-            handle.remove()
+    with preserved(net, seed=0), hooked(layer.register_forward_hook(count) for layer in layers):
+        net.eval()(x[:1].clone())
     return counts

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import SelectionError
+from ..preserve import hooked
 from .state import is_off
 
 
@@ -34,12 +35,8 @@ def frozen_statistics(model: nn.Module) -> Iterator[None]:
 
         return hook
 
-    handles = [norm.register_forward_pre_hook(record(name), with_kwargs=True) for name, norm in batch_norms(model, running=False)]
-    try:
+    with hooked(norm.register_forward_pre_hook(record(name), with_kwargs=True) for name, norm in batch_norms(model, running=False)):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def batch_norms(model: nn.Module, *, running: bool) -> list[tuple[str, nn.Module]]:
