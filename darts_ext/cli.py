@@ -13,7 +13,7 @@ from pathlib import Path
 from .config import CompareSettings, DataSettings, ImportSettings, RankSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
 from .runtime.errors import UsageError, unknown
 
-PROGRAM = "run_darts.py"
+PROGRAM = "run-darts" if Path(sys.argv[0]).stem == "run-darts" else "run_darts.py"
 PRESETS = Path(__file__).parent / "presets"
 
 
@@ -236,6 +236,9 @@ def _one_line(message: str, options: list[str]) -> str:
     wrong = re.fullmatch(r"Parser key \"([\w.]+)\": (?:.* )?Expected an? <class '(\w+)'>\. Got value: (.*)", message)
     if wrong:
         return f"{wrong[1]} takes a value of type {wrong[2]}, not {wrong[3]!r}"
+    missing = re.fullmatch(r"the following arguments are required: (?!RUN)(\w+)", message)
+    if missing:
+        return f"--{missing[1]} is missing; --help tells what it takes"
     stray = re.fullmatch(r"unrecognized arguments: (\w.*)", message)
     if stray:
         return f"{stray[1]!r} is one word too many; --help tells what the command takes"

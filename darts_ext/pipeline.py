@@ -71,7 +71,7 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     if target.is_dir():
         args, path = read_args(target), target / "genotype.json"
         if not path.exists():
-            raise UsageError(f"{target} has no genotype yet: `run_darts.py select {target}` makes one")
+            raise UsageError(f"{target} has no genotype yet: `select {target}` makes one")
         data, space, default = pick(DataSettings, args), read_space(pick(SearchSettings, args)) if "space" in args else None, target
     elif target.is_file():
         path, space, default = target, None, Path(f"runs/retrain-{digest(read_genotype(target))}")
@@ -144,7 +144,7 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
     path = folder / "search" / "last.pt"
     if not path.exists():
         inside = next((f"; try {place.parents[1]}" for place in sorted(folder.glob("seed*/search/last.pt"))), "")
-        raise UsageError(f"{folder} has no trained supernet of its own{inside or ': `run_darts.py search` makes one'}")
+        raise UsageError(f"{folder} has no trained supernet of its own{inside or ': `search` makes one'}")
     checkpoint = load_checkpoint(path)
     if len(checkpoint["history"]) < settings.epochs:
         raise UsageError(f"the search in {folder} stopped after {len(checkpoint['history'])} of {settings.epochs} epochs: repeat its command to resume it")

@@ -79,6 +79,10 @@ def _atoms(names: Sequence[str]) -> list[str]:
             raise unknown("t-norm", norm, TNORMS)
     atoms = list(dict.fromkeys([*SIZES, *(part for name in names for part in spelt_out(name.rpartition(":")[2]).split("+"))]))
     for atom in atoms:
+        if not atom:
+            raise UsageError(f"a measure is missing beside a + or a comma of {','.join(names)!r}")
+        if "@" in atom.removesuffix(NOISE):
+            raise UsageError(f"{atom!r}: behind @ stands noise, for normal images in place of the data's, or there is no @")
         if atom.removesuffix(NOISE) not in list_measures():
             raise unknown("measure", atom, [*list_measures(), "combination"])
     return atoms

@@ -64,6 +64,7 @@ def _run(run: Run, look: Mapping[str, Look]) -> dict:
         "name": run.name,
         "curves": search_curves(run.epochs),
         "alphas": alpha_curves(run.alphas, look),
+        "moments": len((run.alphas or {}).get("epochs", [])),
         "swatches": swatches(used, look),
         "groups": [(group, json.dumps(group.genotype) if group.genotype else "") for group in groups(run, look)],
         "swatch": lambda names: swatches([name for name in names if name in look], look),

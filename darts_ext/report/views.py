@@ -6,6 +6,7 @@ from math import isnan
 from typing import NamedTuple
 
 from darts_ext.report.account import Account, account
+from darts_ext.report.bars import bar_chart
 from darts_ext.report.cellgraph import arcs_of, draw_cell
 from darts_ext.report.charts import Line, last, line_chart
 from darts_ext.report.contents import Choice, Contents, Rows, Run, column
@@ -96,7 +97,7 @@ def _two_sets(epochs: Rows, other: str, name: str) -> list[str]:
 
 
 def alpha_curves(alphas: Mapping | None, look: Mapping[str, Look]) -> list[tuple[str, list[str]]]:
-    """Small multiples by group of choices: one chart for each choice, one line for each option, the same axis in all."""
+    """Small multiples by group of choices: one chart for each choice, one line for each option (a bar, where there is one moment), the same axis in all."""
     if not alphas or not alphas["epochs"]:
         return []
     epochs, choices = alphas["epochs"], alphas["choices"]
@@ -107,8 +108,11 @@ def alpha_curves(alphas: Mapping | None, look: Mapping[str, Look]) -> list[tuple
 
 def _alpha_curve(choice: str, names: Sequence[str], epochs: Sequence[Mapping], high: float, look: Mapping[str, Look]) -> str:
     rows = [epoch.get(choice, [float("nan")] * len(names)) for epoch in epochs]
-    lines = [Line(name, [row[i] for row in rows], *look[name]) for i, name in enumerate(names)]
     strongest = max(zip(rows[-1], names, strict=True))[1] if names else ""
+    if len(epochs) == 1:  # imported: there is nothing to follow over time
+        bars = [(name, weight, look[name]) for name, weight in zip(names, rows[0])]
+        return bar_chart(bars, title=choice, high=high, size=SMALL_CURVE, note=strongest)
+    lines = [Line(name, [row[i] for row in rows], *look[name]) for i, name in enumerate(names)]
     return line_chart(lines, title=choice, x_label="", first=0, size=SMALL_CURVE, low=0, high=high, legend=False, note=strongest)
 
 

@@ -49,7 +49,7 @@ def read_args(folder: Path) -> dict:
     """
     path = folder / "args.yaml"
     if not path.is_file():
-        raise UsageError(f"{folder} is not a run: it has no args.yaml; `run_darts.py search` makes one")
+        raise UsageError(f"{folder} is not a run: it has no args.yaml; `search` makes one")
     try:
         args = yaml.safe_load(path.read_text())
     except yaml.YAMLError:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from selection import list_measures
+from selection import list_criteria, list_measures
 from selection.combination import spelt_out
 from selection.numerics.tnorm import TNORMS
 from selection.probe import MANNERS
-from selection.registry import find_criterion, find_lift
+from selection.registry import Criterion, find_criterion, find_lift
 from selection.strategies import JOINT, SINGLE
 from selection.strategies.progressive import ORDERS
 
@@ -100,7 +100,7 @@ def _read(name: str, settings: SelectionSettings, strategy: str | None) -> Entry
     supernet, _, rest = name.rpartition("/")
     asked, _, own = rest.partition("@")
     criterion = spelt_out(asked)
-    found = [find_criterion(part) for part in criterion.split("+")]
+    found = [_criterion(part, name) for part in criterion.split("+")]
     if own and strategy and own != strategy:
         raise UsageError(f"{name} names strategy {own}, and --strategy is {strategy}: leave one of them out")
     strategy = own or strategy or ("sample" if asked == "combination" else _fitting(found, settings.tune_epochs))
@@ -113,6 +113,14 @@ def _read(name: str, settings: SelectionSettings, strategy: str | None) -> Entry
         entry.taken["settings"] = {part: values for part, values in settings.settings.items() if part in entry.criteria} or None
     _check_measures(entry, settings)
     return entry
+
+
+def _criterion(part: str, name: str) -> Criterion:
+    if not part:
+        raise UsageError(f"a criterion is missing in {name!r}")
+    if ":" in part or part in list_measures() or part in list_criteria():
+        return find_criterion(part)
+    raise unknown("criterion", part, {*list_criteria(), *list_measures(), "combination"})
 
 
 def _fitting(found: list, tune_epochs: int) -> str:

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections import deque
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _STEMS: dict[str, dict[str, Any]] = {
     },
     "imagenet": {"input_size": (3, 224, 224), "num_classes": 1000, "pool_size": (7, 7), "interpolation": "bilinear"},
 }  # fmt: skip
+_OPTIONS = {*signature(TimmNetwork).parameters, "features_only", "out_indices", "pretrained_cfg", "checkpoint_path"} - {"genotype"}
 _known: dict[str, Found] = {}
 default_cfgs: dict[str, DefaultCfg] = {}  # where timm looks for it
 
@@ -62,7 +64,7 @@ def create_model(source: Genotype | str | Path, *, pretrained: bool | None = Non
         options: of `timm.create_model` and `TimmNetwork`, as num_classes, in_chans, features_only, drop_path_rate, channels, layers, stem.
 
     Raises:
-        UsageError, SpaceError: the source is none of these, or sizes cannot be built.
+        UsageError, SpaceError: the source is none of these, sizes cannot be built or are not those of the weights, or an option is unknown.
 
     >>> net = create_model("nasbench201_cifar10", num_classes=7, features_only=True)
     >>> net.feature_info.channels(), net.feature_info.reduction()
@@ -70,12 +72,22 @@ def create_model(source: Genotype | str | Path, *, pretrained: bool | None = Non
     """
     found = _find(source)
     weights = "file" in found.cfg if pretrained is None else pretrained
-    if source in _known:
-        return timm.create_model(f"darts_ext.{source}", pretrained=weights, **options)
-    options = found.sizes | options
-    cfg = {**_cfg(options.get("stem", "cifar")), **found.cfg, **options.pop("pretrained_cfg", {})}
-    # as text it is part of what timm writes beside weights that it saves
-    return timm.create_model("darts_ext", pretrained=weights, pretrained_cfg=cfg, genotype=found.genotype.to_text(), **options)
+    name = f"darts_ext.{source}"
+    if source not in _known:
+        name, options = "darts_ext", found.sizes | options
+        cfg = {**_cfg(options.get("stem", "cifar")), **found.cfg, **options.pop("pretrained_cfg", {})}
+        # as text it is part of what timm writes beside weights that it saves
+        options |= {"pretrained_cfg": cfg, "genotype": found.genotype.to_text()}
+    try:
+        return timm.create_model(name, pretrained=weights, **options)
+    except TypeError as error:
+        if stray := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
+            raise unknown("option of create_model", stray[1], _OPTIONS) from None
+        raise
+    except RuntimeError as error:
+        if weights and "Error(s) in loading state_dict" in str(error):
+            raise UsageError(f"the weights of {source} are of a network of other sizes: leave them to the source, or give pretrained=False") from None
+        raise
 
 
 def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:

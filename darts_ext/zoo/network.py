@@ -39,6 +39,8 @@ class TimmNetwork(DiscreteNetwork):
         usual = SIZES.get((genotype.format, stem), (channels, layers))
         if genotype.format == "mlp":
             raise SpaceError("timm models are networks of cells, and the genotype is MLP(...): supernet.build makes its network")
+        if num_classes < 0:
+            raise SpaceError(f"num_classes must be at least 0, not {num_classes}")
         super().__init__(
             genotype, auxiliary=auxiliary, drop_path=drop_path_rate, stem=stem, node_scale=node_scale, in_chans=in_chans,
             channels=usual[0] if channels is None else channels, layers=usual[1] if layers is None else layers, num_classes=max(num_classes, 1),

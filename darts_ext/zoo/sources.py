@@ -48,7 +48,7 @@ def read_source(source: Genotype | str | Path) -> Found:
     if path.is_dir():
         path = path / "genotype.json"
         if not path.is_file():
-            raise UsageError(f"{source} has no genotype.json: `run_darts.py select {source}` makes one")
+            raise UsageError(f"{source} has no genotype.json: `select {source}` makes one")
     return _read_weights(path) if path.suffix == ".safetensors" else Found(read_genotype(path))
 
 

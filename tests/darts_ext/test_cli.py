@@ -49,6 +49,12 @@ def test_help_needs_no_torch(words):
     assert "usage: run_darts.py" in shown.stdout
 
 
+def test_the_program_calls_itself_as_it_was_called():
+    code = "import sys\nsys.argv[0] = '/usr/bin/run-darts'\nfrom darts_ext.cli import main\nmain(['nonsense'])"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert shown.stderr.startswith("run-darts: unknown command 'nonsense'")
+
+
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
 def test_presets_are_understood(preset, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -160,7 +160,7 @@ def test_another_file_of_the_same_name_does_not_replace_a_run(tmp_path, capsys):
 
 
 def test_the_format_must_be_given(tmp_path, capsys):
-    refused(capsys, ["import", str(tmp_path / "net.pt")], "format")
+    refused(capsys, ["import", str(tmp_path / "net.pt")], "--format is missing")
 
 
 def refused(capsys, argv, says, out=None):

@@ -183,6 +183,8 @@ def test_mistakes(tmp_path):
         ({"measures": "naswt"}, "did you mean 'naswot'"),
         ({"measures": ""}, "no measure is given"),
         ({"measures": "max:naswot+zico"}, "unknown t-norm 'max'"),
+        ({"measures": "naswot+"}, "a measure is missing"),
+        ({"measures": "naswot@nose"}, "behind @ stands noise"),
         ({"candidates": "many"}, "candidates is a number of cells, at least 2, or all"),
         ({"candidates": 1}, "at least 2"),
         ({"images": 2000}, "are more than the"),

@@ -266,6 +266,18 @@ def test_run_page(tmp_path, space, nodes, edges, epochs):
     assert f"Test accuracy 97.00 % after retraining for {epochs} epoch" in page.text.replace("\u00a0", " ")
 
 
+def test_alpha_of_one_moment_is_shown_as_bars(tmp_path):
+    folder = fake_run(tmp_path / "run", "nasbench201", 3)
+    path = folder / "search" / "alphas.json"
+    alphas = json.loads(path.read_text())
+    write_json(path, alphas | {"epochs": alphas["epochs"][-1:]})
+    text = page_of(folder).text
+    assert "to the last epoch" not in text
+    for choice, names in alphas["choices"].items():
+        for name, weight in zip(names, alphas["epochs"][-1][choice]):
+            assert f"{name}: {weight:.3g}" in text
+
+
 @pytest.mark.parametrize(
     "missing", ["environment.json", "summary.csv", "search/alphas.json", "scores.json", "genotype.json", "evaluate/summary.csv"]
 )

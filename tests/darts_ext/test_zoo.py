@@ -227,6 +227,8 @@ def test_registering(weights):
         (lambda folder: zoo.create_model("Genotype(normal=1)"), SpaceError, "normal"),
         (lambda folder: zoo.create_model("MLP(relu, tanh)"), SpaceError, "networks of cells"),
         (lambda folder: zoo.create_model(CELL, stem="imagenet", channels=4, layers=1), SpaceError, "no stem 'imagenet'"),
+        (lambda folder: zoo.create_model(CELL, chanels=4), UsageError, "unknown option of create_model 'chanels': did you mean 'channels'"),
+        (lambda folder: zoo.create_model(CELL, num_classes=-1), SpaceError, "num_classes must be at least 0"),
         (lambda folder: zoo.create_model(CELL, channels=4, layers=1, global_pool="max"), SpaceError, "global_pool"),
         (lambda folder: zoo.create_model(CELL, channels=4, layers=1, global_pool=""), SpaceError, "global_pool"),
         (lambda folder: timm.create_model("darts_ext.darts_v1", genotype=CELL), UsageError, "leave"),
@@ -236,6 +238,12 @@ def test_registering(weights):
 def test_mistakes_are_one_line(tmp_path, call, error, message):
     with pytest.raises(error, match=message) as caught:
         call(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_other_sizes_are_refused_in_one_line(weights):
+    with pytest.raises(UsageError, match="of other sizes") as caught:
+        zoo.create_model(weights[0], channels=8)
     assert "\n" not in str(caught.value)
 
 
