@@ -3,12 +3,14 @@
     run-darts rank --data folder:cifar10 --train_limit 5000 --test_limit 100 --candidates 1500 --repeats 3 --out runs/rank
     python benchmarks/combination_on_unseen_cells.py runs/rank
     python benchmarks/combination_on_unseen_cells.py benchmarks/results/nasbench201_leaderboard/scores.csv.gz    # with the scores that are kept
+    python benchmarks/combination_on_unseen_cells.py SCORES --report_on FRESH       # chosen on half of the first, reported on other cells
 
 The cells are split in two, those that compute the same together. On the one half the best product of up to six measures is looked for, by Spearman's
-correlation with CIFAR-10 test accuracy; all correlations are those of the other half, whose scores are ranked among themselves. Beside it the shipped
-combination (`selection.COMBINATION`), without each of its atoms and with the tangent kernel's, AZ-NAS's product, alone and with parameters, NASWOT and the
-kernel's atom, and parameter count; differences to AZ-NAS with 95 % bootstrap intervals. Then the
-accuracy of the pick from 1,000 random cells of all, over 20 draws. Writes benchmarks/results/combination_on_unseen_cells.csv.
+correlation with CIFAR-10 test accuracy; all correlations are those of the other half, or of those FRESH cells that compute nothing that the first half does,
+whose scores are ranked among themselves. Beside it the shipped combination (`selection.COMBINATION`), without each of its atoms and with the tangent kernel's,
+AZ-NAS's product, alone and with parameters, NASWOT and the kernel's atom, and parameter count; differences to AZ-NAS with 95 % bootstrap intervals. Then the
+accuracy of the pick from 1,000 random cells, over 20 draws: of the unseen ones, or of all where the unseen are fewer. Writes
+benchmarks/results/combination_on_unseen_cells.csv, or combination_on_unseen_cells_fresh.csv.
 """
 
 import argparse
@@ -84,32 +86,40 @@ def put_together(columns: dict[str, np.ndarray], accuracies: np.ndarray) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scores", type=Path, help="folder of `rank`, or a scores file that is compressed (.csv.gz)")
+    parser.add_argument("--report_on", type=Path, metavar="FRESH", help="scores of other cells, made by the same command with another --seed")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     table = NasBench201()
     cells, columns, repeats = load(args.scores, table)
     classes = table.classes[cells]
-    half = np.isin(classes, np.random.default_rng(args.seed).permutation(np.unique(classes))[::2])
+    seen = np.random.default_rng(args.seed).permutation(np.unique(classes))[::2]
+    half = np.isin(classes, seen)
+    chosen = put_together(ranked(columns, half), table.test("cifar10")[cells[half]])
+    print(f"{len(cells)} cells, {len(set(classes))} that compute different things, {repeats} initialisations; {half.sum()} to choose on")
+    print(f"chosen: {chosen}")
+    if args.report_on:
+        cells, columns, repeats = load(args.report_on, table)
+    new = ~np.isin(table.classes[cells], seen)
+    print(f"{new.sum()} to report on, {len(set(table.classes[cells[new]]))} that compute different things, {repeats} initialisations")
     accuracies = {dataset: table.test(dataset)[cells] for dataset in DATASETS}
-    chosen = put_together(ranked(columns, half), accuracies["cifar10"][half])
-    print(f"{len(cells)} cells, {len(set(classes))} that compute different things, {repeats} initialisations; half to choose on, {(~half).sum()} to report on")
-    print(f"chosen on the one half: {chosen}")
-    unseen, rest = ranked(columns, ~half), {dataset: values[~half] for dataset, values in accuracies.items()}
+    unseen, rest = ranked(columns, new), {dataset: values[new] for dataset, values in accuracies.items()}
     without = {f"combination without {name}": "+".join(part for part in COMBINATION if part != name) for name in COMBINATION}
     shipped = "+".join(COMBINATION)
     names = {"chosen on the other half": chosen, "combination": shipped, **without, f"combination with {KERNEL}": f"{shipped}+{KERNEL}"}
     names |= {"AZ-NAS": AZ_NAS, "AZ-NAS's and NASWOT": WIDER, f"the same with {KERNEL}": f"{WIDER}+{KERNEL}", "parameters": "parameters"}
+    names = {name: what for name, what in names.items() if set(what.split("+")) <= columns.keys()}
     scores, az = {name: combined(what, unseen) for name, what in names.items()}, combined(AZ_NAS, unseen)
-    everything = ranked(columns, np.full(len(cells), True))
+    drawn_from = new if new.sum() >= DRAWN else np.full(len(cells), True)
+    offered, reached = ranked(columns, drawn_from), {dataset: values[drawn_from] for dataset, values in accuracies.items()}
     rows = []
     for name, what in names.items():
         low, high = interval(lambda s, a, other: spearman(s, a) - spearman(other, a), scores[name], rest["cifar10"], az, resamples=1000)
-        row = {"name": name, "measures": what, "cells": int((~half).sum()), "initialisations": repeats}
+        row = {"name": name, "measures": what, "cells": int(new.sum()), "initialisations": repeats}
         row |= {f"{dataset}_spearman": spearman(scores[name], rest[dataset]) for dataset in DATASETS}
         row |= {"above_az_nas": row["cifar10_spearman"] - spearman(az, rest["cifar10"]), "above_az_nas_low": low, "above_az_nas_high": high}
-        rows.append(row | picks(orders(combined(what, everything)), accuracies, args.seed))
+        rows.append(row | picks(orders(combined(what, offered)), reached, args.seed))
         print("  ".join([f"{name:38}", *(f"{key} {value:.3f}" for key, value in rows[-1].items() if isinstance(value, float))]))
-    path = ROOT / "benchmarks" / "results" / f"{Path(__file__).stem}.csv"
+    path = ROOT / "benchmarks" / "results" / f"{Path(__file__).stem}{'_fresh' if args.report_on else ''}.csv"
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -74,7 +74,8 @@ def test_it_is_chosen_from_and_stays_as_it_was(host, batch):
     train_once(host, alphas_of(host), *batch)
     before = everything(host, alphas_of(host))
     net = selection.adapt(host)
-    for criterion, strategy in (("magnitude", "oneshot"), ("taylor", "oneshot"), ("loss", "sample"), ("ntk_condition", "sample")):
+    tried = (("magnitude", "oneshot"), ("taylor", "oneshot"), ("perturbation_loss", "oneshot"), ("loss", "sample"), ("ntk_condition", "sample"))
+    for criterion, strategy in tried:
         options = {"candidates": 2} if strategy == "sample" else {}
         if criterion == "ntk_condition" and any(getattr(module, "track_running_stats", True) is False for module in host.modules()):
             options["settings"] = {"ntk_condition": {"batchnorm": "coupled"}}
