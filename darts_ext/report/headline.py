@@ -51,10 +51,13 @@ def headline(criteria: Sequence[Mapping[str, str]]) -> list[str]:
     own = [name for name in leaders if name not in BASELINES]
     sentences = [_lead(leaders, done)]
     if own:
-        sentences += [_above(done[own[0]], done[name], name) for name in REFERENCES if name in done and name not in leaders]
+        sentences += _distances(own[0], done, leaders)
         sentences += [f"No better than {label(name)}, which reached the same." for name in leaders if name in BASELINES]
+    elif others := [name for name in done if name not in BASELINES]:
+        best = max(others, key=lambda name: number(done[name], "test_accuracy_mean"))
+        sentences += [f"No criterion beats this baseline; the best of them is {label(best)}: {_accuracy(done[best])}.", *_distances(best, done, leaders)]
     else:
-        sentences.append("No criterion beats this baseline." if len(done) > len(leaders) else "There is no other criterion to compare.")
+        sentences.append("There is no criterion to compare with the baselines.")
     if not set(BASELINES) & set(done):
         sentences.append(f"Without a baseline ({' or '.join(BASELINES)}) this does not show whether it is better than chance.")
     if len({number(row, "seeds") for row in done.values()}) > 1:
@@ -62,13 +65,25 @@ def headline(criteria: Sequence[Mapping[str, str]]) -> list[str]:
     return sentences
 
 
+def _distances(name: str, done: Mapping[str, Mapping[str, str]], leaders: Sequence[str]) -> list[str]:
+    """How far it is above each of the references that it is above."""
+    mean = number(done[name], "test_accuracy_mean")
+    below = [other for other in REFERENCES if other in done and other not in (name, *leaders) and number(done[other], "test_accuracy_mean") <= mean]
+    return [_above(done[name], done[other], other) for other in below]
+
+
 def _lead(leaders: Sequence[str], done: Mapping[str, Mapping[str, str]]) -> str:
     row = done[leaders[0]]
-    mean, spread, seeds = (number(row, name) for name in ("test_accuracy_mean", "test_accuracy_std", "seeds"))
+    spread, seeds = number(row, "test_accuracy_std"), number(row, "seeds")
     name = listed([label(leader) for leader in leaders])
     if isnan(spread):
-        return f"{name} reached the highest test accuracy: {mean:.2f}\u00a0% with one seed, so its spread is not known."
-    return f"{name} reached the highest mean test accuracy: {mean:.2f}\u00a0\u00b1\u00a0{spread:.2f}\u00a0% over {seeds:.0f} seeds."
+        return f"{name} reached the highest test accuracy: {_accuracy(row)} with one seed, so its spread is not known."
+    return f"{name} reached the highest mean test accuracy: {_accuracy(row)} over {seeds:.0f} seeds."
+
+
+def _accuracy(row: Mapping[str, str]) -> str:
+    mean, spread = number(row, "test_accuracy_mean"), number(row, "test_accuracy_std")
+    return f"{mean:.2f}\u00a0%" if isnan(spread) else f"{mean:.2f}\u00a0\u00b1\u00a0{spread:.2f}\u00a0%"
 
 
 def _above(best: Mapping[str, str], other: Mapping[str, str], name: str) -> str:

@@ -16,6 +16,7 @@ from darts_ext.report.headline import BASELINES, headline, label
 from darts_ext.report.measures import measure_rows, measure_scatters
 from darts_ext.report.palette import Look, looks
 from darts_ext.report.picks import pick_charts
+from darts_ext.report.results import results
 from darts_ext.report.views import alpha_curves, groups, options, search_curves, swatches
 
 
@@ -43,8 +44,7 @@ def _render(contents: Contents) -> str:
         comparison=contents.comparison,
         sentences=headline(contents.criteria) if contents.comparison else _run_sentences(contents.runs[0]),
         missing=_missing(contents),
-        table=_table(contents),
-        known=[{"table_cifar10": "CIFAR-10", "table_cifar100": "CIFAR-100", "table_in16": "ImageNet16"}[name] for name in _known(contents)],
+        table=results(contents.criteria, contents.args.get("judge", "retrain")),
         dots=_dots(contents),
         picks=pick_charts(contents.runs) if contents.comparison else [],
         table_judges=contents.args.get("judge") == "table",
@@ -112,38 +112,6 @@ def _missing_choice(choice: Choice) -> list[str]:
         "retraining (evaluate/summary.csv)": choice.retraining,
     }
     return [name for name, there in parts.items() if not there]
-
-
-def _table(contents: Contents) -> list[dict]:
-    """The rows of comparison.csv as they are read, the best first."""
-
-    def order(row: Mapping[str, str]) -> tuple[bool, float]:
-        mean = number(row, "test_accuracy_mean")
-        return isnan(mean), -mean
-
-    return [
-        {
-            "name": label(row["criterion"]),
-            "baseline": row["criterion"] in BASELINES,
-            "cells": [
-                _figure(number(row, "test_accuracy_mean"), "{:.2f}")
-                + _figure(number(row, "test_accuracy_std"), "\u00a0\u00b1\u00a0{:.2f}", ""),
-                _figure(number(row, "seeds"), "{:.0f}"),
-                *(_figure(number(row, f"{name}_mean"), "{:.2f}") for name in _known(contents)),
-                _figure(number(row, "parameters_mean"), "{:,.0f}"),
-                *(_figure(number(row, f"{name}_mean"), "{:.1f}") for name in ("skips", "added_skips")),
-                *(_figure(number(row, f"{stage}_seconds_mean"), "{:,.1f}") for stage in ("search", "select", "retrain")),
-                *(_figure(number(row, f"{name}_mean"), "{:,.0f}") for name in ("evaluations", "saved")),
-            ],
-        }
-        for row in sorted(contents.criteria, key=order)
-    ]
-
-
-def _known(contents: Contents) -> list[str]:
-    """The columns of accuracies that NAS-Bench-201 knows, without the one that is the test accuracy itself."""
-    names = ("table_cifar10", "table_cifar100", "table_in16")[contents.args.get("judge") == "table" :]
-    return [name for name in names if any(row.get(f"{name}_mean") for row in contents.criteria)]
 
 
 def _dots(contents: Contents) -> str:

@@ -29,8 +29,11 @@ def test_headline_single_seed():
 
 
 def test_headline_baseline_wins():
-    sentences = headline(rows(ntk=(95, 0.1, 3), random=(97, 0.1, 3)))
-    assert sentences[0].startswith("random (baseline)") and sentences[1] == "No criterion beats this baseline."
+    sentences = headline(rows(ntk=(95, 0.1, 3), random=(97, 0.1, 3), magnitude=(93, 0.1, 3), parameters=(96, 0.1, 3)))
+    assert sentences[0].startswith("random (baseline)")
+    assert sentences[1].replace("\u00a0", " ") == "No criterion beats this baseline; the best of them is ntk: 95.00 ± 0.10 %."
+    assert sentences[2] == "That is 2.00 points above magnitude (vanilla DARTS), more than the spread (0.14)." and len(sentences) == 3
+    assert "no criterion to compare" in headline(rows(random=(97, 0.1, 3)))[1]
 
 
 def test_headline_tie_with_a_baseline():
