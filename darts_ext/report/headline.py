@@ -28,7 +28,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def headline(criteria: Sequence[Mapping[str, str]]) -> list[str]:
+def headline(criteria: Sequence[Mapping[str, str]], results: Sequence[Mapping[str, str]] = ()) -> list[str]:
     """The best criterion by mean test accuracy, then how far it is from each baseline and from vanilla DARTS.
 
     A difference counts only when it is larger than the spread of the difference of two runs, sqrt(s1^2 + s2^2),
@@ -36,6 +36,7 @@ def headline(criteria: Sequence[Mapping[str, str]]) -> list[str]:
 
     Args:
         criteria: the rows of comparison.csv; accuracies in per cent.
+        results: those of summary.csv, from which comes in how many seeds one is ahead of the other.
 
     >>> row = {"criterion": "ntk", "test_accuracy_mean": "90", "test_accuracy_std": "1", "seeds": "3"}
     >>> headline([row, row | {"criterion": "random", "test_accuracy_mean": "89.5"}])[1]
@@ -51,11 +52,12 @@ def headline(criteria: Sequence[Mapping[str, str]]) -> list[str]:
     own = [name for name in leaders if name not in BASELINES]
     sentences = [_lead(leaders, done)]
     if own:
-        sentences += _distances(own[0], done, leaders)
+        sentences += _distances(own[0], done, leaders, results)
         sentences += [f"No better than {label(name)}, which reached the same." for name in leaders if name in BASELINES]
     elif others := [name for name in done if name not in BASELINES]:
         best = max(others, key=lambda name: number(done[name], "test_accuracy_mean"))
-        sentences += [f"No criterion beats this baseline; the best of them is {label(best)}: {_accuracy(done[best])}.", *_distances(best, done, leaders)]
+        sentences += [f"No criterion beats this baseline; the best of them is {label(best)}: {_accuracy(done[best])}."]
+        sentences += _distances(best, done, leaders, results)
     else:
         sentences.append("There is no criterion to compare with the baselines.")
     if not set(BASELINES) & set(done):
@@ -65,11 +67,18 @@ def headline(criteria: Sequence[Mapping[str, str]]) -> list[str]:
     return sentences
 
 
-def _distances(name: str, done: Mapping[str, Mapping[str, str]], leaders: Sequence[str]) -> list[str]:
+def _distances(name: str, done: Mapping[str, Mapping[str, str]], leaders: Sequence[str], results: Sequence[Mapping[str, str]]) -> list[str]:
     """How far it is above each of the references that it is above."""
     mean = number(done[name], "test_accuracy_mean")
     below = [other for other in REFERENCES if other in done and other not in (name, *leaders) and number(done[other], "test_accuracy_mean") <= mean]
-    return [_above(done[name], done[other], other) for other in below]
+    return [_above(done[name], done[other], other, _ahead(name, other, results)) for other in below]
+
+
+def _ahead(name: str, other: str, results: Sequence[Mapping[str, str]]) -> str:
+    """In how many seeds it is ahead, where both were run in several."""
+    mine, theirs = ({row["seed"]: number(row, "test_accuracy") for row in results if row["criterion"] == who} for who in (name, other))
+    both = mine.keys() & theirs.keys()
+    return f", ahead in {sum(mine[seed] > theirs[seed] for seed in both)} of {len(both)} seeds" if len(both) > 1 else ""
 
 
 def _lead(leaders: Sequence[str], done: Mapping[str, Mapping[str, str]]) -> str:
@@ -86,10 +95,10 @@ def _accuracy(row: Mapping[str, str]) -> str:
     return f"{mean:.2f}\u00a0%" if isnan(spread) else f"{mean:.2f}\u00a0\u00b1\u00a0{spread:.2f}\u00a0%"
 
 
-def _above(best: Mapping[str, str], other: Mapping[str, str], name: str) -> str:
+def _above(best: Mapping[str, str], other: Mapping[str, str], name: str, ahead: str) -> str:
     difference = number(best, "test_accuracy_mean") - number(other, "test_accuracy_mean")
     spread = hypot(number(best, "test_accuracy_std"), number(other, "test_accuracy_std"))
-    said = f"That is {difference:.2f} points above {label(name)}"
+    said = f"That is {difference:.2f} points above {label(name)}{ahead}"
     if isnan(spread):
         return f"{said}; without more seeds this may be chance."
     if difference <= spread:

@@ -42,7 +42,7 @@ def _render(contents: Contents) -> str:
         name=contents.name,
         style=files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
         comparison=contents.comparison,
-        sentences=headline(contents.criteria) if contents.comparison else _run_sentences(contents.runs[0]),
+        sentences=headline(contents.criteria, contents.results) if contents.comparison else _run_sentences(contents.runs[0]),
         missing=_missing(contents),
         table=results(contents.criteria, contents.args.get("judge", "retrain")),
         dots=_dots(contents),

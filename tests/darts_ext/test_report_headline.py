@@ -17,6 +17,16 @@ def test_headline_clearly_better():
     assert second == "That is 1.00 points above parameters (baseline), more than the spread (0.32)."
 
 
+def test_headline_counts_the_seeds_in_which_it_is_ahead():
+    results = [
+        {"seed": str(seed), "criterion": name, "test_accuracy": str(accuracy)}
+        for name, accuracies in {"ntk": (97, 96, 98, 99), "random": (96, 97, 98)}.items()
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    said = headline(rows(ntk=(97.5, 0.5, 4), random=(97, 0.4, 3)), results)[1]
+    assert said.startswith("That is 0.50 points above random (baseline), ahead in 1 of 3 seeds, within the spread (0.64)")
+
+
 def test_headline_within_the_spread():
     sentences = headline(rows(ntk=(97, 0.5, 3), random=(96.5, 0.4, 3)))
     assert sentences[1].endswith("within the spread (0.64): this comparison does not show that it is better.")
