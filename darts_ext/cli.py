@@ -59,6 +59,10 @@ def _run(command: Command, name: str, argv: list[str]) -> int:
         command.act(*targets, *settings)
     except mistakes as error:
         return _complain(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _complain(f"{error.filename}: {error.strerror}")
     return 0
 
 
@@ -114,9 +118,16 @@ def _import(checkpoint: Path, run: RunSettings, data: DataSettings, settings: Im
 
 
 def _report(folder: Path) -> None:
-    from .pipeline import run_report
+    from .runtime.folder import read_args
 
-    run_report(folder)
+    if read_args(folder).get("command") == "rank":
+        from .ranking import report_rank
+
+        report_rank(folder)
+    else:
+        from .pipeline import run_report
+
+        run_report(folder)
 
 
 def _spaces() -> None:
@@ -229,6 +240,8 @@ def _with_values(argv: list[str], switches: set[str]) -> list[str]:
 def _one_line(message: str, options: list[str]) -> str:
     """The parser's complaint in one line, with the nearest option where one is misspelt."""
     message = re.sub(r"\s+", " ", message).strip().replace("Problems parsing config", "the file of --config is not YAML")
+    if message.startswith("Unexpected config"):
+        return "the file of --config holds no settings: each line should read 'name: value'"
     message = message.replace("required: target", "required: RUN")
     union = re.fullmatch(r"Parser key \"([\w.]+)\": Does not validate against any of the Union subtypes.* Given value: (.*)", message)
     if union:
@@ -244,9 +257,9 @@ def _one_line(message: str, options: list[str]) -> str:
         return f"{stray[1]!r} is one word too many; --help tells what the command takes"
     found = re.search(r"(?:unrecognized arguments: |Option ')(-*[\w.]+)", message)
     if found:
-        near = difflib.get_close_matches("--" + found[1].lstrip("-"), options, n=1, cutoff=0.5)
         name = found[1].lstrip("-")
-        return f"unknown option {name!r}" + (f": did you mean {near[0].lstrip('-')!r}?" if near else "; --help lists the options")
+        near = difflib.get_close_matches(name, [option.lstrip("-") for option in options], n=1, cutoff=0.6)
+        return f"unknown option {name!r}" + (f": did you mean {near[0]!r}?" if near else "; --help lists the options")
     return message
 
 

@@ -33,13 +33,15 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     entries = read_entries(names, how)
     if compare.run:
         run, data, search, compare = _of_run(run, data, search, compare)
+    if compare.judge not in JUDGES:
+        raise unknown("judge", compare.judge, JUDGES)
+    settings = {**flat(run, data, search, how), **asdict(compare)}
+    folder = check_folder(Path(run.out or f"runs/compare-{Path(compare.run).name or f'{search.space}-{short(data.data)}'}"), "compare", settings, FREE)
+    entries = _with_earlier(folder, entries, how, range(run.seed, run.seed + compare.seeds))
+    settings["criteria"] = ",".join(entry.name for entry in entries)
     searches = read_searches(search, compare.supernets, entries)
     device = prepare(run, data, *searches.values(), compare, compare.retrain, how)
     read_measures(compare.measures)
-    if compare.judge not in JUDGES:
-        raise unknown("judge", compare.judge, JUDGES)
-    settings = {**flat(run, data, search, how), **asdict(compare), "criteria": ",".join(entry.name for entry in entries)}
-    folder = check_folder(Path(run.out or f"runs/compare-{Path(compare.run).name or f'{search.space}-{short(data.data)}'}"), "compare", settings, FREE)
     rows, loaded = [], Images(data, device, run.seed)
     for seed in range(run.seed, run.seed + compare.seeds):
         images = loaded.with_seed(seed)
@@ -69,12 +71,23 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     return folder
 
 
+def _with_earlier(folder: Path, entries: list[Entry], how: SelectionSettings, seeds: range) -> list[Entry]:
+    """The entries, after those that this folder was asked before and that have chosen for all these seeds."""
+    earlier = read_args(folder)["criteria"].split(",") if (folder / "args.yaml").exists() else []
+    names = [entry.name for entry in entries]
+    before = [entry for entry in read_entries([*earlier, *names], how) if entry.name not in names]
+    done = [entry for entry in before if all((_place(folder, seed, entry.supernet) / entry.folder / "genotype.json").exists() for seed in seeds)]
+    return [*done, *entries]
+
+
 def _of_run(
     run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings
 ) -> tuple[RunSettings, DataSettings, SearchSettings, CompareSettings]:
     """The settings of a comparison on the supernet of a run: its data, search and seed are the run's."""
     if compare.supernets:
         raise UsageError(f"{compare.run} has one supernet, and supernets names others: leave --supernets or --run out")
+    if compare.seeds not in (1, CompareSettings.seeds):
+        raise UsageError(f"{compare.run} has one supernet, of one seed: leave --seeds {compare.seeds} out")
     args = read_args(Path(compare.run))
     for part in (data, search):
         for field in fields(part):

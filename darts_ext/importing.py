@@ -32,7 +32,7 @@ def run_import(checkpoint: Path, run: RunSettings, data: DataSettings, settings:
     """Writes args.yaml and search/last.pt of a run whose search took place elsewhere; `select`, `retrain` and `report` take the folder.
 
     Raises:
-        UsageError, SpaceError: the file is no such checkpoint, or does not fit the data; nothing is written.
+        UsageError, SpaceError: the file is no such checkpoint, is not finite, or does not fit the data; nothing is written.
     """
     net = read_supernet(checkpoint, settings.format)
     device, search = prepare(run, data, settings), _search_settings(net, settings)

@@ -62,6 +62,8 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings, how: Se
     scores, genotype = select_on(folder, folder, Images(data, device, seed), search, entry, run.seed or seed)
     write_report(folder)
     say(f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in {scores['seconds']:.1f} s{_known(genotype)}")
+    for note in scores["notes"]:
+        say(f"note: {note}")
     print(genotype.to_text())
     return genotype
 
@@ -71,7 +73,9 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     if target.is_dir():
         args, path = read_args(target), target / "genotype.json"
         if not path.exists():
-            raise UsageError(f"{target} has no genotype yet: `select {target}` makes one")
+            inside = next(iter(sorted(target.glob("seed*/*/genotype.json"))), None)
+            mend = f"of its own: give one of those inside, as {inside}" if inside else f"yet: `select {target}` makes one"
+            raise UsageError(f"{target} has no genotype {mend}")
         data, space, default = pick(DataSettings, args), read_space(pick(SearchSettings, args)) if "space" in args else None, target
     elif target.is_file():
         path, space, default = target, None, Path(f"runs/retrain-{digest(read_genotype(target))}")

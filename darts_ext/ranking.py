@@ -1,5 +1,6 @@
 """Where the stages of `rank` meet: cells -> scores -> leaderboard -> report."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import isnan
@@ -20,7 +21,7 @@ from .report.ranking import write_ranking
 from .runtime.check import check_numbers
 from .runtime.errors import UsageError, unknown
 from .runtime.files import write_csv
-from .runtime.folder import check_folder, pick_device, write_settings
+from .runtime.folder import check_folder, pick_device, read_args, write_settings
 from .tabular import DATASETS, NasBench201
 
 SIZES = ("parameters", "flops")  # in these alone cells may differ that compute the same
@@ -29,9 +30,8 @@ FREE = ("measures", "processes", "cluster")  # may change from one call to the n
 
 def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Path:
     """Scores cells of NAS-Bench-201 at initialisation, and shows how well each measure orders them by test accuracy."""
-    everything = [name for name in list_measures() if not name.startswith("ntk_infinite")]  # those are of fully-connected networks
     asked = [name.strip() for name in settings.measures.split(",") if name.strip()]
-    names = list(dict.fromkeys(part for name in asked for part in (everything if name == "all" else [name])))
+    names = list(dict.fromkeys(part for name in asked for part in (_of_cells() if name == "all" else [name])))
     atoms = _atoms(names)
     check_numbers(run, settings)
     device, table = pick_device(run.device), NasBench201()
@@ -47,9 +47,25 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Pa
     with tqdm(total=len(tasks), desc="rank", unit="network", disable=None) as bar:
         for done in score_tasks(tasks, how, shown.__getitem__, scores, processes=settings.processes, backend=backend):
             bar.update(done - bar.n)
+    return _show(folder, table, cells, [name for name in asked if name != "all"], settings.repeats)  # of all, what cannot be taken is left out
+
+
+def report_rank(folder: Path) -> Path:
+    """Writes the report of a ranking anew, of what its file of scores holds."""
+    args, table = read_args(folder), NasBench201()
+    if not (folder / "leaderboard.csv").exists():
+        raise UsageError(f"the ranking in {folder} has not come to its end: repeat its command")
+    return _show(folder, table, sample_cells(table, _number(args["candidates"]), args["seed"]), [], args["repeats"])
+
+
+def _show(folder: Path, table: NasBench201, cells: Sequence[int], asked: Sequence[str], repeats: int) -> Path:
+    """The leaderboard and the report of what was asked, now and before."""
+    scores = folder / "scores.csv"
     rows = read_scores(scores)
-    atoms = [*atoms, *_scored_before(tasks, atoms, rows)]
-    columns, seconds = _columns(table, cells, names, atoms, settings.repeats, rows)
+    atoms = _scored(table, cells, repeats, rows)
+    names = list(dict.fromkeys([*asked, *_ranked_before(folder, atoms)]))
+    _check_taken(_atoms(names) if names else [], atoms)
+    columns, seconds = _columns(table, cells, names, atoms, repeats, rows)
     accuracies = {dataset: table.test(dataset)[cells] for dataset in DATASETS}
     rows = leaderboard(columns, accuracies, table.parameters[cells], seconds)
     write_csv(folder / "leaderboard.csv", rows)
@@ -83,9 +99,15 @@ def _atoms(names: Sequence[str]) -> list[str]:
             raise UsageError(f"a measure is missing beside a + or a comma of {','.join(names)!r}")
         if "@" in atom.removesuffix(NOISE):
             raise UsageError(f"{atom!r}: behind @ stands noise, for normal images in place of the data's, or there is no @")
+        if atom.removesuffix(NOISE) in set(list_measures()) - set(_of_cells()):
+            raise UsageError(f"{atom} is a measure of fully-connected networks, and these are cells: leave it out")
         if atom.removesuffix(NOISE) not in list_measures():
             raise unknown("measure", atom, [*list_measures(), "combination"])
     return atoms
+
+
+def _of_cells() -> list[str]:
+    return [name for name in list_measures() if not name.startswith("ntk_infinite")]
 
 
 def _number(candidates: int | str) -> int | None:
@@ -119,13 +141,33 @@ def _tasks(table: NasBench201, cells: Sequence[int], atoms: Sequence[str], repea
     return [task for task in tasks if task.measures]
 
 
-def _scored_before(tasks: Sequence[Task], atoms: Sequence[str], rows: Sequence[dict]) -> list[str]:
-    """What else the file has of every network of this call."""
-    networks = {(task.index, task.repeat) for task in tasks if set(task.measures) - set(SIZES)}
-    known: dict[str, set] = {}
+def _scored(table: NasBench201, cells: Sequence[int], repeats: int, rows: Sequence[dict]) -> list[str]:
+    """The measures that the file has of every network, and that could be taken of some."""
+    networks = {(cell, repeat) for cell in set(representatives(table, cells).values()) for repeat in range(repeats)}
+    there: dict[str, set] = {}
+    taken = set()
     for row in rows:
-        known.setdefault(row["measure"], set()).add((int(row["index"]), int(row["repeat"])))
-    return [name for name, there in known.items() if name not in atoms and networks <= there]
+        there.setdefault(row["measure"], set()).add((int(row["index"]), int(row["repeat"])))
+        if row["value"] != "nan":
+            taken.add(row["measure"])
+    sized = {(cell, 0) for cell in cells}
+    return [name for name, done in there.items() if name in taken and (sized if name in SIZES else networks) <= done]
+
+
+def _ranked_before(folder: Path, atoms: Sequence[str]) -> list[str]:
+    """The combinations of an earlier leaderboard whose measures are all there."""
+    path = folder / "leaderboard.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        names = [row["measure"] for row in csv.DictReader(file)]
+    return [name for name in names if name != "random" and name not in atoms and set(_atoms([name])) <= set(atoms)]
+
+
+def _check_taken(wanted: Sequence[str], atoms: Sequence[str]) -> None:
+    missing = next((atom for atom in wanted if atom not in atoms), None)
+    if missing:
+        raise UsageError(f"{missing} could not be taken of any of these networks: leave it out")
 
 
 def _columns(
@@ -136,8 +178,6 @@ def _columns(
     first = representatives(table, cells)
     columns = {}
     for atom in atoms:
-        if all(np.isnan(value) for (name, *_), value in values.items() if name == atom):
-            raise UsageError(f"{atom} could not be taken of any network: see the warnings above")
         if atom in SIZES:
             columns[atom] = np.array([values[atom, cell, 0] for cell in cells])
         else:

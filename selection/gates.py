@@ -24,6 +24,7 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
     Raises:
         SelectionError: a choice or an option is unknown.
     """
+    _check_masks(options)
     choices = net.choices()
     carriers = net.carriers() if hasattr(net, "carriers") else {}
     modules: list[nn.Module] = []
@@ -47,6 +48,15 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
                 module.__dict__.pop("forward", None)
             else:
                 module.forward = before
+
+
+def _check_masks(options: object) -> None:
+    """Raises SelectionError unless these are {choice: options}."""
+    if not isinstance(options, Mapping):
+        raise SelectionError(f"masked takes {{choice: [options to switch off]}}, not an object of type {type(options).__name__}")
+    for choice, names in options.items():
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise SelectionError(f"{choice}: masked takes a list of option names, not an object of type {type(names).__name__}")
 
 
 @contextmanager

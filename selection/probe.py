@@ -196,5 +196,7 @@ def check_runs(net: torch.nn.Module, batches: Batches) -> None:
     try:
         with preserved(net, seed=0):
             net.eval()(x)
+    except SelectionError:
+        raise
     except FAILURES as error:
         raise SelectionError(f"the network does not take inputs of shape {list(x.shape[1:])}: {first_line(error)}") from None

@@ -14,8 +14,8 @@ Batches = Sequence[tuple[Tensor, Tensor]]
 class Selectable(Protocol):
     """A network whose architecture can be chosen.
 
-    Three more answers may be left out: `excluded()`, options that are never chosen; `strengths(choice)`, the weights [options] with which its options are
-    mixed, where they are not softmax(alpha); `carriers()`, {choice: [modules]} that are masked when all its options are, where something passes by them.
+    Three more answers may be left out: `excluded()`, options that are never chosen; `strengths(choice)`, what its options and edges are ranked by
+    [options], where that is not softmax(alpha); `carriers()`, {choice: [modules]} that are masked when all its options are, where something passes by them.
     """
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:

@@ -1,5 +1,6 @@
 """Names for measures, lifts and criteria, so that they can be listed and picked by a string; other packages add theirs by decorator or entry point."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -32,11 +33,12 @@ _LOADED: set[str] = set()
 
 
 def register_measure(name: str, *, additive: bool = False) -> Callable[[Measure], Measure]:
-    """Registers measure(net, batches) -> float, higher is better; a name is taken once.
+    """Registers measure(net, batches) -> float, higher is better; a name is taken once, and made of letters, digits, _ and -.
 
     Args:
         additive: it is a mean over images, so that the mean of the batches' values is the value; such a measure can be raced.
     """
+    _check_decorated("measure", name)
 
     def register(measure: Measure) -> Measure:
         _add(_MEASURES, "measure", name, measure)
@@ -48,6 +50,7 @@ def register_measure(name: str, *, additive: bool = False) -> Callable[[Measure]
 
 def register_lift(name: str) -> Callable[[Lift], Lift]:
     """Registers lift(probe, choice) -> {option: score}, higher = keep."""
+    _check_decorated("lift", name)
 
     def register(lift: Lift) -> Lift:
         _add(_LIFTS, "lift", name, lift)
@@ -57,7 +60,13 @@ def register_lift(name: str) -> Callable[[Lift], Lift]:
 
 
 def register_criterion(name: str, lift: str, measure: str | None, summary: str, strategy: str = "oneshot") -> None:
-    """Registers a criterion: the names of its lift and of the measure it lifts, one line that says what it is, and the strategy that suits it."""
+    """Registers a criterion: the names of its lift and of the measure it lifts, one line that says what it is, and the strategy that suits it.
+
+    Raises:
+        SelectionError: the lift or the measure is not registered yet, or the name cannot be taken.
+    """
+    if measure is not None:
+        _find(_MEASURES, "measure", measure)
     _add(_CRITERIA, "criterion", name, Criterion(_find(_LIFTS, "lift", lift), measure, summary, strategy))
 
 
@@ -81,13 +90,14 @@ def find_criterion(name: str) -> Criterion:
     'naswot, by removal'
     """
     load_plugins()
+    _check_named("criterion", name)
     if name in _CRITERIA:
         return _CRITERIA[name]
     lift, _, measure = name.rpartition(":")
     if lift or measure in _MEASURES:
         find_measure(measure)
         return Criterion(_find(_LIFTS, "lift", lift or "alone"), measure, f"{measure}, by {lift or 'alone'}", "progressive")
-    raise unknown("criterion", name, _CRITERIA)
+    raise unknown("criterion", name, {*_CRITERIA, *_MEASURES, "LIFT:MEASURE"})
 
 
 def list_measures(pattern: str = "*") -> list[str]:
@@ -128,13 +138,28 @@ def load_plugins() -> None:
             warnings.warn(f"the plug-in {point.name} ({point.value}) cannot be loaded: {error}", stacklevel=2)
 
 
+def _check_decorated(kind: str, name: object) -> None:
+    if callable(name):
+        raise SelectionError(f'register_{kind} takes the name of the {kind}: use @register_{kind}("name")')
+
+
 def _add(names: dict, kind: str, name: str, thing: object) -> None:
+    """Raises SelectionError for a name that is taken, or that "+", ":", "@" and commas between names would take apart."""
+    _check_named(kind, name)
+    if not re.fullmatch(r"[\w-]+", name):
+        raise SelectionError(f"the name of a {kind} is made of letters, digits, _ and -, which {name!r} is not")
     if name in names:
         raise SelectionError(f"a {kind} named {name!r} is registered already")
     names[name] = thing
 
 
+def _check_named(kind: str, name: object) -> None:
+    if not isinstance(name, str):
+        raise SelectionError(f"a {kind} is told by its name, a string, not by an object of type {type(name).__name__}")
+
+
 def _find(names: dict, kind: str, name: str):
+    _check_named(kind, name)
     if name not in names:
         raise unknown(kind, name, names)
     return names[name]

@@ -13,10 +13,23 @@ from . import criteria  # noqa: F401  (registers them)
 from .combination import spelt_out
 from .errors import SelectionError, unknown
 from .measures.kept import kernels_kept
+from .numerics.gram import gram, ntk
 from .probe import FAILURES, MANNERS, Listener, Manner, Probe, check_runs, first_line, fitted
 from .protocol import Batches, Selectable, allowed_options, check_batches, check_selectable
 from .registry import find_criterion, find_measure, list_measures
 from .strategies import JOINT, SINGLE, Decisions, Judge
+
+
+def _keywords(function: Callable) -> list[str]:
+    """The parameters that are given by keyword only."""
+    return [name for name, parameter in inspect.signature(function).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+HANDED_ON = {  # {module: what its measures with **settings hand on}
+    "selection.measures.ntk": {"images", *_keywords(ntk)},
+    "selection.measures.alignment": {"images", *_keywords(gram)},
+    "selection.measures.saliency": {"images", "training"},
+}
 
 
 @dataclass
@@ -94,6 +107,7 @@ def score(
     Raises:
         SelectionError: an unknown criterion, no batches where they are needed, or a measure that is not a number (named).
     """
+    _check_settings(settings, [criterion])
     judge = _judge(net, criterion, batches, settings, seed=seed, listener=listener, manner=Manner(race=0.0))
     return {choice: judge.lift(judge.probe, choice) for choice in net.choices()}
 
@@ -128,6 +142,10 @@ def select(
         SelectionError: see `score`; or options that the strategy does not take.
     """
     start = time.perf_counter()
+    if not isinstance(criterion, str):
+        raise SelectionError(f"criterion is a name, as 'perturbation', not an object of type {type(criterion).__name__}")
+    if tune is not None and not callable(tune):
+        raise SelectionError(f"tune is a function that trains the network, called with the decisions so far, not an object of type {type(tune).__name__}")
     if protocol not in MANNERS:
         raise unknown("protocol", protocol, MANNERS)
     race = 0.0 if race is None and strategy in JOINT else race
@@ -142,10 +160,9 @@ def select(
             listener(sum(judge.probe.evaluations for judge in panel), sum(judge.probe.remaining + judge.probe.evaluations for judge in panel))
 
     names = [name.strip() for name in spelt_out(criterion.strip()).split("+")]
-    if set(settings or {}) - set(names):
-        raise SelectionError(f"settings names {', '.join(set(settings) - set(names))}, which is not among the criteria {', '.join(names)}")
+    _check_settings(settings, names)
     panel = [_judge(net, name, batches, settings, whole=strategy == "sample", seed=seed, listener=heard, manner=manner) for name in names]
-    options |= {"tune": tune} if tune else {}
+    options |= {"tune": tune} if tune is not None else {}
     _check_options(strategy, options)
     if strategy in SINGLE:
         if len(panel) > 1:
@@ -179,10 +196,43 @@ def _judge(net: Selectable, name: str, batches, settings: Mapping | None, *, who
         raise SelectionError(f"criterion {name} reads options and measures nothing of a whole architecture: take one with a measure")
     if measured and not batches:
         raise SelectionError(f"criterion {name} measures the network on data: give batches=[(x, y), ...]")
+    _check_known(name, measured, (settings or {}).get(name) or {})
     probe = Probe(net, _with_settings(measured, (settings or {}).get(name)) if measured else None, batches or [], **manner)
     if measured and probe.batches:
         check_runs(net, probe.batches)
     return Judge(name, probe, _checked(name, criterion.lift))
+
+
+def _check_settings(settings: object, names: Iterable[str]) -> None:
+    """Raises SelectionError unless these are {criterion: {setting: value}}."""
+    if not isinstance(settings or {}, Mapping):
+        raise SelectionError(f"settings is a dict {{criterion: {{setting: value}}}}, not an object of type {type(settings).__name__}")
+    strange = [str(name) for name in settings or {} if name not in names]
+    if strange:
+        raise SelectionError(f"settings names {', '.join(strange)}, which is not among the criteria {', '.join(names)}")
+    for name, given in (settings or {}).items():
+        if not isinstance(given, Mapping):
+            raise SelectionError(f"settings of {name} is a dict {{setting: value}}, not an object of type {type(given).__name__}")
+
+
+def _check_known(name: str, measured: str | None, given: Mapping) -> None:
+    """Raises SelectionError for a setting that the criterion's measure does not have."""
+    known = _known_settings(find_measure(measured)) if measured else set()
+    for setting in given if known is not None else ():
+        if not known:
+            raise SelectionError(f"{name} takes no settings: leave {setting!r} out")
+        if setting not in known:
+            raise unknown(f"setting of {name}", setting, known)
+
+
+def _known_settings(measure: Callable) -> set[str] | None:
+    """What a measure can be told by keyword; None where it hands on whatever it is told."""
+    parameters = list(inspect.signature(measure).parameters.values())
+    known = {parameter.name for parameter in parameters[2:] if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)}
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return known
+    handed_on = HANDED_ON.get(getattr(measure, "__module__", None))
+    return known | handed_on if handed_on else None
 
 
 def _with_settings(name: str, settings: Mapping | None) -> Callable:
@@ -222,7 +272,7 @@ def _finite(value: object) -> object:
 
 
 def _check_options(strategy: str, options: Mapping) -> None:
-    known = [name for name, parameter in inspect.signature((SINGLE | JOINT)[strategy]).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    known = _keywords((SINGLE | JOINT)[strategy])
     strange = [name for name in options if name not in known]
     if strange:
         raise SelectionError(f"strategy {strategy} takes no {', '.join(strange)}; its options: {', '.join(known) or 'none'}")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .errors import SpaceError
-from .foreign import count_cells, empty_supernet, fill, untrack, unwrapped
+from .foreign import check_finite, count_cells, empty_supernet, fill, untrack, unwrapped
 from .network import Supernet
 from .spaces import create_space
 
@@ -33,7 +33,7 @@ def from_nasbench201(state_dict: dict[str, Tensor], arch_parameters: Tensor | No
         eval mode they take the batch's, as in the original.
 
     Raises:
-        SpaceError: tensors are missing or have other shapes; the line names the first.
+        SpaceError: tensors are missing, have other shapes or are not finite; the line names the first.
 
     >>> from_nasbench201({})
     Traceback (most recent call last):
@@ -47,6 +47,7 @@ def from_nasbench201(state_dict: dict[str, Tensor], arch_parameters: Tensor | No
         raise SpaceError(f"the alphas are missing: {_ORIGIN} has them as arch_parameters in its state_dict; otherwise they are given")
     if list(alphas.shape) != [6, 5]:
         raise SpaceError(f"arch_parameters is {list(alphas.shape)}; {_ORIGIN} has [6, 5]")
+    check_finite({"arch_parameters": alphas})
     tensors = {_rename(name): tensor for name, tensor in state.items()} | {"alphas.cell": alphas}
     stem, classifier, cells = tensors["stem.0.weight"], tensors["classifier.weight"], count_cells(tensors)
     if cells < 5 or cells % 3 != 2:

@@ -133,12 +133,14 @@ def build(
         dense: of `MLP(...)`: image_size, parametrisation, weight_variance; see `mlp.Layers`.
 
     Raises:
-        SpaceError: sizes that cannot be built, or a cell that the genotype lacks.
+        SpaceError: sizes that cannot be built, a cell that the genotype lacks, or no Genotype.
 
     >>> cell = Genotype.from_text("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|")
     >>> sum(p.numel() for p in build(cell, num_classes=10).parameters())
     316346
     """
+    if not isinstance(genotype, Genotype):
+        raise SpaceError(f"build takes a Genotype, not {type(genotype).__name__}: Genotype.from_text(...) reads a text")
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are

@@ -1,7 +1,7 @@
 """What all converters of other codes' checkpoints share: names without wrappers, and a supernet that takes exactly the tensors that are there."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ def unwrapped(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str
         needed: {name: dimensions} of the tensors that sizes are read from.
 
     Raises:
-        SpaceError: one of those is missing or has other dimensions.
+        SpaceError: one of those is missing or has other dimensions, or any tensor is not finite.
 
     >>> list(unwrapped({"module.stem.weight": torch.zeros(1)}, "somewhere", {"stem.weight": 1}))
     ['stem.weight']
@@ -32,7 +32,26 @@ def unwrapped(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str
             raise SpaceError(f"not a state_dict of {origin}: {name} is missing")
         if tensors[name].dim() != dims:
             raise SpaceError(f"not a state_dict of {origin}: {name} is {list(tensors[name].shape)}; it should have {dims} dimensions")
+    check_finite(tensors)
     return tensors
+
+
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Refuses NaN and infinite values.
+
+    Raises:
+        SpaceError: there are some; the line names the first tensor that has them.
+
+    >>> check_finite({"a": torch.zeros(2), "b": torch.tensor([1.0, float("nan")])})
+    Traceback (most recent call last):
+    supernet.errors.SpaceError: b holds values that are not finite (1 of 2): the training that wrote it diverged, take an earlier checkpoint
+    """
+    for name, tensor in tensors.items():
+        broken = int((~tensor.isfinite()).sum())
+        if broken:
+            raise SpaceError(
+                f"{name} holds values that are not finite ({broken} of {tensor.numel()}): the training that wrote it diverged, take an earlier checkpoint"
+            )
 
 
 def count_cells(names: Iterable[str]) -> int:
@@ -58,18 +77,21 @@ def untrack(net: nn.Module, names: Iterable[str]) -> None:
             module.running_mean = module.running_var = module.num_batches_tracked = None
 
 
-def fill(net: Supernet, tensors: Mapping[str, Tensor], origin: str) -> Supernet:
+def fill(net: Supernet, tensors: Mapping[str, Tensor], origin: str, theirs: Callable[[str], str] = str) -> Supernet:
     """Copies the tensors in.
+
+    Args:
+        theirs: the name in the checkpoint of one of the network's tensors, for messages.
 
     Raises:
         SpaceError: names or shapes are not the network's; the line names the first.
     """
     ours = net.state_dict()
     for name in sorted(ours.keys() ^ tensors.keys()):
-        raise SpaceError(f"not a state_dict of {origin}: {name} is {'missing' if name in ours else 'unknown'}")
+        raise SpaceError(f"not a state_dict of {origin}: {theirs(name)} is {'missing' if name in ours else 'unknown'}")
     for name, tensor in tensors.items():
         if tensor.shape != ours[name].shape:
-            raise SpaceError(f"not a state_dict of {origin}: {name} is {list(tensor.shape)}, not {list(ours[name].shape)}")
+            raise SpaceError(f"not a state_dict of {origin}: {theirs(name)} is {list(tensor.shape)}, not {list(ours[name].shape)}")
     with torch.no_grad():
         net.load_state_dict({name: tensor.detach() for name, tensor in tensors.items()})
     return net

@@ -27,7 +27,7 @@ def from_ptdarts(state_dict: dict[str, Tensor]) -> Supernet:
         a Supernet of space `darts`; channels, layers, classes and dtype are read off the tensors.
 
     Raises:
-        SpaceError: tensors are missing or have other shapes; the line names the first.
+        SpaceError: tensors are missing, have other shapes or are not finite; the line names the first.
 
     >>> from_ptdarts({})
     Traceback (most recent call last):

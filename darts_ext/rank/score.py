@@ -1,8 +1,8 @@
 """Scores of many networks at initialisation: tasks that run in any order, on one process or many, and go on where they stopped."""
 
 import csv
+import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -86,19 +86,19 @@ def network(task: Task, how: Build) -> nn.Module:
 
 
 def score_task(task: Task, how: Build, images: Images) -> list[dict]:
-    """A row for each measure; a value that is not a number stands for one that the measure could not take. Of measures that share a kernel the first pays
-    for it."""
+    """A row for each measure; a value that is not a number stands for one that the measure could not take, with the reason. Of measures that share a kernel
+    the first pays for it."""
     torch.set_num_threads(1)
     net, rows = network(task, how).to(images.x.device), []
     with kernels_kept():
         for name in task.measures:
-            start = time.perf_counter()
+            start, reason = time.perf_counter(), ""
             try:
                 value = measure(name.removesuffix(NOISE), net, images.noise if name.endswith(NOISE) else images.x, images.y)
             except SelectionError as error:
-                value = float("nan")
-                warnings.warn(f"{name} cannot be taken of {task.cell}: {error}", stacklevel=2)
-            rows.append({"index": task.index, "repeat": task.repeat, "measure": name, "value": repr(value), "seconds": f"{time.perf_counter() - start:.4f}"})
+                value, reason = float("nan"), f"{name} cannot be taken of {task.cell}: {error}"
+            row = {"index": task.index, "repeat": task.repeat, "measure": name, "value": repr(value), "seconds": f"{time.perf_counter() - start:.4f}"}
+            rows.append(row | {"reason": reason})
     return rows
 
 
@@ -107,7 +107,7 @@ def score_tasks(
 ) -> Iterator[int]:
     """Appends the rows of every task that is not in the file yet, as they come; yields the number of networks done.
 
-    A process that dies takes what it was at with it; others are started, and score that again.
+    A process that dies takes what it was at with it; others are started, and score that again. Of each measure the first that cannot be taken is told.
 
     Args:
         images: from a repeat to what its networks see.
@@ -116,6 +116,7 @@ def score_tasks(
     Raises:
         UsageError: processes die, and none has finished a network since the last death.
     """
+    told: set[str] = set()
     with backend or nullcontext():
         while waiting := _waiting(tasks, read_scores(path)):
             count = before = len(tasks) - len(waiting)
@@ -123,6 +124,7 @@ def score_tasks(
             try:
                 for rows in work(joblib.delayed(score_task)(task, how, images(task.repeat)) for task in waiting):
                     _append(path, rows)
+                    _tell(rows, told)
                     count += 1
                     yield count
             except TerminatedWorkerError:
@@ -139,9 +141,16 @@ def _waiting(tasks: Sequence[Task], rows: Sequence[dict]) -> list[Task]:
     return [task for task in left if task.measures]
 
 
+def _tell(rows: Sequence[dict], told: set[str]) -> None:
+    for row in rows:
+        if row["reason"] and row["measure"] not in told:
+            told.add(row["measure"])
+            print(row["reason"], file=sys.stderr)
+
+
 def _append(path: Path, rows: Sequence[dict]) -> None:
     with open(path, "a", newline="") as file:
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
+        writer = csv.DictWriter(file, HEADER, extrasaction="ignore", lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
         writer.writerows(rows)

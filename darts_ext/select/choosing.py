@@ -12,7 +12,6 @@ from tqdm import tqdm
 from selection import Selection, select
 
 from ..data import Batches
-from ..runtime.errors import UsageError
 from ..runtime.files import load_checkpoint, save_checkpoint
 from .entry import Entry
 
@@ -46,21 +45,12 @@ def choose(
     with work.bar:
         if entry.strategy == "progressive":
             options |= {"checkpoint": work.save, "resume": work.resume()}
-        chosen = _selected(
+        chosen = select(
             net, entry.criterion, entry.strategy, batches=batches, tune=work.tune if tuning else None, seed=seed, race=entry.taken["race"],
             protocol=entry.taken["protocol"], settings=entry.taken["settings"], listener=work.listen, **options,
         )  # fmt: skip
     chosen.seconds = work.seconds()
     return chosen
-
-
-def _selected(net: torch.nn.Module, criterion: str, *rest, settings: dict | None, **options) -> Selection:
-    try:
-        return select(net, criterion, *rest, settings=settings, **options)
-    except TypeError as error:
-        if not settings or "unexpected keyword argument" not in str(error):
-            raise
-        raise UsageError(f"--settings {settings}: {error}") from None
 
 
 class _Work:

@@ -8,6 +8,8 @@ import json
 import re
 import warnings
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from inspect import signature
 from pathlib import Path
@@ -21,7 +23,7 @@ from supernet import Genotype
 
 from ..runtime.errors import UsageError, unknown
 from .network import TimmNetwork
-from .sources import Found, read_source
+from .sources import Found, no_weights, read_source
 
 __all__ = ["create_model", "list_genotypes", "register"]  # timm adds every name that it registers
 
@@ -33,7 +35,8 @@ _STEMS: dict[str, dict[str, Any]] = {
     },
     "imagenet": {"input_size": (3, 224, 224), "num_classes": 1000, "pool_size": (7, 7), "interpolation": "bilinear"},
 }  # fmt: skip
-_OPTIONS = {*signature(TimmNetwork).parameters, "features_only", "out_indices", "pretrained_cfg", "checkpoint_path"} - {"genotype"}
+_SIZES = {*signature(TimmNetwork).parameters} - {"genotype"}
+_OPTIONS = _SIZES | {"features_only", "out_indices", "pretrained_cfg", "checkpoint_path"}
 _known: dict[str, Found] = {}
 default_cfgs: dict[str, DefaultCfg] = {}  # where timm looks for it
 
@@ -45,32 +48,38 @@ def darts_ext(pretrained: bool = False, genotype: Genotype | str | Path | None =
     tag = asked if isinstance(asked, str) else (asked or {}).get("tag")
     if tag and genotype is not None:
         raise UsageError(f"darts_ext.{tag} has its genotype: leave {genotype} out, or name the architecture darts_ext alone")
-    found = _find(genotype if genotype is not None else tag or DEFAULT)
+    source = genotype if genotype is not None else tag or DEFAULT
+    found = _find(source)
     options = found.sizes | options
     cfg = asked if isinstance(asked, dict) else {**_cfg(options.get("stem", "cifar")), **found.cfg, "tag": tag}
     levels = {"feature_cls": "getter", "out_indices": None}
-    return build_model_with_cfg(
-        TimmNetwork, "darts_ext", pretrained, pretrained_cfg=cfg, feature_cfg=levels, genotype=found.genotype, **options
-    )  # fmt: skip
+    with _in_one_line(source, cfg):
+        return build_model_with_cfg(
+            TimmNetwork, "darts_ext", pretrained, pretrained_cfg=cfg, feature_cfg=levels, genotype=found.genotype, **options
+        )  # fmt: skip
 
 
 def create_model(source: Genotype | str | Path, *, pretrained: bool | None = None, **options: Any) -> nn.Module:
     """A timm model of a registered name, a genotype, its text or file, a run's folder, or the weights that `retrain` wrote.
 
     Args:
-        source: weights (`RUN/evaluate/model.safetensors`) bring genotype, sizes and the images' statistics with them.
+        source: weights (`RUN/evaluate/model.safetensors`) bring genotype, sizes and the images' statistics with them; a run's folder gives its genotype only.
         pretrained: load the weights; by default if the source has some. timm adapts the first convolution and the classifier to other `in_chans` and
             `num_classes`.
         options: of `timm.create_model` and `TimmNetwork`, as num_classes, in_chans, features_only, drop_path_rate, channels, layers, stem.
 
     Raises:
-        UsageError, SpaceError: the source is none of these, sizes cannot be built or are not those of the weights, or an option is unknown.
+        UsageError, SpaceError: the source is none of these or has no weights to load, sizes cannot be built or are not those of the weights, or an option is
+            unknown.
 
     >>> net = create_model("nasbench201_cifar10", num_classes=7, features_only=True)
     >>> net.feature_info.channels(), net.feature_info.reduction()
     ([16, 32, 64], [1, 2, 4])
     """
+    source = _bare(source)
     found = _find(source)
+    if pretrained and "file" not in found.cfg and not {"pretrained_cfg", "pretrained_cfg_overlay"} & options.keys():
+        raise no_weights(source)
     weights = "file" in found.cfg if pretrained is None else pretrained
     name = f"darts_ext.{source}"
     if source not in _known:
@@ -78,16 +87,7 @@ def create_model(source: Genotype | str | Path, *, pretrained: bool | None = Non
         cfg = {**_cfg(options.get("stem", "cifar")), **found.cfg, **options.pop("pretrained_cfg", {})}
         # as text it is part of what timm writes beside weights that it saves
         options |= {"pretrained_cfg": cfg, "genotype": found.genotype.to_text()}
-    try:
-        return timm.create_model(name, pretrained=weights, **options)
-    except TypeError as error:
-        if stray := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
-            raise unknown("option of create_model", stray[1], _OPTIONS) from None
-        raise
-    except RuntimeError as error:
-        if weights and "Error(s) in loading state_dict" in str(error):
-            raise UsageError(f"the weights of {source} are of a network of other sizes: leave them to the source, or give pretrained=False") from None
-        raise
+    return timm.create_model(name, pretrained=weights, **options)
 
 
 def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:
@@ -99,7 +99,7 @@ def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:
         sizes: channels, layers, stem where they are not asked for; by default those of the papers.
 
     Raises:
-        UsageError: the name is taken by another network, or cannot be one.
+        UsageError: the name is taken by another network, or cannot be one; or a size is unknown.
 
     >>> register("all_skips", "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|", layers=1)
     >>> timm.create_model("darts_ext.all_skips", num_classes=3).num_classes
@@ -107,7 +107,10 @@ def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise UsageError(f"a name is made of letters, digits, _ and -, not {name!r}")
-    read = read_source(genotype)
+    for size in sizes:
+        if size not in _SIZES:
+            raise unknown("size", size, _SIZES)
+    read = _find(genotype)
     found = Found(read.genotype, read.sizes | sizes, read.cfg)
     if name in _known and _known[name] != found:
         raise UsageError(f"darts_ext.{name} is another network already: choose another name")
@@ -124,12 +127,37 @@ def list_genotypes() -> list[str]:
     return sorted(_known)
 
 
+def _bare(source: Genotype | str | Path) -> Genotype | str | Path:
+    """A name as it is listed here; everything else as it is."""
+    named = isinstance(source, str) and source.startswith("darts_ext.") and not Path(source).exists()
+    return source.removeprefix("darts_ext.") if named else source
+
+
 def _find(source: Genotype | str | Path) -> Found:
+    source = _bare(source)
     if isinstance(source, str) and source in _known:
         return _known[source]
     if isinstance(source, str) and re.fullmatch(r"[\w-]+", source) and not Path(source).exists():
         raise unknown("genotype", source, _known)
     return read_source(source)
+
+
+@contextmanager
+def _in_one_line(source: Genotype | str | Path, cfg: dict[str, Any]) -> Iterator[None]:
+    """What timm finds wrong, where the user can mend it."""
+    try:
+        yield
+    except TypeError as error:
+        if stray := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
+            raise unknown("option of create_model", stray[1], _OPTIONS) from None
+        raise
+    except RuntimeError as error:
+        if "No pretrained weights exist" in str(error):
+            raise no_weights(source) from None
+        if "Error(s) in loading state_dict" in str(error):
+            name = cfg.get("file", "this source")
+            raise UsageError(f"the weights of {name} are of a network of other sizes: leave them to the source, or give pretrained=False") from None
+        raise
 
 
 def _cfg(stem: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The network of a genotype with the methods that timm's tools call."""
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 from timm.models._features import feature_take_indices
@@ -39,6 +40,9 @@ class TimmNetwork(DiscreteNetwork):
         usual = SIZES.get((genotype.format, stem), (channels, layers))
         if genotype.format == "mlp":
             raise SpaceError("timm models are networks of cells, and the genotype is MLP(...): supernet.build makes its network")
+        for name, size in {"num_classes": num_classes, "in_chans": in_chans, "channels": channels, "layers": layers}.items():
+            if size is not None and not isinstance(size, Integral):
+                raise SpaceError(f"{name} is a whole number, not {size!r}")
         if num_classes < 0:
             raise SpaceError(f"num_classes must be at least 0, not {num_classes}")
         super().__init__(

@@ -13,6 +13,7 @@ from supernet import Genotype
 from ..networks import read_genotype
 from ..runtime.errors import UsageError
 
+WEIGHTS = Path("evaluate/model.safetensors")  # of a run that `retrain` went on with
 _TEXT = re.compile(r"\s*(Genotype\s*\(|\||MLP\s*\(|\{)")
 
 
@@ -44,12 +45,38 @@ def read_source(source: Genotype | str | Path) -> Found:
     if _TEXT.match(str(source)):
         text = str(source)
         return Found(Genotype.from_json(text) if text.lstrip().startswith("{") else Genotype.from_text(text))
+    if not isinstance(source, (str, Path)):
+        raise UsageError(f"a genotype is given as a Genotype, a text or a path, not as {type(source).__name__}")
     path = Path(source)
     if path.is_dir():
         path = path / "genotype.json"
         if not path.is_file():
-            raise UsageError(f"{source} has no genotype.json: `select {source}` makes one")
+            raise UsageError(f"{source} has no genotype.json{_elsewhere(path.parent)}")
     return _read_weights(path) if path.suffix == ".safetensors" else Found(read_genotype(path))
+
+
+def no_weights(source: Genotype | str | Path) -> UsageError:
+    """The error for a source whose weights are asked for.
+
+    >>> str(no_weights("runs/s3"))
+    'runs/s3 has no weights: those of a retrained run are RUN/evaluate/model.safetensors; pretrained=False draws new ones'
+    """
+    name = "a genotype" if isinstance(source, Genotype) or _TEXT.match(str(source)) else str(source)
+    file = Path(name) / WEIGHTS
+    where = f"those of this run are {file}" if file.is_file() else f"those of a retrained run are RUN/{WEIGHTS}"
+    return UsageError(f"{name} has no weights: {where}; pretrained=False draws new ones")
+
+
+def _elsewhere(folder: Path) -> str:
+    """Where the genotypes of a folder are that has none itself, as the end of a sentence."""
+    if (folder / WEIGHTS).is_file():
+        return f": it stands with the weights in {folder / WEIGHTS}"
+    if (folder / "comparison.csv").exists() or any(path.is_dir() for path in folder.glob("seed*")):
+        example = "".join(f", as {path}" for path in sorted(folder.glob("seed*/*/genotype.json"))[:1])
+        return f": a comparison has them in seedN/CRITERION/genotype.json{example}"
+    for path in sorted(folder.glob("*/genotype.json")):
+        return f": there is one in it, {path}"
+    return f": `select {folder}` makes one" if (folder / "args.yaml").exists() else ", and is no run"
 
 
 def _read_weights(path: Path) -> Found:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
@@ -80,7 +81,8 @@ def option_of(primitive: nn.Module) -> str:
 class NASLib(Adapter):
     """A search space of NASLib after an optimizer's `adapt_search_space`: `optimizer.graph`.
 
-    A cell of two inputs is a DARTS cell: two edges a node, and `Zero` is never chosen. In a cell of one input all edges stay.
+    A cell of two inputs is a DARTS cell: two edges a node, and `Zero` is neither chosen nor given a share when edges are ranked. In a cell of one input
+    all edges stay.
 
     Args:
         genotype: a namedtuple to answer with, as NASLib's `convert_naslib_to_genotype` does; where None, the names of the operations on the edges.
@@ -105,6 +107,13 @@ class NASLib(Adapter):
         finally:
             self.host.graph.clear()
             self.host.graph.update(before)
+
+    @torch.no_grad()
+    def strengths(self, name: str) -> Tensor:
+        """softmax(alpha) [options] of what may be chosen, as NASLib ranks edges: it sets the alpha of `Zero` to minus infinity before."""
+        choice = self.chosen[name]
+        barred = torch.tensor([option in self.barred for option in choice.options], device=choice.alpha().device)
+        return choice.alpha().masked_fill(barred, -torch.inf).softmax(0)
 
     def host_form(self, kept: Kept) -> object:
         """{cell: {(tail, head): NASLib's name}}; or, where a `genotype` is given, its tuple with edges in the order of sources, or its string."""

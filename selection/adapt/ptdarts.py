@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from .adapter import Adapter, Choice
@@ -41,7 +42,7 @@ def choices_of(host: nn.Module, primitives: Sequence[str] | None) -> dict[str, C
 class PtDarts(Adapter):
     """A `SearchCNNController` of pt.darts.
 
-    Edges are ranked by softmax(alpha), as in DARTS; `controller.genotype()` ranks them by alpha itself, and often finds others.
+    Edges are ranked by alpha itself, as `controller.genotype()` does, where DARTS ranks them by softmax(alpha).
 
     Args:
         primitives: names of the operations, `none` last; where None, those of its module `genotypes`.
@@ -55,6 +56,11 @@ class PtDarts(Adapter):
         """inputs [B, ...] -> logits [B, classes]; on one device, where the controller would send copies of the network to all GPUs."""
         normal, reduce = ([alpha.softmax(-1) for alpha in alphas] for alphas in (self.host.alpha_normal, self.host.alpha_reduce))
         return self.host.net(x, normal, reduce)
+
+    @torch.no_grad()
+    def strengths(self, name: str) -> Tensor:
+        """alpha [options], which its `genotypes.parse` ranks as it is; the order of the options is that of the softmax, the order of the edges is not."""
+        return self.chosen[name].alpha().clone()
 
     def host_form(self, kept: Kept) -> object:
         """Its `Genotype`: a list of (operation, source) for each node."""

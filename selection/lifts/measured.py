@@ -1,6 +1,7 @@
 """Removal: what is lost when an option is switched off. Alone: what is reached when it is the only one left."""
 
 from collections.abc import Callable
+from math import isfinite
 
 from ..numerics.race import race
 from ..probe import Mask, Probe
@@ -45,7 +46,7 @@ def lost_without(probe: Probe, masks: dict[str, Mask], known: Callable[[str], bo
     zero = [name for name in masks if known(name)]
     if not probe.racing:
         probe.save(len(zero))
-        return {name: 0.0 if name in zero else _difference(probe.base(), probe.value(mask)) for name, mask in masks.items()}
+        return {name: 0.0 if name in zero else _settled(_difference(probe.base(), probe.value(mask)), probe.base()) for name, mask in masks.items()}
     base, before = probe.base_parts(), probe.evaluations
 
     def lost(name: str, part: range) -> list[float]:
@@ -53,8 +54,18 @@ def lost_without(probe: Probe, masks: dict[str, Mask], known: Callable[[str], bo
 
     found = race(lost, list(masks), probe.sizes, error=probe.manner.race, keep=keep, known={name: [0.0] * len(base) for name in zero})
     probe.save(len(masks) - (probe.evaluations - before))
-    return found.estimates
+    return {name: _settled(value, probe.base()) for name, value in found.estimates.items()}
 
 
 def _difference(whole: float, value: float) -> float:
     return 0.0 if whole == value else whole - value  # both may be minus infinity
+
+
+def _settled(difference: float, whole: float) -> float:
+    """The difference to 40 bits of the whole: what is equal but for the rounding of means is a tie.
+
+    >>> _settled(0.3 - 0.2, 0.3) == _settled(0.1, 0.3), _settled(4e-18, 0.3)
+    (True, 0.0)
+    """
+    step = abs(whole) * 2.0**-40
+    return round(difference / step) * step if step and isfinite(difference / step) else difference

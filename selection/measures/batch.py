@@ -1,5 +1,7 @@
 """The images that a measure looks at, and whether their labels fit the network's logits."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -46,6 +48,10 @@ def logits_of(output: object) -> Tensor:
     Raises:
         SelectionError: it is not.
     """
+    if isinstance(output, (tuple, list, Mapping)):
+        part = "'logits'" if isinstance(output, Mapping) else 1
+        give = f"selection.adapt(net, kind='generic', output={part}) takes one part of it"
+        raise SelectionError(f"the network returns a {type(output).__name__}, not logits [B, classes]: {give}; or wrap it so that it does")
     return numbers(outputs.logits_of(output))
 
 

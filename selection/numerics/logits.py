@@ -15,7 +15,8 @@ def logits_of(output: object, count: int | None = None) -> Tensor:
         SelectionError: it is something else.
     """
     if not isinstance(output, Tensor):
-        raise SelectionError(f"the network returns a {type(output).__name__}, not logits [B, classes]: wrap it so that it does")
+        mend = "name the part, as selection.adapt(net, kind='generic', output=1), or wrap it so that it does"
+        raise SelectionError(f"the network returns a {type(output).__name__}, not logits [B, classes]: {mend}")
     if output.dim() < 2:
         raise SelectionError(f"the network's output is {list(output.shape)}, not logits [B, classes]")
     if count is not None and (output.dim() != 2 or len(output) != count):

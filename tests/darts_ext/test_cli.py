@@ -55,6 +55,11 @@ def test_the_program_calls_itself_as_it_was_called():
     assert shown.stderr.startswith("run-darts: unknown command 'nonsense'")
 
 
+def test_a_folder_that_cannot_be_made(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    fails(capsys, "search", *SMALL, "--out", tmp_path / "file" / "run", says=str(tmp_path / "file"))
+
+
 @pytest.mark.parametrize("preset", sorted(path.stem for path in PRESETS.glob("*.yaml")))
 def test_presets_are_understood(preset, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -96,6 +101,8 @@ def test_presets_are_understood(preset, capsys):
         (["search", *SMALL, "--data", "folder:nowhere"], "nowhere"),
         (["compare", *SMALL, "--criteria", "magnitude,perturbaton"], ["unknown criterion 'perturbaton'", "'perturbation'"]),
         (["compare", *SMALL, "--criteria", ","], "no criterion"),
+        (["compare", *SMALL, "--criterja", "random"], "did you mean 'criteria'?"),
+        (["retrain", "x", "--foo", "1"], "unknown option 'foo'; --help lists the options"),
         (["compare", *SMALL, "--seeds", "0"], "seeds must be at least 1"),
         (["compare", *SMALL, "--retrain.channels", "7"], "channels must be even and at least 2, not 7"),
         (["compare", *SMALL, "--retrain.batch_size", "700"], ["batch of 700", "120 images"]),

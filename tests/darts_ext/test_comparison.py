@@ -69,7 +69,14 @@ def test_more_seeds_and_criteria_may_be_asked_later(tmp_path):
     found = rows(out)
     assert [(row["seed"], row["criterion"]) for row in found] == [(s, c) for s in "01" for c in ("random", "parameters")]
     assert found[0] == first[1] and (out / "seed0" / "search" / "last.pt").stat().st_mtime_ns == searched
+    assert main([*argv, "--criteria", "magnitude", "--seeds", "2", "--out", str(out)]) == 0
+    assert [row["criterion"] for row in rows(out)] == ["random", "parameters", "magnitude"] * 2, "what was there stays in the table"
     assert main([*argv, "--criteria", "random", "--epochs", "2", "--out", str(out)]) == 2
+
+
+def test_a_comparison_has_its_genotypes_inside(compared, capsys):
+    assert main(["retrain", str(compared)]) == 2
+    assert "give one of those inside, as " + str(compared / "seed0") in capsys.readouterr().err
 
 
 def test_a_comparison_on_a_run_trains_no_supernet(compared, tmp_path):
@@ -80,6 +87,7 @@ def test_a_comparison_on_a_run_trains_no_supernet(compared, tmp_path):
     mine = {(row["seed"], row["criterion"]): row["genotype"] for row in rows(compared)}
     assert [row["genotype"] for row in rows(out)] == [mine["1", row["criterion"]] for row in rows(out)] and len(rows(out)) == 2
     assert main(argv) == 0
+    assert main([*argv[:-1], str(tmp_path / "other"), "--seeds", "2"]) == 2 and not (tmp_path / "other").exists()
     assert main([*argv[:-1], str(tmp_path / "other"), "--epochs", "7"]) == 2 and not (tmp_path / "other").exists()
 
 

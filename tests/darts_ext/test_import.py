@@ -1,7 +1,10 @@
 """Foreign checkpoints as runs, by the command line."""
 
 import argparse
+import copy
+import functools
 import json
+import operator
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,18 @@ def saved(content):
     return lambda file: torch.save(content() if callable(content) else content, file)
 
 
+def broken(case, *keys):
+    """A checkpoint in which one value of the tensor under these keys is infinite."""
+
+    def write(file):
+        content = copy.deepcopy(CHECKPOINTS[case][1]())
+        tensor = functools.reduce(operator.getitem, keys, content)
+        tensor.data.view(-1)[-1] = torch.inf
+        torch.save(content, file)
+
+    return write
+
+
 def changed(**changes):
     return saved(lambda: {**quark0(), **changes})
 
@@ -125,6 +140,15 @@ def changed(**changes):
         (saved(lambda: {"net.stem.0.weight": torch.zeros(1)}), "ptdarts", "net.stem.0.weight is [1]"),
         (saved(lambda: {"state_dict": {"net.stem.0.weight": torch.zeros(2)}}), "ptdarts", "net.stem.0.weight is [2]"),
         (saved({}), "nasbench201", "stem.0.weight is missing"),
+        (changed(alphas_reduce=torch.full((14, 8), torch.nan)), "quark0", "alphas_reduce holds values that are not finite (112 of 112)"),
+        (broken("quark0", "state_dict", "cells.0.preprocess0.op.1.weight"), "quark0", "cells.0.preprocess0.op.1.weight holds values that are not finite (1 of"),
+        (broken("quark0", "state_dict", "stem.1.running_var"), "quark0", "stem.1.running_var holds values that are not finite"),
+        (broken("ptdarts", "net.stem.1.running_mean"), "ptdarts", "net.stem.1.running_mean holds"),
+        (broken("ptdarts", "alpha_reduce.3"), "ptdarts", "alpha_reduce.3 holds"),
+        (broken("dartspt-s2", "state_dict", "stem.0.weight"), "darts-pt", "stem.0.weight holds"),
+        (broken("dartspt-201", "alpha", 0), "darts-pt", "arch_parameters holds"),
+        (broken("autodl", "search_model", "arch_parameters"), "nasbench201", "arch_parameters holds"),
+        (broken("autodl", "search_model", "classifier.bias"), "nasbench201", "classifier.bias holds"),
     ],
 )
 def test_mistakes_are_one_line_and_nothing_is_written(tmp_path, capsys, write, kind, says):

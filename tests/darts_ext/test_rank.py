@@ -11,6 +11,7 @@ import torch
 from joblib.externals.loky import reusable_executor
 from scipy import stats
 
+from darts_ext.cli import main
 from darts_ext.config import DataSettings, RankSettings, RunSettings
 from darts_ext.rank import Build, Images, Task, combined, over_repeats, read_scores, representatives, sample_cells, score_tasks
 from darts_ext.rank.score import network
@@ -18,7 +19,8 @@ from darts_ext.rank.statistics import interval, kendall, orders, partial_spearma
 from darts_ext.ranking import run_rank
 from darts_ext.runtime.errors import UsageError
 from darts_ext.tabular import NasBench201
-from selection import COMBINATION, measure
+from selection import COMBINATION, SelectionError, measure, register_measure
+from selection.registry import _MEASURES
 
 TABLE = NasBench201()
 SMALL = {"channels": 4, "images": 16, "measures": "parameters,naswot,expressivity@noise,naswot+parameters"}
@@ -174,8 +176,34 @@ def test_a_finished_run_takes_more_measures_without_scoring_anew(tmp_path):
     ranked(folder, measures="naswot,snip")
     after = read_scores(folder / "scores.csv")
     assert after[: len(before)] == before and {row["measure"] for row in after[len(before) :]} == {"snip"}
+    with open(folder / "leaderboard.csv", newline="") as file:
+        assert {"naswot+parameters", "expressivity@noise", "snip"} <= {row["measure"] for row in csv.DictReader(file)}, "what was there stays"
     with pytest.raises(UsageError, match="was made with channels=4, now it is 8"):
         ranked(folder, channels=8)
+
+
+def test_the_report_is_drawn_anew(tmp_path):
+    folder = ranked(tmp_path / "rank")
+    page, board = (folder / "report.html").read_text(), (folder / "leaderboard.csv").read_text()
+    (folder / "report.html").unlink()
+    assert main(["report", str(folder)]) == 0
+    assert (folder / "report.html").read_text() == page and (folder / "leaderboard.csv").read_text() == board
+    (folder / "leaderboard.csv").unlink()
+    assert main(["report", str(folder)]) == 2
+
+
+def test_a_measure_that_cannot_be_taken_does_not_stand_in_the_way(tmp_path, capsys):
+    @register_measure("never")
+    def never(net, batches):
+        raise SelectionError("it never can")
+
+    try:
+        with pytest.raises(UsageError, match="never could not be taken of any"):
+            ranked(tmp_path / "rank", measures="never,naswot")
+        assert capsys.readouterr().err.count("it never can") == 1
+        ranked(tmp_path / "rank", measures="naswot")
+    finally:
+        _MEASURES.pop("never")
 
 
 def test_mistakes(tmp_path):
@@ -185,6 +213,7 @@ def test_mistakes(tmp_path):
         ({"measures": "max:naswot+zico"}, "unknown t-norm 'max'"),
         ({"measures": "naswot+"}, "a measure is missing"),
         ({"measures": "naswot@nose"}, "behind @ stands noise"),
+        ({"measures": "ntk_infinite_min"}, "a measure of fully-connected networks"),
         ({"candidates": "many"}, "candidates is a number of cells, at least 2, or all"),
         ({"candidates": 1}, "at least 2"),
         ({"images": 2000}, "are more than the"),

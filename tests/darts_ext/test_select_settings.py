@@ -112,7 +112,7 @@ def test_folders_are_safe_and_the_same_name_is_one_entry():
         ('--settings {"ntk":{"images":3}}', "unknown criterion in --settings 'ntk'"),
         ('--settings {"perturbation":3}', "--help tells what it takes"),
         ("--settings [1]", "settings cannot be [1]"),
-        ('--criterion ntk --settings {"ntk":{"imagez":3}}', "unexpected keyword argument 'imagez'"),
+        ('--criterion ntk --settings {"ntk":{"imagez":3}}', "unknown setting of ntk 'imagez': did you mean 'images'? (known: batchnorm, block,"),
         ("--criterion naswot+parameters --max_parameters 3", "no architecture costs at most 3 parameters"),
     ],
 )

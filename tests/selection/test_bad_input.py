@@ -1,14 +1,17 @@
 """What a user can get wrong, and what networks of strangers may be: one clear error, and the network unchanged."""
 
 import json
+from importlib import import_module
 
 import pytest
 import torch
 from torch import nn
 
-from selection import SelectionError, committed, register_measure, registry, score, select
+from selection import SelectionError, committed, list_measures, masked, measure, register_measure, registry, score, select
 from selection.numerics.race import race
 from selection.testing import Planted, textures
+
+front_door = import_module("selection.select")  # which the function of that name hides
 
 
 def refuses(message, call):
@@ -34,6 +37,11 @@ def nothing(net, batches):
     """Forgets to return."""
 
 
+def handing_on(net, batches, **settings):
+    """Takes whatever it is told."""
+    return settings["anything"]
+
+
 class NaN:
     """A measure that is an object, and not a number where the identity is off."""
 
@@ -43,10 +51,10 @@ class NaN:
 
 @pytest.fixture
 def strange_measures(monkeypatch):
-    """test_broken, test_nothing and test_nan, for as long as the test runs."""
+    """test_broken, test_nothing, test_nan and test_handing_on, for as long as the test runs."""
     monkeypatch.setattr(registry, "_MEASURES", dict(registry._MEASURES))
-    for name, measure in (("test_broken", broken), ("test_nothing", nothing), ("test_nan", NaN())):
-        register_measure(name)(measure)
+    for name, strange in (("test_broken", broken), ("test_nothing", nothing), ("test_nan", NaN()), ("test_handing_on", handing_on)):
+        register_measure(name)(strange)
 
 
 def test_answers_that_are_none():
@@ -85,13 +93,76 @@ def test_measures_and_lifts_that_fail_are_named(strange_measures):
     refuses("test_broken of .*: first line$", lambda: select(net, "removal:test_broken", batches=batches))
     refuses("test_nothing is not a number", lambda: select(net, "removal:test_nothing", batches=batches))
     refuses("test_nan is not a number for cell/0/op without skip_connect", lambda: select(net, "removal:test_nan", batches=batches))
-    refuses("naswot of .*unexpected keyword", lambda: select(net, "removal:naswot", batches=batches, settings={"removal:naswot": {"imagez": 3}}))
     with torch.no_grad():
         net.alpha[1, 0] = float("nan")
     refuses("magnitude is not a number for option none of cell/1/op", lambda: select(net, "magnitude", "oneshot"))
     with torch.no_grad():
         net.alpha[1, 0] = -1.0
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_settings_that_a_measure_does_not_have_are_refused_before_it_is_measured(strange_measures):
+    known = r"did you mean 'images'\? \(known: batchnorm, block, dtype, images, outputs, parameters, seed\)"
+    for criterion, given, message in [
+        ("perturbation", {"imagez": 3}, "perturbation takes no settings: leave 'imagez' out"),
+        ("magnitude", {"images": 3}, "magnitude takes no settings: leave 'images' out"),
+        ("removal:naswot", {"imagez": 3}, r"unknown setting of removal:naswot 'imagez': did you mean 'images'\? \(known: images, training\)"),
+        ("ntk", {"imagez": 3}, f"unknown setting of ntk 'imagez': {known}"),
+        ("snip", {"batchnorm": "frozen"}, r"unknown setting of snip 'batchnorm' \(known: images, training\)"),
+        ("gradalign_2", {"rigde": 1.0}, "did you mean 'ridge'"),
+        ("ntk", 3, "settings of ntk is a dict"),
+    ]:
+        for call in (score, select):
+            heard = []
+            refuses(message, lambda: call(Planted(), criterion, batches=[textures()], settings={criterion: given}, listener=lambda *_: heard.append(1)))
+            assert not heard
+    refuses("settings is a dict", lambda: select(Planted(), "ntk", batches=[textures()], settings=3))
+    refuses("settings names ntk_min, which is not among the criteria ntk", lambda: score(Planted(), "ntk", [textures()], settings={"ntk_min": {}}))
+    settings = {"test_handing_on": {"anything": 3}}
+    assert score(Planted(), "test_handing_on", [textures()], settings=settings)["cell/0/op"]["none"] == 3
+
+
+def test_every_setting_that_is_said_to_be_known_is_taken():
+    values = {"images": 4, "training": True, "batchnorm": "running", "block": None, "dtype": torch.float64, "outputs": "sum", "parameters": "all", "seed": 0,
+              "ridge": 0.1, "norms": False}  # fmt: skip
+    handing_on = {name: found for name in list_measures() if (found := registry.find_measure(name)).__module__ in front_door.HANDED_ON}
+    assert {"ntk_min", "gradalign_2", "snip"} <= set(handing_on)
+    for name, found in handing_on.items():
+        for setting in front_door._known_settings(found):
+            assert isinstance(measure(name, Planted(), *textures(), **{setting: values[setting]}), float), (name, setting)
+
+
+def test_what_is_no_name_no_function_and_no_mask_is_told():
+    for call in (select, score):
+        refuses("name.* type NoneType", lambda: call(Planted(), None, batches=[textures()]))
+    refuses("unknown strategy None", lambda: select(Planted(), "magnitude", None))
+    for tune in (3, 0, "train"):
+        refuses("tune is a function", lambda: select(Planted(), "magnitude", tune=tune))
+    for mask, message in [
+        (3, r"masked takes \{choice: \[options to switch off\]\}, not an object of type int"),
+        ({"cell/0/op": "none"}, "cell/0/op: masked takes a list of option names, not an object of type str"),
+        ({"cell/0/op": 3}, "cell/0/op: masked takes a list of option names"),
+    ]:
+        refuses(message, masked(Planted(), mask).__enter__)
+
+
+def test_unknown_criteria_are_answered_with_all_that_is_known():
+    refuses(r"unknown criterion '' \(known: LIFT:MEASURE, accuracy, .*magnitude, ", lambda: select(Planted(), ""))
+    refuses(r"unknown criterion 'nasswot': did you mean 'naswot'\? \(known: ", lambda: select(Planted(), "nasswot"))
+
+
+def test_an_output_of_several_parts_is_answered_with_how_to_take_one():
+    class Two(Planted):
+        def forward(self, x):
+            return x, super().forward(x)
+
+    class Named(Planted):
+        def forward(self, x):
+            return {"logits": super().forward(x)}
+
+    for net, give in ((Two(), "output=1"), (Named(), "output='logits'")):
+        for name in ("accuracy", "jacob_cov", "synflow"):
+            refuses(rf"selection.adapt\(net, kind='generic', {give}\) takes one part of it; or wrap", lambda: measure(name, net, *textures()))
 
 
 def test_batches_of_another_kind():

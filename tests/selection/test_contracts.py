@@ -149,6 +149,24 @@ def test_a_criterion_of_ones_own(register):
         register.register_criterion("other", "removing", "brightness", "a lift that is not there")
 
 
+def test_names_that_cannot_be_asked_for_are_not_registered(register):
+    for name in ("a+b", "a:b", "a b", "", "a@b", "a,b", "a\n"):
+        for add in (lambda: register.register_measure(name)(len), lambda: register.register_lift(name)(len),
+                    lambda: register.register_criterion(name, "removal", "accuracy", "x")):  # fmt: skip
+            with pytest.raises(selection.SelectionError, match=r"is made of letters, digits, _ and -, which .* is not$"):
+                add()
+    for decorator in (register.register_measure, register.register_lift):
+        with pytest.raises(selection.SelectionError, match=r'use @register_(measure|lift)\("name"\)$'):
+            decorator(lambda net, batches: 1.0)
+    with pytest.raises(selection.SelectionError, match="a criterion is told by its name"):
+        register.register_criterion(None, "removal", "accuracy", "x")
+    for measure, message in (("acuracy", "unknown measure 'acuracy': did you mean 'accuracy'"), ("", "unknown measure ''"), (3, "a measure is told by its")):
+        with pytest.raises(selection.SelectionError, match=message):
+            register.register_criterion("mine", "removal", measure, "x")
+    assert "mine" not in selection.list_criteria()
+    register.register_criterion("my-own_2", "removal", "accuracy", "x")
+
+
 def installed(folder, name, code, value):
     """A package as pip would install it, with an entry point."""
     (folder / f"{name}.py").write_text(code)

@@ -195,6 +195,7 @@ def test_a_genotype_without_reduction_keeps_the_resolution():
         (REDUCE_ONLY, {}, "normal cell"),
         (NASBENCH201, {"stem": "imagenet"}, "no stem 'imagenet'"),
         (NASBENCH201, {"auxiliary": True}, "auxiliary"),
+        (NASBENCH201.to_text(), {}, r"build takes a Genotype, not str: Genotype.from_text\(...\) reads a text"),
     ],
 )
 def test_networks_that_cannot_be_built(genotype, arguments, message):

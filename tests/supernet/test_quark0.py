@@ -153,6 +153,12 @@ def replaced(name, tensor):
     return {**FIXTURE["state_dict"], name: tensor}
 
 
+@pytest.mark.parametrize("name", {re.sub(r"\d+", "#", name): name for name in FIXTURE["state_dict"]}.values())  # one of each kind
+def test_a_missing_tensor_is_named_as_in_the_checkpoint(name):
+    with pytest.raises(SpaceError, match=f": {re.escape(name)} is missing"):
+        from_quark0(without(name), NORMAL, REDUCE)
+
+
 NORMAL, REDUCE = FIXTURE["alphas_normal"], FIXTURE["alphas_reduce"]
 
 
@@ -162,10 +168,13 @@ NORMAL, REDUCE = FIXTURE["alphas_normal"], FIXTURE["alphas_reduce"]
         (without("stem.0.weight"), NORMAL, REDUCE, "stem.0.weight is missing"),
         (without("classifier.weight"), NORMAL, REDUCE, "classifier.weight is missing"),
         (without("classifier.bias"), NORMAL, REDUCE, "classifier.bias is missing"),
-        (without("cells.0.preprocess0.op.1.weight"), NORMAL, REDUCE, "is missing"),
-        (without("cells.1._ops.2._ops.4.op.1.weight"), NORMAL, REDUCE, "is missing"),
+        (without("cells.0.preprocess0.op.1.weight"), NORMAL, REDUCE, "cells.0.preprocess0.op.1.weight is missing"),
+        (without("cells.0.preprocess0.op.2.running_mean"), NORMAL, REDUCE, "cells.0.preprocess0.op.2.running_mean is missing"),
+        (without("cells.1._ops.2._ops.4.op.1.weight"), NORMAL, REDUCE, "cells.1._ops.2._ops.4.op.1.weight is missing"),
         ({}, NORMAL, REDUCE, "is missing"),
-        (replaced("cells.1._ops.2._ops.9.op.1.weight", torch.zeros(1)), NORMAL, REDUCE, "is unknown"),
+        (replaced("cells.1._ops.2._ops.9.op.1.weight", torch.zeros(1)), NORMAL, REDUCE, "cells.1._ops.2._ops.9.op.1.weight is unknown"),
+        (replaced("cells.1._ops.2._ops.4.op.1.weight", torch.zeros(1)), NORMAL, REDUCE, r"cells.1._ops.2._ops.4.op.1.weight is \[1\], not"),
+        (replaced("cells.1._ops.2._ops.9.1.weight", torch.zeros(1)), NORMAL, REDUCE, "cells.1._ops.2._ops.9.1.weight is unknown"),
         (replaced("extra", torch.zeros(1)), NORMAL, REDUCE, "extra is unknown"),
         (replaced("stem.0.weight", torch.zeros(12, 3, 5, 5)), NORMAL, REDUCE, r"stem.0.weight is \[12, 3, 5, 5\], not \[12, 3, 3, 3\]"),
         (replaced("stem.0.weight", torch.zeros(9, 3, 3, 3)), NORMAL, REDUCE, "even"),

@@ -81,11 +81,11 @@ class SearchCNNController(nn.Module):
     def weights(self):
         return self.net.parameters()
 
-    def genotype(self, soft=False):
+    def genotype(self):
         def parse(alphas):
             found = []
             for alpha in alphas:
-                values, best = torch.topk((alpha.softmax(-1) if soft else alpha)[:, :-1], 1)
+                values, best = torch.topk(alpha[:, :-1], 1)
                 _, sources = torch.topk(values.view(-1), 2)
                 found.append([(gt.PRIMITIVES[best[source]], source.item()) for source in sources])
             return found

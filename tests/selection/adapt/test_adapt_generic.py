@@ -134,6 +134,54 @@ def test_part_of_an_output_is_the_logits(batch):
     assert selection.adapt(Two(), kind="generic", output="logits")(batch[0]).shape == (9, 3)
 
 
+def test_a_part_that_an_output_does_not_have_is_told_at_the_first_call(batch):
+    class Parts(Own):
+        def __init__(self, kind):
+            super().__init__()
+            self.kind = kind
+
+        def forward(self, x):
+            return self.kind(logits=x) if self.kind is dict else self.kind([x, x]) if self.kind is tuple else super().forward(x)
+
+    for kind, output, message in [
+        (None, 3, "the network returns one tensor, which has no part output=3: leave output out"),
+        (None, "logits", "the network returns one tensor, which has no part output='logits': leave output out"),
+        (tuple, 3, "the network returns a tuple with 2 parts, and output=3 is none of them"),
+        (tuple, "logits", "the network returns a tuple with 2 parts, and output='logits' is none of them"),
+        (dict, "logit", "the network returns a dict with the keys logits, and output='logit' is none of them"),
+    ]:
+        net = selection.adapt(Parts(kind), kind="generic", output=output)
+        with pytest.raises(SelectionError, match=message):
+            net(batch[0])
+        with pytest.raises(SelectionError, match=message) as caught:
+            selection.select(net, "perturbation", batches=[batch])
+        assert "\n" not in str(caught.value)
+
+
+def test_answers_of_another_form_are_refused():
+    host = Shared()
+    rows, own = {f"cell/{row}/op": host.rows[row] for row in range(2)}, mapping_of(host)
+    for given, message in [
+        ({"excluded": "tanh"}, r"excluded is a list of option names, as \['none'\], not an object of type str"),
+        ({"excluded": 3}, "excluded is a list of option names"),
+        ({"excluded": ["tahn"]}, "unknown option in excluded 'tahn': did you mean 'tanh'"),
+        ({"mapping": [own]}, r"mapping is a dict \{choice: \{option: \[modules\]\}\}, not an object of type list"),
+        ({"mapping": {**own, "cell/1/op": []}}, r"mapping: cell/1/op is a dict \{option: \[modules\]\}, not an object of type list"),
+        ({"mapping": {"cell/0/op": {"tanh": [[]]}}}, "mapping: tanh of cell/0/op is not a list of modules"),
+        ({"logits": {name: row.tolist() for name, row in rows.items()}}, "logits: cell/0/op is a tensor .*, not an object of type list"),
+        ({"logits": list(rows)}, "logits is a dict .*, not an object of type list"),
+        ({"logits": lambda net: None}, "logits is a dict .*, or a function that returns one, not an object of type NoneType"),
+        ({"inputs": {"n": 3}}, r"inputs: what n is given is no pair \(edges it keeps, \[choices\]\)"),
+        ({"inputs": {"n": (1, "cell/0/op")}}, "inputs: what n is given is no pair"),
+        ({"inputs": 3}, "inputs is a dict .*, not an object of type int"),
+    ]:
+        with pytest.raises(SelectionError, match=message) as caught:
+            selection.adapt(host, kind="generic", **{"mapping": own, "logits": rows, **given})
+        assert "\n" not in str(caught.value)
+    with pytest.raises(SelectionError, match=r"unknown option in excluded 'nope' \(known: Linear_1, Linear_2, Tanh\)"):
+        selection.adapt(Shared(), kind="generic", excluded=["nope"])
+
+
 def test_half_a_mapping_and_a_wrong_one_are_refused():
     host = Shared()
     with pytest.raises(SelectionError, match="are given together"):

@@ -99,9 +99,29 @@ def test_naslib_answers_in_its_own_names_and_in_ours():
     assert Genotype.from_json(net.to_json()).to_text().startswith("Genotype(normal=[(")
 
 
+def truncated(graph):
+    """The edges into the last node that NASLib's `_truncate_input_edges` keeps, and their operations: `Zero` has no share of the softmax."""
+    rows = {}
+    for tail, head, data in graph.edges.data():
+        if head == 4 and data.has("alpha"):
+            rows[tail, head] = data.alpha.detach().clone()
+            rows[tail, head][1] = -torch.inf
+    kept = sorted(rows, key=lambda edge: rows[edge].softmax(0).max(), reverse=True)[:2]
+    return {edge: ("Identity", "Zero", "MaxPool", "SepConv3x3")[rows[edge].argmax()] for edge in kept}
 
 
-
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 5.0])
+def test_magnitude_is_the_rule_of_naslib_which_ranks_edges_without_zero(scale):
+    host = host_naslib.darts_space()
+    net, cell = selection.adapt(host), host.order[0][0]
+    for _ in range(30):
+        with torch.no_grad():
+            for row in net.logits().values():
+                row.normal_(0, scale)
+        found = selection.select(net, "magnitude", "oneshot")
+        own = net.genotype()["normal_cell"]
+        assert own == net.genotype(found.decisions, found.inputs)["normal_cell"]
+        assert {edge: name for edge, name in own.items() if edge[1] == 4} == truncated(cell)
 
 def test_naslibs_nasbench201_is_a_string_in_json():
     torch.manual_seed(0)
