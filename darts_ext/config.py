@@ -46,7 +46,7 @@ class SearchSettings:
     """The supernet and its bilevel training; defaults are those of Liu et al. (2019)."""
 
     space: str = "nasbench201"
-    """What is searched; `run_darts.py spaces` lists them."""
+    """What is searched; the command `spaces` lists them."""
     activations: str | None = None
     """Activations separated by commas, as relu,gelu,tanh; several are a choice on every edge with a convolution (mlp: of every layer). By default relu (mlp:
     relu,leaky_relu,sigmoid,tanh,swish)."""
@@ -143,7 +143,7 @@ class SelectSettings:
     """What decides."""
 
     criterion: str = "perturbation"
-    """What decides; `run_darts.py criteria` lists them. LIFT:MEASURE is any pair of them, A+B are several that judge together."""
+    """What decides; the command `criteria` lists them. LIFT:MEASURE is any pair of them, A+B are several that judge together."""
     strategy: str | None = None
     """oneshot, progressive, sample or beam; by default what suits the criterion: beam for A+B, progressive with tune_epochs."""
 
