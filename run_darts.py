@@ -1,4 +1,5 @@
-"""DARTS supernets, and architectures chosen by perturbation and by the neural tangent kernel: python run_darts.py --help."""
+"""DARTS supernets, and architectures chosen by perturbation and by the neural tangent kernel: python run_darts.py
+--help."""
 
 import sys
 

@@ -1,10 +1,13 @@
-"""Claim: a search step of a supernet with five activations on every edge takes at most 1.35 times the step of the supernet with one.
+"""Claim: a search step of a supernet with five activations on every edge takes at most 1.35 times the step of the
+supernet with one.
 
-    python benchmarks/activations_are_mixed_once.py [--repeats 7] [--threads 1] [--channels 8 --layers 4 --batch 32 --size 32] [--device cuda]
+    python benchmarks/activations_are_mixed_once.py [--repeats 7] [--threads 1] [--channels 8 --layers 4 --batch 32
+    --size 32] [--device cuda]
 
-A state goes through every activation once, and each edge that reads it mixes the five results once for all its convolutions. The supernets take turns in one
-process, in each the first-order step (alphas, then weights) of `darts_ext.search`; a ratio is of two steps that followed each other. The third has added
-skips as well. Writes benchmarks/results/activations_are_mixed_once.csv.
+A state goes through every activation once, and each edge that reads it mixes the five results once for all its
+convolutions. The supernets take turns in one process, in each the first-order step (alphas, then weights) of
+`darts_ext.search`; a ratio is of two steps that followed each other. The third has added skips as well. Writes
+benchmarks/results/activations_are_mixed_once.csv.
 """
 
 import argparse
@@ -48,7 +51,11 @@ def row(space: str, args: argparse.Namespace) -> dict:
         for kind, call in steps.items():
             times[kind].append(seconds(call, args.device))
     ratio = {kind: median(a / b for a, b in zip(times[kind], times["one"])) for kind in KINDS}
-    print(f"{space}: five activations {ratio['five']:.2f}, with added skips {ratio['five_and_added_skips']:.2f} times the step with one", flush=True)
+    print(
+        f"{space}: five activations {ratio['five']:.2f}, with added skips {ratio['five_and_added_skips']:.2f} times "
+        f"the step with one",
+        flush=True,
+    )
     args.layers = SPACES[space]
     ratios = {f"{kind}_over_one": f"{ratio[kind]:.3f}" for kind in list(KINDS)[1:]}
     return {"space": space, **ratios, "one_seconds": f"{median(times['one']):.4g}", **conditions(args)}
@@ -63,7 +70,9 @@ def step(space: str, options: dict, args: argparse.Namespace):
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    net = Supernet(create_space(space, **options), channels=args.channels, layers=SPACES[space], num_classes=10, seed=0).to(args.device)
+    net = Supernet(
+        create_space(space, **options), channels=args.channels, layers=SPACES[space], num_classes=10, seed=0
+    ).to(args.device)
     layout = torch.channels_last if args.device == "cpu" else torch.contiguous_format
     images, labels = torch.randn(2, args.batch, 3, args.size, args.size), torch.randint(10, (2, args.batch))
     train, val = ((x.to(args.device, memory_format=layout), y.to(args.device)) for x, y in zip(images, labels))

@@ -1,11 +1,13 @@
 """Claim: the shipped combination, unchanged, orders networks of the DARTS space too, where AZ-NAS's own does not.
 
-    python benchmarks/combination_on_darts_networks.py ARCHITECTURES.csv --data folder:cifar10 [--skip 160] [--networks 200] [--processes 1]
+    python benchmarks/combination_on_darts_networks.py ARCHITECTURES.csv --data folder:cifar10 [--skip 160] [--networks
+    200] [--processes 1]
 
-ARCHITECTURES.csv has lines of a genotype in DARTS' text form and its accuracy, as `datasets/DARTS_archs_CIFAR10.csv` of pym1024/SWAP (Peng et al. 2024: 1,000
-random architectures, trained for 200 epochs). Networks have 8 channels and 5 cells, he_fan_in weights, one initialisation; 32 images. The first `--skip` of
-the random order are those on which the combination was chosen. Scores stream into SCORES, so that a run goes on where it
-was stopped. Writes benchmarks/results/combination_on_darts_networks.csv.
+ARCHITECTURES.csv has lines of a genotype in DARTS' text form and its accuracy, as `datasets/DARTS_archs_CIFAR10.csv` of
+pym1024/SWAP (Peng et al. 2024: 1,000 random architectures, trained for 200 epochs). Networks have 8 channels and 5
+cells, he_fan_in weights, one initialisation; 32 images. The first `--skip` of the random order are those on which the
+combination was chosen. Scores stream into SCORES, so that a run goes on where it was stopped. Writes
+benchmarks/results/combination_on_darts_networks.csv.
 """
 
 import argparse
@@ -43,7 +45,11 @@ def main() -> None:
     with args.architectures.open(newline="") as file:
         known = [(text, float(accuracy)) for text, accuracy in csv.reader(file)]
     chosen = np.random.default_rng(0).permutation(len(known))[args.skip : args.skip + args.networks].tolist()
-    names = {"combination": "+".join(COMBINATION), f"combination with {KERNEL}": "+".join([*COMBINATION, KERNEL]), "AZ-NAS": AZ_NAS}
+    names = {
+        "combination": "+".join(COMBINATION),
+        f"combination with {KERNEL}": "+".join([*COMBINATION, KERNEL]),
+        "AZ-NAS": AZ_NAS,
+    }
     atoms = list(dict.fromkeys(part for what in names.values() for part in what.split("+")))
     source = Data(DataSettings(data=args.data, train_limit=5000, test_limit=100), torch.device("cpu"), 0)
     x, y = next(iter(source.shuffled(source.dataset.train, 32, "rank").epoch(0)))
@@ -62,7 +68,14 @@ def main() -> None:
         scores = combined(what, columns)
         low, high = interval(spearman, scores, accuracies, resamples=1000)
         found = {"spearman": spearman(scores, accuracies), "low": low, "high": high}
-        rows.append({"name": name, "measures": what, "networks": len(chosen), **{key: round(value, 4) for key, value in found.items()}})
+        rows.append(
+            {
+                "name": name,
+                "measures": what,
+                "networks": len(chosen),
+                **{key: round(value, 4) for key, value in found.items()},
+            }
+        )
         print(f"{name:38} {found['spearman']:.3f} [{low:.3f}, {high:.3f}]")
     path = ROOT / "benchmarks" / "results" / f"{Path(__file__).stem}.csv"
     with open(path, "w", newline="") as file:

@@ -1,16 +1,20 @@
-"""Claim: one combination of training-free measures orders cells by accuracy better than AZ-NAS's own, on cells that nothing was chosen on.
+"""Claim: one combination of training-free measures orders cells by accuracy better than AZ-NAS's own, on cells that
+nothing was chosen on.
 
-    run-darts rank --data folder:cifar10 --train_limit 5000 --test_limit 100 --candidates 1500 --repeats 3 --out runs/rank
-    python benchmarks/combination_on_unseen_cells.py runs/rank
-    python benchmarks/combination_on_unseen_cells.py benchmarks/results/nasbench201_leaderboard/scores.csv.gz    # with the scores that are kept
-    python benchmarks/combination_on_unseen_cells.py SCORES --report_on FRESH       # chosen on half of the first, reported on other cells
+    run-darts rank --data folder:cifar10 --train_limit 5000 --test_limit 100 --candidates 1500 --repeats 3 --out
+    runs/rank python benchmarks/combination_on_unseen_cells.py runs/rank python
+    benchmarks/combination_on_unseen_cells.py benchmarks/results/nasbench201_leaderboard/scores.csv.gz    # with the
+    scores that are kept python benchmarks/combination_on_unseen_cells.py SCORES --report_on FRESH       # chosen on
+    half of the first, reported on other cells
 
-The cells are split in two, those that compute the same together. On the one half the best product of up to six measures is looked for, by Spearman's
-correlation with CIFAR-10 test accuracy; all correlations are those of the other half, or of those FRESH cells that compute nothing that the first half does,
-whose scores are ranked among themselves. Beside it the shipped combination (`selection.COMBINATION`), without each of its atoms and with the tangent kernel's,
-AZ-NAS's product, alone and with parameters, NASWOT and the kernel's atom, and parameter count; differences to AZ-NAS with 95 % bootstrap intervals. Then the
-accuracy of the pick from 1,000 random cells, over 20 draws: of the unseen ones, or of all where the unseen are fewer. Writes
-benchmarks/results/combination_on_unseen_cells.csv, or combination_on_unseen_cells_fresh.csv.
+The cells are split in two, those that compute the same together. On the one half the best product of up to six measures
+is looked for, by Spearman's correlation with CIFAR-10 test accuracy; all correlations are those of the other half, or
+of those FRESH cells that compute nothing that the first half does, whose scores are ranked among themselves. Beside it
+the shipped combination (`selection.COMBINATION`), without each of its atoms and with the tangent kernel's, AZ-NAS's
+product, alone and with parameters, NASWOT and the kernel's atom, and parameter count; differences to AZ-NAS with 95 %
+bootstrap intervals. Then the accuracy of the pick from 1,000 random cells, over 20 draws: of the unseen ones, or of all
+where the unseen are fewer. Writes benchmarks/results/combination_on_unseen_cells.csv, or
+combination_on_unseen_cells_fresh.csv.
 """
 
 import argparse
@@ -38,7 +42,8 @@ SIZES = ("parameters", "flops")
 
 
 def load(path: Path, table: NasBench201) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
-    """The cells that were scored in every initialisation, {measure: its scores [repeats, cells]}, and the repeats; of the measures that most cells have."""
+    """The cells that were scored in every initialisation, {measure: its scores [repeats, cells]}, and the repeats; of
+    the measures that most cells have."""
     if path.suffix == ".gz":
         with gzip.open(path, "rt", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -52,14 +57,21 @@ def load(path: Path, table: NasBench201) -> tuple[np.ndarray, dict[str, np.ndarr
     repeats = 1 + max(repeat for *_, repeat in values)
 
     def scored(repeat: int) -> list[int]:
-        return [cell for cell in cells if all((name, first[cell], repeat) in values for name in names if name not in SIZES)]
+        return [
+            cell for cell in cells if all((name, first[cell], repeat) in values for name in names if name not in SIZES)
+        ]
 
     while repeats > 1 and len(scored(repeats - 1)) < len(scored(0)):  # one that is still under way
         repeats -= 1
     known = set.intersection(*(set(scored(repeat)) for repeat in range(repeats)))
     kept = [cell for cell in cells if cell in known]
     columns = {
-        name: np.array([[values[(name, cell, 0) if name in SIZES else (name, first[cell], repeat)] for cell in kept] for repeat in range(repeats)])
+        name: np.array(
+            [
+                [values[(name, cell, 0) if name in SIZES else (name, first[cell], repeat)] for cell in kept]
+                for repeat in range(repeats)
+            ]
+        )
         for name in names
     }
     return np.array(kept), columns, repeats
@@ -86,7 +98,12 @@ def put_together(columns: dict[str, np.ndarray], accuracies: np.ndarray) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scores", type=Path, help="folder of `rank`, or a scores file that is compressed (.csv.gz)")
-    parser.add_argument("--report_on", type=Path, metavar="FRESH", help="scores of other cells, made by the same command with another --seed")
+    parser.add_argument(
+        "--report_on",
+        type=Path,
+        metavar="FRESH",
+        help="scores of other cells, made by the same command with another --seed",
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     table = NasBench201()
@@ -95,35 +112,68 @@ def main() -> None:
     seen = np.random.default_rng(args.seed).permutation(np.unique(classes))[::2]
     half = np.isin(classes, seen)
     chosen = put_together(ranked(columns, half), table.test("cifar10")[cells[half]])
-    print(f"{len(cells)} cells, {len(set(classes))} that compute different things, {repeats} initialisations; {half.sum()} to choose on")
+    print(
+        f"{len(cells)} cells, {len(set(classes))} that compute different things, {repeats} initialisations; "
+        f"{half.sum()} to choose on"
+    )
     print(f"chosen: {chosen}")
     if args.report_on:
         cells, columns, repeats = load(args.report_on, table)
     new = ~np.isin(table.classes[cells], seen)
-    print(f"{new.sum()} to report on, {len(set(table.classes[cells[new]]))} that compute different things, {repeats} initialisations")
+    print(
+        f"{new.sum()} to report on, {len(set(table.classes[cells[new]]))} that compute different things, {repeats} "
+        f"initialisations"
+    )
     accuracies = {dataset: table.test(dataset)[cells] for dataset in DATASETS}
     unseen, rest = ranked(columns, new), {dataset: values[new] for dataset, values in accuracies.items()}
-    without = {f"combination without {name}": "+".join(part for part in COMBINATION if part != name) for name in COMBINATION}
+    without = {
+        f"combination without {name}": "+".join(part for part in COMBINATION if part != name) for name in COMBINATION
+    }
     shipped = "+".join(COMBINATION)
-    names = {"chosen on the other half": chosen, "combination": shipped, **without, f"combination with {KERNEL}": f"{shipped}+{KERNEL}"}
-    names |= {"AZ-NAS": AZ_NAS, "AZ-NAS's and NASWOT": WIDER, f"the same with {KERNEL}": f"{WIDER}+{KERNEL}", "parameters": "parameters"}
+    names = {
+        "chosen on the other half": chosen,
+        "combination": shipped,
+        **without,
+        f"combination with {KERNEL}": f"{shipped}+{KERNEL}",
+    }
+    names |= {
+        "AZ-NAS": AZ_NAS,
+        "AZ-NAS's and NASWOT": WIDER,
+        f"the same with {KERNEL}": f"{WIDER}+{KERNEL}",
+        "parameters": "parameters",
+    }
     names = {name: what for name, what in names.items() if set(what.split("+")) <= columns.keys()}
     scores, az = {name: combined(what, unseen) for name, what in names.items()}, combined(AZ_NAS, unseen)
     drawn_from = new if new.sum() >= DRAWN else np.full(len(cells), True)
-    offered, reached = ranked(columns, drawn_from), {dataset: values[drawn_from] for dataset, values in accuracies.items()}
+    offered, reached = (
+        ranked(columns, drawn_from),
+        {dataset: values[drawn_from] for dataset, values in accuracies.items()},
+    )
     rows = []
     for name, what in names.items():
-        low, high = interval(lambda s, a, other: spearman(s, a) - spearman(other, a), scores[name], rest["cifar10"], az, resamples=1000)
+        low, high = interval(
+            lambda s, a, other: spearman(s, a) - spearman(other, a), scores[name], rest["cifar10"], az, resamples=1000
+        )
         row = {"name": name, "measures": what, "cells": int(new.sum()), "initialisations": repeats}
         row |= {f"{dataset}_spearman": spearman(scores[name], rest[dataset]) for dataset in DATASETS}
-        row |= {"above_az_nas": row["cifar10_spearman"] - spearman(az, rest["cifar10"]), "above_az_nas_low": low, "above_az_nas_high": high}
+        row |= {
+            "above_az_nas": row["cifar10_spearman"] - spearman(az, rest["cifar10"]),
+            "above_az_nas_low": low,
+            "above_az_nas_high": high,
+        }
         rows.append(row | picks(orders(combined(what, offered)), reached, args.seed))
-        print("  ".join([f"{name:38}", *(f"{key} {value:.3f}" for key, value in rows[-1].items() if isinstance(value, float))]))
+        print(
+            "  ".join(
+                [f"{name:38}", *(f"{key} {value:.3f}" for key, value in rows[-1].items() if isinstance(value, float))]
+            )
+        )
     path = ROOT / "benchmarks" / "results" / f"{Path(__file__).stem}{'_fresh' if args.report_on else ''}.csv"
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+        writer.writerows(
+            {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()} for row in rows
+        )
     print(f"written: {path.relative_to(ROOT)}")
 
 

@@ -1,10 +1,12 @@
-"""All 500 fully-connected and residual networks of three layers are ranked by the smallest eigenvalue of their infinite kernel in under a second on 2 cores.
+"""All 500 fully-connected and residual networks of three layers are ranked by the smallest eigenvalue of their infinite
+kernel in under a second on 2 cores.
 
     python benchmarks/lambda_min_landscape.py [--repeats 5] [--threads 2] [--inputs 24 --size 16 --weight_variance 1]
 
-Five activations in each of three layers, and a skip or none around the second and the third, on random inputs on a sphere. Timed are the kernels and their
-eigenvalues, in turn with one `Recursion`, where architectures share what they begin with, and with a call of `infinite_ntk` for each; the ratio is of two runs
-that followed each other. Every architecture is a line of results/lambda_min_landscape.csv and a point of results/lambda_min_landscape.svg.
+Five activations in each of three layers, and a skip or none around the second and the third, on random inputs on a
+sphere. Timed are the kernels and their eigenvalues, in turn with one `Recursion`, where architectures share what they
+begin with, and with a call of `infinite_ntk` for each; the ratio is of two runs that followed each other. Every
+architecture is a line of results/lambda_min_landscape.csv and a point of results/lambda_min_landscape.svg.
 """
 
 import argparse
@@ -64,9 +66,11 @@ def timed(x, settings: dict, repeats: int) -> dict[str, float]:
     runs = [(seconds(shared), seconds(separate)) for _ in range(repeats)]
     together, apart = zip(*runs)
     ratios = [b / a for a, b in runs]
-    return {"seconds_median": median(together), "seconds_max": max(together), "separate_seconds_median": median(apart)} | {
-        "ratio_median": median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)
-    }  # fmt: skip
+    return {
+        "seconds_median": median(together),
+        "seconds_max": max(together),
+        "separate_seconds_median": median(apart),
+    } | {"ratio_median": median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}
 
 
 def seconds(call: Callable[[], None]) -> float:
@@ -85,13 +89,23 @@ def landscape(x, variance: float) -> dict[str, dict[tuple, dict[str, float]]]:
         recursion, found[mode] = Recursion(x, weight_variance=variance, normalise=normalise), {}
         for architecture in SPACE:
             values, (lower, upper) = spectrum(recursion.kernel(*architecture)), recursion.bounds(*architecture)
-            found[mode][architecture] = {"lambda_min": values.min, "lambda_min_relative": values.min_relative, "lower": lower, "upper": upper}
+            found[mode][architecture] = {
+                "lambda_min": values.min,
+                "lambda_min_relative": values.min_relative,
+                "lower": lower,
+                "upper": upper,
+            }
     return found
 
 
 def lowered(values: dict[tuple, float]) -> tuple[int, int]:
     """How often one more skip lowers the value, and out of how many."""
-    flips = [(value, values[s, (*a[:i], 1, *a[i + 1 :])]) for (s, a), value in values.items() for i in range(len(a)) if not a[i]]
+    flips = [
+        (value, values[s, (*a[:i], 1, *a[i + 1 :])])
+        for (s, a), value in values.items()
+        for i in range(len(a))
+        if not a[i]
+    ]
     return sum(after < before for before, after in flips), len(flips)
 
 
@@ -112,12 +126,20 @@ def write(found: dict, times: dict[str, float], args: argparse.Namespace) -> Non
     import torch
 
     here = {name: getattr(args, name) for name in ("inputs", "size", "weight_variance", "repeats", "threads")}
-    here |= {"device": "cpu", "cpu": platform.processor() or platform.machine(), "torch": torch.__version__, "date": datetime.date.today().isoformat()}
+    here |= {
+        "device": "cpu",
+        "cpu": platform.processor() or platform.machine(),
+        "torch": torch.__version__,
+        "date": datetime.date.today().isoformat(),
+    }
     rows = []
     for architecture in SPACE:
         row = {"activations": "/".join(architecture[0]), "skips": "/".join(map(str, architecture[1]))}
         for mode in MODES:
-            row |= {name if mode == "plain" else f"{mode}_{name}": f"{value:.6g}" for name, value in found[mode][architecture].items()}
+            row |= {
+                name if mode == "plain" else f"{mode}_{name}": f"{value:.6g}"
+                for name, value in found[mode][architecture].items()
+            }
         rows.append(row | {name: f"{value:.3g}" for name, value in times.items()} | here)
     with RESULTS.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
@@ -126,7 +148,8 @@ def write(found: dict, times: dict[str, float], args: argparse.Namespace) -> Non
 
 
 def draw(values: dict[str, dict[tuple, float]], conditions: str) -> str:
-    """Both modes as panels: a group for each first activation, in it a column for each number of skips, in that every architecture from least to greatest."""
+    """Both modes as panels: a group for each first activation, in it a column for each number of skips, in that every
+    architecture from least to greatest."""
     from markupsafe import Markup
 
     from darts_ext.report.svg import drawing, element, text
@@ -138,15 +161,29 @@ def draw(values: dict[str, dict[tuple, float]], conditions: str) -> str:
         pieces += panel(mode, of, frame := frame_of(lowest, top, height))
         top = frame.foot + 56
     return drawing(
-        WIDTH, top - 6, "smallest eigenvalue of the infinite kernel of 500 networks",
+        WIDTH,
+        top - 6,
+        "smallest eigenvalue of the infinite kernel of 500 networks",
         # a file of its own follows the reader's setting; inside a page it takes the page's colour
         element("style", Markup("@media (prefers-color-scheme: dark) { svg:root { color: #ddd } }")),
-        text(4, 17, "Smallest eigenvalue of the infinitely wide network's tangent kernel, all 500 networks of three layers", size=14, font_weight=600),
+        text(
+            4,
+            17,
+            "Smallest eigenvalue of the infinitely wide network's tangent kernel, all 500 networks of three layers",
+            size=14,
+            font_weight=600,
+        ),
         text(4, 36, conditions, size=12, opacity=0.8),
         *legend(60),
         *pieces,
-        text(frame.left, top - 16, "by activation of the first layer; in each column the networks stand from least to greatest", size=12, opacity=0.8),
-    )  # fmt: skip
+        text(
+            frame.left,
+            top - 16,
+            "by activation of the first layer; in each column the networks stand from least to greatest",
+            size=12,
+            opacity=0.8,
+        ),
+    )
 
 
 def frame_of(lowest: float, top: float, height: float):
@@ -165,7 +202,10 @@ def colours() -> list[str]:
 def legend(y: float) -> Iterator:
     from darts_ext.report.svg import element, text
 
-    entries = [*zip(("no skip", "one skip", "two skips"), colours(), (True,) * 3), ("a sigmoid behind the first layer", "currentColor", False)]
+    entries = [
+        *zip(("no skip", "one skip", "two skips"), colours(), (True,) * 3),
+        ("a sigmoid behind the first layer", "currentColor", False),
+    ]
     x = 12.0
     for label, colour, full in entries:
         yield dots([(x, y - 4)], colour, full)
@@ -180,9 +220,19 @@ def panel(mode: str, values: dict[tuple, float], frame) -> Iterator:
     from darts_ext.report.svg import element, text
 
     down, of = lowered(values)
-    yield text(frame.left, frame.top - 7, f"{mode}: one more skip raises it in {of - down} of {of} cases", size=12, font_weight=600)
+    yield text(
+        frame.left,
+        frame.top - 7,
+        f"{mode}: one more skip raises it in {of - down} of {of} cases",
+        size=12,
+        font_weight=600,
+    )
     middle = (frame.top + frame.foot) / 2
-    yield element("g", text(0, 0, "smallest eigenvalue", size=12, anchor="middle"), transform=f"translate(14 {middle:.0f}) rotate(-90)")
+    yield element(
+        "g",
+        text(0, 0, "smallest eigenvalue", size=12, anchor="middle"),
+        transform=f"translate(14 {middle:.0f}) rotate(-90)",
+    )
     for decade in range(math.ceil(frame.y_low), math.floor(HIGHEST) + 1):
         yield rule(frame.left, frame.y(decade), frame.right, frame.y(decade))
         yield text(frame.left - 6, frame.y(decade) + 4, POWERS[-decade], size=12, anchor="end", opacity=0.8)
@@ -191,7 +241,11 @@ def panel(mode: str, values: dict[tuple, float], frame) -> Iterator:
         if place:
             yield rule(frame.x(place), frame.top, frame.x(place), frame.foot, opacity=0.3)
         for skips, colour in enumerate(colours()):
-            heights = [(math.log10(value), "sigmoid" in s[1:]) for (s, a), value in values.items() if s[0] == first and sum(a) == skips]
+            heights = [
+                (math.log10(value), "sigmoid" in s[1:])
+                for (s, a), value in values.items()
+                if s[0] == first and sum(a) == skips
+            ]
             yield from column(sorted(heights), place + 0.07 + 0.3 * skips, colour, frame)
 
 
@@ -199,11 +253,16 @@ def column(heights: list[tuple[float, bool]], left: float, colour: str, frame) -
     """Logarithms in order and whether the network is drawn as a ring; 0.26 of a group wide."""
     from darts_ext.report.svg import element
 
-    points = [(frame.x(left + 0.26 * rank / (len(heights) - 1)), frame.y(height), ring) for rank, (height, ring) in enumerate(heights)]
+    points = [
+        (frame.x(left + 0.26 * rank / (len(heights) - 1)), frame.y(height), ring)
+        for rank, (height, ring) in enumerate(heights)
+    ]
     for ring in (False, True):
         yield dots([(x, y) for x, y, is_ring in points if is_ring == ring], colour, not ring)
     mean = frame.y(fmean(height for height, _ in heights))
-    yield element("path", d=f"M{frame.x(left):.1f} {mean:.1f}H{frame.x(left + 0.26):.1f}", stroke="currentColor", stroke_width=2)
+    yield element(
+        "path", d=f"M{frame.x(left):.1f} {mean:.1f}H{frame.x(left + 0.26):.1f}", stroke="currentColor", stroke_width=2
+    )
 
 
 def dots(points: list[tuple[float, float]], colour: str, full: bool):
@@ -216,17 +275,27 @@ def dots(points: list[tuple[float, float]], colour: str, full: bool):
 
 def main() -> None:
     args = parse()
-    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(args.threads)}  # OpenMP reads them once, when torch is imported
+    os.environ |= {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_NUM_THREADS": str(args.threads),
+    }  # OpenMP reads them once, when torch is imported
     import torch
 
     torch.set_num_threads(args.threads)
     x = sphere(args.inputs, args.size)
     times = timed(x, {"weight_variance": args.weight_variance}, args.repeats)
-    print(f"{len(SPACE)} architectures, {args.inputs} inputs of {args.size} numbers, {args.threads} threads: {times['seconds_median']:.2f} s", end=" ")
+    print(
+        f"{len(SPACE)} architectures, {args.inputs} inputs of {args.size} numbers, {args.threads} threads: {times['seconds_median']:.2f} s",
+        end=" ",
+    )
     print(f"(the slowest of {args.repeats} runs {times['seconds_max']:.2f} s)")
-    print(f"one call each: {times['separate_seconds_median']:.2f} s, {times['ratio_median']:.1f} times ({times['ratio_min']:.1f} to {times['ratio_max']:.1f})")
+    print(
+        f"one call each: {times['separate_seconds_median']:.2f} s, {times['ratio_median']:.1f} times ({times['ratio_min']:.1f} to {times['ratio_max']:.1f})"
+    )
     found = landscape(x, args.weight_variance)
-    smallest = {mode: {architecture: row["lambda_min"] for architecture, row in rows.items()} for mode, rows in found.items()}
+    smallest = {
+        mode: {architecture: row["lambda_min"] for architecture, row in rows.items()} for mode, rows in found.items()
+    }
     for mode in MODES:
         tell(mode, smallest[mode])
     write(found, times, args)

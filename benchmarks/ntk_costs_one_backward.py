@@ -1,11 +1,13 @@
-"""Claim: one exact tangent kernel costs about one forward and backward pass of the same batch, and no per-sample gradients.
+"""Claim: one exact tangent kernel costs about one forward and backward pass of the same batch, and no per-sample
+gradients.
 
     python benchmarks/ntk_costs_one_backward.py [--repeats 5] [--threads 1] [--dtype float32] [--device cuda]
 
-Beside each other, in turn, each called twice and timed the second time, in one process: forward + backward of the batch (the floor), our kernel of the
-sum of logits, our trace over the logits, and TE-NAS's way restated: one backward pass a sample through the batch's graph, then the product of the stacked
-gradients. All with BatchNorm's running statistics and over all parameters. Peak memory is that of a process of its own for each way, above the built
-network. Writes benchmarks/results/ntk_costs_one_backward_DTYPE_Nthreads.csv.
+Beside each other, in turn, each called twice and timed the second time, in one process: forward + backward of the batch
+(the floor), our kernel of the sum of logits, our trace over the logits, and TE-NAS's way restated: one backward pass a
+sample through the batch's graph, then the product of the stacked gradients. All with BatchNorm's running statistics and
+over all parameters. Peak memory is that of a process of its own for each way, above the built network. Writes
+benchmarks/results/ntk_costs_one_backward_DTYPE_Nthreads.csv.
 """
 
 import argparse
@@ -48,10 +50,19 @@ def main() -> None:
             for way, call in ways.items():
                 call()  # the memory that another way has freed is not this one's to fetch again
                 seconds[way].append(timed(call, args.device))
-        memory = {way: float(measure_memory(name, way, args)) for way in WAYS} if args.device == "cpu" else dict.fromkeys(WAYS, float("nan"))
+        memory = (
+            {way: float(measure_memory(name, way, args)) for way in WAYS}
+            if args.device == "cpu"
+            else dict.fromkeys(WAYS, float("nan"))
+        )
         rows.append(row(name, seconds, memory, args))
         print("  ".join(f"{key} {value}" for key, value in list(rows[-1].items())[:10]), flush=True)
-    path = ROOT / "benchmarks" / "results" / f"ntk_costs_one_backward{'_cuda' if args.device != 'cpu' else ''}_{args.dtype}_{args.threads}threads.csv"
+    path = (
+        ROOT
+        / "benchmarks"
+        / "results"
+        / f"ntk_costs_one_backward{'_cuda' if args.device != 'cpu' else ''}_{args.dtype}_{args.threads}threads.csv"
+    )
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -90,7 +101,10 @@ def build(name: str, args: argparse.Namespace) -> dict:
 
     def loop():
         logits = net(x).sum(1)
-        rows = [torch.cat([g.flatten() for g in torch.autograd.grad(value, parameters, retain_graph=True)]) for value in logits]
+        rows = [
+            torch.cat([g.flatten() for g in torch.autograd.grad(value, parameters, retain_graph=True)])
+            for value in logits
+        ]
         rows = torch.stack(rows)
         return rows @ rows.T
 
@@ -120,7 +134,9 @@ def peak_memory(name: str, way: str, args: argparse.Namespace) -> float:
 
 def high_water() -> int:
     """kB; not getrusage's, which a child inherits from its parent."""
-    return int(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
+    return int(
+        next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    )
 
 
 def measure_memory(name: str, way: str, args: argparse.Namespace) -> str:
@@ -142,9 +158,14 @@ def row(name: str, seconds: dict, memory: dict, args: argparse.Namespace) -> dic
         "loop_over_kernel": ratio("loop", "kernel"),
         "floor_seconds": round(statistics.median(seconds["floor"]), 4),
         **{f"{way}_mb": round(memory[way]) if memory[way] == memory[way] else "" for way in WAYS},
-        "repeats": args.repeats, "threads": args.threads, "dtype": args.dtype, "device": args.device,
-        "cpu": platform.processor() or platform.machine(), "torch": torch.__version__, "date": datetime.date.today().isoformat(),
-    }  # fmt: skip
+        "repeats": args.repeats,
+        "threads": args.threads,
+        "dtype": args.dtype,
+        "device": args.device,
+        "cpu": platform.processor() or platform.machine(),
+        "torch": torch.__version__,
+        "date": datetime.date.today().isoformat(),
+    }
 
 
 if __name__ == "__main__":

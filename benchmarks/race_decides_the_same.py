@@ -1,12 +1,13 @@
-"""Claim: a race on paired differences picks the same options as evaluating every option on every image, in at least 95 % of choices, at a third of the cost
-or less.
+"""Claim: a race on paired differences picks the same options as evaluating every option on every image, in at least 95
+% of choices, at a third of the cost or less.
 
     python benchmarks/race_decides_the_same.py RUN [RUN ...] [--sequences 50] [--error 0.05] [--batch_size 64]
 
-RUN is a folder that `run-darts search` wrote. Of every choice of its supernet and every option the accuracy without it is measured on every batch of the
-whole validation half; those tables decide in full. Then the choice is raced, with the batches in so many random sequences: how often the winner is the same,
-and which share of the option evaluations (the base, which both need, is not counted) the race took. "cost" is relative to measuring every option;
-"cost_of_unknown" to measuring all but `none`. Writes benchmarks/results/race_decides_the_same.csv, a line a choice.
+RUN is a folder that `run-darts search` wrote. Of every choice of its supernet and every option the accuracy without it
+is measured on every batch of the whole validation half; those tables decide in full. Then the choice is raced, with the
+batches in so many random sequences: how often the winner is the same, and which share of the option evaluations (the
+base, which both need, is not counted) the race took. "cost" is relative to measuring every option; "cost_of_unknown" to
+measuring all but `none`. Writes benchmarks/results/race_decides_the_same.csv, a line a choice.
 """
 
 import argparse
@@ -36,7 +37,11 @@ def main() -> None:
     for measure in MEASURES:
         mine = [row for row in rows if row["measure"] == measure]
         mean = {name: sum(row[name] for row in mine) / len(mine) for name in ("same", "cost", "cost_of_unknown")}
-        print(f"{measure}: same option in {100 * mean['same']:.1f} % of {len(mine)} choices x {args.sequences} sequences,", end=" ")
+        print(
+            f"{measure}: same option in {100 * mean['same']:.1f} % of {len(mine)} choices x {args.sequences} "
+            f"sequences,",
+            end=" ",
+        )
         print(f"at {mean['cost']:.3f} of the cost ({mean['cost_of_unknown']:.3f} of measuring all but `none`)")
     path = ROOT / "benchmarks" / "results" / "race_decides_the_same.csv"
     with open(path, "w", newline="") as file:
@@ -68,21 +73,42 @@ def races(run: Path, args: argparse.Namespace) -> list[dict]:
                 order = np.random.default_rng(sequence).permutation(len(sizes))
                 shuffled = {option: values[order] for option, values in lost.items()}
                 known = {option: shuffled[option] for option in options if option not in unknown}
-                found = race(lambda option, part, of=shuffled: of[option][part.start : part.stop], options, sizes[order], error=args.error, known=known)
+                found = race(
+                    lambda option, part, of=shuffled: of[option][part.start : part.stop],
+                    options,
+                    sizes[order],
+                    error=args.error,
+                    known=known,
+                )
                 same.append(max(found.estimates, key=found.estimates.get) == winner)
                 cost.append(sum(sizes[order][: found.seen[option]].sum() for option in unknown) / sizes.sum())
-            rows.append({
-                "run": run.name, **state, "measure": measure, "choice": choice, "winner": winner,
-                "lost": round(full[winner], 5), "margin": round(full[winner] - runner_up, 5),
-                "same": float(np.mean(same)), "cost": round(np.mean(cost) / len(options), 4), "cost_of_unknown": round(np.mean(cost) / len(unknown), 4),
-                "sequences": args.sequences, "error": args.error, "images": int(sizes.sum()), "batch_size": args.batch_size,
-                "cpu": platform.processor() or platform.machine(), "torch": torch.__version__, "date": datetime.date.today().isoformat(),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "run": run.name,
+                    **state,
+                    "measure": measure,
+                    "choice": choice,
+                    "winner": winner,
+                    "lost": round(full[winner], 5),
+                    "margin": round(full[winner] - runner_up, 5),
+                    "same": float(np.mean(same)),
+                    "cost": round(np.mean(cost) / len(options), 4),
+                    "cost_of_unknown": round(np.mean(cost) / len(unknown), 4),
+                    "sequences": args.sequences,
+                    "error": args.error,
+                    "images": int(sizes.sum()),
+                    "batch_size": args.batch_size,
+                    "cpu": platform.processor() or platform.machine(),
+                    "torch": torch.__version__,
+                    "date": datetime.date.today().isoformat(),
+                }
+            )
     return rows
 
 
 def measured(run: Path, args: argparse.Namespace):
-    """The choices, {measure: {(choice, option) or "base": the measure of every batch without it}}, the batches' sizes, and what the run was."""
+    """The choices, {measure: {(choice, option) or "base": the measure of every batch without it}}, the batches' sizes,
+    and what the run was."""
     import numpy as np
     import torch
     from tqdm import tqdm
@@ -105,12 +131,20 @@ def measured(run: Path, args: argparse.Namespace):
         with masked(net, without):
             return np.array([find_measure(measure)(net, [batch]) for batch in batches])
 
-    things = {"base": {}, **{(choice, option): {choice: [option]} for choice, options in choices.items() for option in options}}
+    things = {
+        "base": {},
+        **{(choice, option): {choice: [option]} for choice, options in choices.items() for option in options},
+    }
     tables = {measure: {} for measure in MEASURES}
     for thing, without in tqdm(things.items(), desc=f"{run.name}: every option on {len(half)} images"):
         for measure in MEASURES:
             tables[measure][thing] = of(measure, without)
-    state = {"space": search.space, "epochs": search.epochs, "train_images": len(images.dataset.train), "seed": settings["seed"]}
+    state = {
+        "space": search.space,
+        "epochs": search.epochs,
+        "train_images": len(images.dataset.train),
+        "seed": settings["seed"],
+    }
     return choices, tables, np.array([len(y) for _, y in batches], dtype=float), state
 
 

@@ -1,8 +1,9 @@
-"""The supernet and the alpha step the way public DARTS code runs them, restated plainly: what ours is tested and timed against.
+"""The supernet and the alpha step the way public DARTS code runs them, restated plainly: what ours is tested and timed
+against.
 
-Every option of every edge runs by itself, with its own ReLU and BatchNorm; edges are added up one by one; the alphas are tensors beside the
-module; the second-order step builds a second network and differentiates four times (Liu et al. 2019, eq. 7 and 8). Modules are named as in
-`supernet`.
+Every option of every edge runs by itself, with its own ReLU and BatchNorm; edges are added up one by one; the alphas
+are tensors beside the module; the second-order step builds a second network and differentiates four times (Liu et al.
+2019, eq. 7 and 8). Modules are named as in `supernet`.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +11,16 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-OPTIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
+OPTIONS = (
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
 NODES = (2, 3, 4, 5)
 
 Batch = tuple[Tensor, Tensor]
@@ -38,7 +48,9 @@ class HalvingSkip(nn.Module):
 
 
 def pointwise(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.ReLU(), nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels, affine=False))
+    return nn.Sequential(
+        nn.ReLU(), nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels, affine=False)
+    )
 
 
 def separable(channels: int, kernel: int, stride: int, dilation: int) -> list[nn.Module]:
@@ -55,11 +67,15 @@ def build_option(name: str, channels: int, stride: int) -> nn.Module:
     if name == "max_pool_3x3":
         return nn.Sequential(nn.MaxPool2d(3, stride, padding=1), nn.BatchNorm2d(channels, affine=False))
     if name == "avg_pool_3x3":
-        return nn.Sequential(nn.AvgPool2d(3, stride, padding=1, count_include_pad=False), nn.BatchNorm2d(channels, affine=False))
+        return nn.Sequential(
+            nn.AvgPool2d(3, stride, padding=1, count_include_pad=False), nn.BatchNorm2d(channels, affine=False)
+        )
     kernel = int(name[-1])
     if name.startswith("dil"):
         return nn.Sequential(*separable(channels, kernel, stride, dilation=2))
-    return nn.Sequential(*separable(channels, kernel, stride, dilation=1), *separable(channels, kernel, stride=1, dilation=1))
+    return nn.Sequential(
+        *separable(channels, kernel, stride, dilation=1), *separable(channels, kernel, stride=1, dilation=1)
+    )
 
 
 class ReferenceMixedOp(nn.Module):
@@ -100,7 +116,10 @@ class ReferenceSupernet(nn.Module):
         self.sizes = {"channels": channels, "layers": layers, "num_classes": num_classes}
         self.stem = nn.Sequential(nn.Conv2d(3, 3 * channels, 3, padding=1, bias=False), nn.BatchNorm2d(3 * channels))
         before_last = last = 3 * channels
-        self.cells, self.reductions = nn.ModuleList(), [layer in (layers // 3, 2 * layers // 3) for layer in range(layers)]
+        self.cells, self.reductions = (
+            nn.ModuleList(),
+            [layer in (layers // 3, 2 * layers // 3) for layer in range(layers)],
+        )
         for reduction, reduction_prev in zip(self.reductions, [False, *self.reductions]):
             channels *= 2 if reduction else 1
             self.cells.append(ReferenceCell(before_last, last, channels, reduction, reduction_prev))
@@ -126,13 +145,16 @@ class ReferenceSupernet(nn.Module):
 
 
 def copy_weights(ours: nn.Module, reference: ReferenceSupernet) -> None:
-    """Gives the reference the weights, BatchNorm statistics and alphas of a `supernet.Supernet` of space `darts`, and its dtype and device.
+    """Gives the reference the weights, BatchNorm statistics and alphas of a `supernet.Supernet` of space `darts`, and
+    its dtype and device.
 
     Raises:
         RuntimeError: the two have different sizes.
     """
     reference.to(ours.classifier.weight)
-    reference.load_state_dict({name: tensor for name, tensor in ours.state_dict().items() if not name.startswith("alphas.")})
+    reference.load_state_dict(
+        {name: tensor for name, tensor in ours.state_dict().items() if not name.startswith("alphas.")}
+    )
     reference.alphas = [ours.alphas[group].detach().clone().requires_grad_() for group in ("normal", "reduce")]
 
 
@@ -145,7 +167,9 @@ class ReferenceArchitect:
         weights_optimizer: SGD with momentum and weight decay; its learning rate is the length of the unrolled step.
     """
 
-    def __init__(self, net: ReferenceSupernet, loss_fn: Callable[[Tensor, Tensor], Tensor], weights_optimizer: torch.optim.SGD):
+    def __init__(
+        self, net: ReferenceSupernet, loss_fn: Callable[[Tensor, Tensor], Tensor], weights_optimizer: torch.optim.SGD
+    ):
         self.net, self.loss_fn, self.weights_optimizer = net, loss_fn, weights_optimizer
 
     def first_order(self, val_batch: Batch) -> list[Tensor]:
@@ -156,7 +180,8 @@ class ReferenceArchitect:
         return [alpha.grad for alpha in self.net.alphas]
 
     def second_order(self, train_batch: Batch, val_batch: Batch) -> list[Tensor]:
-        """At the weights after one SGD step, minus the learning rate times the mixed derivative, by central differences."""
+        """At the weights after one SGD step, minus the learning rate times the mixed derivative, by central
+        differences."""
         rate = self.weights_optimizer.param_groups[0]["lr"]
         twin = self.net.renewed(self._unrolled(train_batch))
         self._loss(twin, val_batch).backward()
@@ -178,7 +203,9 @@ class ReferenceArchitect:
         gradients = torch.autograd.grad(self._loss(self.net, batch), weights)
         for weight, gradient in zip(weights, gradients):
             momentum = self.weights_optimizer.state.get(weight, {}).get("momentum_buffer", torch.zeros_like(weight))
-            yield weight.detach() - group["lr"] * (group["momentum"] * momentum + gradient + group["weight_decay"] * weight.detach())
+            yield weight.detach() - group["lr"] * (
+                group["momentum"] * momentum + gradient + group["weight_decay"] * weight.detach()
+            )
 
     def _move(self, vector: list[Tensor], length: Tensor) -> None:
         with torch.no_grad():

@@ -1,11 +1,12 @@
-"""A search step of the supernet takes a fraction of the reference's time: same mathematics, same weights, timed in turn in one process.
+"""A search step of the supernet takes a fraction of the reference's time: same mathematics, same weights, timed in turn
+in one process.
 
-    python benchmarks/supernet_step.py [--repeats 7] [--threads 2] [--channels 8 --layers 4 --batch 32 --size 32] [--device cuda]
-    python benchmarks/supernet_step.py --profile
+    python benchmarks/supernet_step.py [--repeats 7] [--threads 2] [--channels 8 --layers 4 --batch 32 --size 32]
+    [--device cuda] python benchmarks/supernet_step.py --profile
 
-A ratio is the reference's seconds divided by ours, for two runs that followed each other; other load on the machine moves both. Ours gets
-its images as `darts_ext.data` hands them out, on the CPU in channels_last memory format; since that alone helps, the reference is timed
-with such images too. Written to results/supernet_step.csv.
+A ratio is the reference's seconds divided by ours, for two runs that followed each other; other load on the machine
+moves both. Ours gets its images as `darts_ext.data` hands them out, on the CPU in channels_last memory format; since
+that alone helps, the reference is timed with such images too. Written to results/supernet_step.csv.
 """
 
 import argparse
@@ -41,7 +42,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     for name, default in (("repeats", 7), ("threads", 2), ("channels", 8), ("layers", 4), ("batch", 32), ("size", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--profile", action="store_true", help="print where the time of our first-order step goes, and time nothing")
+    parser.add_argument(
+        "--profile", action="store_true", help="print where the time of our first-order step goes, and time nothing"
+    )
     return parser.parse_args(arguments)
 
 
@@ -129,7 +132,16 @@ def reference_steps(net, train, val) -> dict[str, Callable[[], None]]:
         torch.nn.utils.clip_grad_norm_(weights, 5)
         sgd.step()
 
-    return dict(zip(STEPS, (forward_backward, lambda: step(architect.first_order(val)), lambda: step(architect.second_order(train, val)))))
+    return dict(
+        zip(
+            STEPS,
+            (
+                forward_backward,
+                lambda: step(architect.first_order(val)),
+                lambda: step(architect.second_order(train, val)),
+            ),
+        )
+    )
 
 
 def seconds(call: Callable[[], None], device: str) -> float:
@@ -165,7 +177,12 @@ def conditions(args: argparse.Namespace) -> dict[str, object]:
 
     device = torch.cuda.get_device_name() if args.device == "cuda" else "cpu"
     sizes = {name: getattr(args, name) for name in ("repeats", "channels", "layers", "batch", "size", "threads")}
-    return sizes | {"device": device, "cpu": cpu_name(), "torch": torch.__version__, "date": datetime.date.today().isoformat()}
+    return sizes | {
+        "device": device,
+        "cpu": cpu_name(),
+        "torch": torch.__version__,
+        "date": datetime.date.today().isoformat(),
+    }
 
 
 def cpu_name() -> str:
@@ -182,13 +199,17 @@ def profile(args: argparse.Namespace) -> dict[str, float]:
 
     call = build(args)["ours"]["first_order"]
     seconds(call, args.device)
-    activities = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (args.device == "cuda")
+    activities = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (
+        args.device == "cuda"
+    )
     with torch.profiler.profile(activities=activities) as profiler:
         for _ in range(args.repeats):
             seconds(call, args.device)
     shares: dict[str, float] = dict.fromkeys([*KINDS, "other"], 0.0)
     for event in profiler.key_averages():
-        if event.device_type == torch.autograd.DeviceType.CPU:  # the operations; the kernels that they launch are events of their own
+        if (
+            event.device_type == torch.autograd.DeviceType.CPU
+        ):  # the operations; the kernels that they launch are events of their own
             kind = next((kind for kind, words in KINDS.items() if any(word in event.key for word in words)), "other")
             shares[kind] += event.self_device_time_total if args.device == "cuda" else event.self_cpu_time_total
     total = sum(shares.values())
@@ -197,7 +218,10 @@ def profile(args: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     args = parse()
-    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(args.threads)}  # OpenMP reads them once, when torch is imported
+    os.environ |= {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_NUM_THREADS": str(args.threads),
+    }  # OpenMP reads them once, when torch is imported
     if args.profile:
         for kind, share in profile(args).items():
             print(f"{share:5.1f} %  {kind}")

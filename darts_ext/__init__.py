@@ -1,1 +1,2 @@
-"""Differentiable architecture search whose last step can be trusted: data, search, selection, retraining, comparison, report."""
+"""Differentiable architecture search whose last step can be trusted: data, search, selection, retraining, comparison,
+report."""

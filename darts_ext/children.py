@@ -20,11 +20,19 @@ def retrain_stage(genotype: Genotype, images: Images, settings: RetrainSettings)
     """The training from scratch of a genotype's network."""
     net = build_child(genotype, images, settings)
     train = images.dataset.train
-    return Retrain(net, settings, images.augmented(train, settings.batch_size, "retrain"), images.clean(train), images.clean(images.dataset.test), images.seed)
+    return Retrain(
+        net,
+        settings,
+        images.augmented(train, settings.batch_size, "retrain"),
+        images.clean(train),
+        images.clean(images.dataset.test),
+        images.seed,
+    )
 
 
 def train_child(folder: Path, stage: Retrain, images: Images) -> dict:
-    """Trains the network of a genotype to the end; returns its last row, its seconds, its parameters and what pruning leaves."""
+    """Trains the network of a genotype to the end; returns its last row, its seconds, its parameters and what pruning
+    leaves."""
     history = run_epochs(stage, stage.settings.epochs, folder / "last.pt", folder / "summary.csv")
     weights = {name: tensor.contiguous().cpu() for name, tensor in stage.final.state_dict().items()}
     pruned = [] if stage.settings.node_scale is None else pruning(stage.final, stage.test)
@@ -32,8 +40,15 @@ def train_child(folder: Path, stage: Retrain, images: Images) -> dict:
         write_csv(folder / "pruning.csv", pruned)
     metadata = {"genotype": stage.net.genotype.to_json(), "images": json.dumps(images.statistics)}
     write_whole(folder / "model.safetensors", _in_order(save(weights, metadata)))
-    parameters = sum(parameter.numel() for name, parameter in stage.net.named_parameters() if not name.startswith("auxiliary_head."))
-    return {**history[-1], "seconds": sum(float(row["seconds"]) for row in history), "parameters": parameters, "pruned": pruned}
+    parameters = sum(
+        parameter.numel() for name, parameter in stage.net.named_parameters() if not name.startswith("auxiliary_head.")
+    )
+    return {
+        **history[-1],
+        "seconds": sum(float(row["seconds"]) for row in history),
+        "parameters": parameters,
+        "pruned": pruned,
+    }
 
 
 def _in_order(content: bytes) -> bytes:

@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .config import CompareSettings, DataSettings, ImportSettings, RankSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
+from .config import (
+    CompareSettings,
+    DataSettings,
+    ImportSettings,
+    RankSettings,
+    RetrainSettings,
+    RunSettings,
+    SearchSettings,
+    SelectionSettings,
+    SelectSettings,
+)
 from .runtime.errors import UsageError, unknown
 
 PROGRAM = "run-darts" if Path(sys.argv[0]).stem == "run-darts" else "run_darts.py"
@@ -44,10 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Command, name: str, argv: list[str]) -> int:
-    if name == "compare" and not any(word.split("=")[0] in ("--config", "--data", "--run", "-h", "--help") for word in argv):
+    if name == "compare" and not any(
+        word.split("=")[0] in ("--config", "--data", "--run", "-h", "--help") for word in argv
+    ):
         argv = ["--config", "digits", *argv]  # the main job without a word: the demo on the embedded data
     parser = _parser(command, name)
-    switches = {f"--{field.name}" for kind in command.settings for field in fields(kind) if field.type in (bool, bool | None)}
+    switches = {
+        f"--{field.name}" for kind in command.settings for field in fields(kind) if field.type in (bool, bool | None)
+    }
     namespace = parser.parse_args(_with_values(_with_presets(argv, command), switches))
     values = parser.instantiate(namespace) if hasattr(parser, "instantiate") else parser.instantiate_classes(namespace)
     settings = [kind(**{field.name: values[field.name] for field in fields(kind)}) for kind in command.settings]
@@ -75,7 +89,8 @@ def _load_stages() -> tuple[type[Exception], ...]:
         if "torchvision::nms" not in str(error):
             raise
         raise UsageError(
-            "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from the same index in one call, "
+            "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from "
+            "the same index in one call, "
             "pip install --force-reinstall torch torchvision"
         ) from None
     return UsageError, supernet.SpaceError, selection.SelectionError
@@ -99,7 +114,9 @@ def _retrain(target: Path, run: RunSettings, data: DataSettings, settings: Retra
     run_retrain(target, run, data, settings)
 
 
-def _compare(run: RunSettings, data: DataSettings, search: SearchSettings, settings: CompareSettings, how: SelectionSettings) -> None:
+def _compare(
+    run: RunSettings, data: DataSettings, search: SearchSettings, settings: CompareSettings, how: SelectionSettings
+) -> None:
     from .comparison import run_compare
 
     run_compare(run, data, search, settings, how)
@@ -136,7 +153,10 @@ def _spaces() -> None:
     for name, summary in describe_spaces().items():
         choices = create_space(name).choices()
         print(f"{name:12} {summary} {len(choices)} choices of up to {max(map(len, choices.values()))} options.")
-    print(f"--activations and --added_skip give every edge with a convolution two more choices; activations: {', '.join(list_activations())}.")
+    print(
+        f"--activations and --added_skip give every edge with a convolution two more choices; activations: "
+        f"{', '.join(list_activations())}."
+    )
 
 
 def _criteria() -> None:
@@ -147,11 +167,20 @@ def _criteria() -> None:
     measures = {name: find_measure(name) for name in list_measures()}
     for title, names in (
         ("criteria", describe_criteria()),
-        ("lifts: how a measure, or the supernet itself, scores options", {name: _first_line(lift) for name, lift in lifts.items()}),
-        ("measures: one number for a network, higher is better", {name: _first_line(measure) for name, measure in measures.items()}),
+        (
+            "lifts: how a measure, or the supernet itself, scores options",
+            {name: _first_line(lift) for name, lift in lifts.items()},
+        ),
+        (
+            "measures: one number for a network, higher is better",
+            {name: _first_line(measure) for name, measure in measures.items()},
+        ),
     ):
         print(f"{title}\n" + "\n".join(f"  {name:26} {summary}" for name, summary in names.items()) + "\n")
-    print("LIFT:MEASURE is a criterion too, as removal:naswot; so are several joined, as perturbation+parameters, with the strategies beam and sample.")
+    print(
+        "LIFT:MEASURE is a criterion too, as removal:naswot; so are several joined, as perturbation+parameters, with "
+        "the strategies beam and sample."
+    )
     print(f"combination stands for {'+'.join(COMBINATION)}, by default with the strategy sample.")
 
 
@@ -161,17 +190,34 @@ def _first_line(thing: Callable) -> str:
 
 COMMANDS = {
     "search": Command("train a supernet", (RunSettings, DataSettings, SearchSettings), _search),
-    "select": Command("choose an architecture on a trained supernet", (RunSettings, SelectSettings, SelectionSettings), _select, "folder that `search` wrote"),
+    "select": Command(
+        "choose an architecture on a trained supernet",
+        (RunSettings, SelectSettings, SelectionSettings),
+        _select,
+        "folder that `search` wrote",
+    ),
     "retrain": Command(
-        "train the chosen network from scratch", (RunSettings, DataSettings, RetrainSettings), _retrain, "folder that `select` wrote, or a genotype file"
+        "train the chosen network from scratch",
+        (RunSettings, DataSettings, RetrainSettings),
+        _retrain,
+        "folder that `select` wrote, or a genotype file",
     ),
     "compare": Command(
         "search, select by several criteria, retrain each, show the table",
         (RunSettings, DataSettings, SearchSettings, CompareSettings, SelectionSettings),
         _compare,
     ),
-    "rank": Command("training-free measures against the accuracies of NAS-Bench-201", (RunSettings, DataSettings, RankSettings), _rank),
-    "import": Command("make a run of a supernet that another code trained", (RunSettings, DataSettings, ImportSettings), _import, "its checkpoint"),
+    "rank": Command(
+        "training-free measures against the accuracies of NAS-Bench-201",
+        (RunSettings, DataSettings, RankSettings),
+        _rank,
+    ),
+    "import": Command(
+        "make a run of a supernet that another code trained",
+        (RunSettings, DataSettings, ImportSettings),
+        _import,
+        "its checkpoint",
+    ),
     "report": Command("write the report of a run or a comparison anew", (), _report, "folder of a run or a comparison"),
     "spaces": Command("list the search spaces", (), _spaces),
     "criteria": Command("list the criteria, and what more can be made of lifts and measures", (), _criteria),
@@ -182,7 +228,13 @@ def _overview() -> str:
     lines = [f"usage: {PROGRAM} COMMAND [options]", "", "commands:"]
     lines += [f"  {name:10} {command.summary}" for name, command in COMMANDS.items()]
     presets = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml")))
-    return "\n".join([*lines, "", f"{PROGRAM} COMMAND --help tells its options; --config takes a YAML file or one of the presets {presets}."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{PROGRAM} COMMAND --help tells its options; --config takes a YAML file or one of the presets {presets}.",
+        ]
+    )
 
 
 def _parser(command: Command, name: str):
@@ -192,7 +244,9 @@ def _parser(command: Command, name: str):
 
     class Parser(ArgumentParser):
         def error(self, message: str, ex: Exception | None = None):
-            raise UsageError(_one_line(message, [action.option_strings[0] for action in self._actions if action.option_strings]))
+            raise UsageError(
+                _one_line(message, [action.option_strings[0] for action in self._actions if action.option_strings])
+            )
 
     parser = Parser(prog=f"{PROGRAM} {name}", description=command.summary, allow_abbrev=False)
     if command.settings:
@@ -205,7 +259,8 @@ def _parser(command: Command, name: str):
 
 
 def _with_presets(argv: list[str], command: Command) -> list[str]:
-    """Brings `--config` to the front, so that options override it wherever they stand, and replaces a preset's name by what it says to this command."""
+    """Brings `--config` to the front, so that options override it wherever they stand, and replaces a preset's name by
+    what it says to this command."""
     argv = [part for word in argv for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
     configs, rest = [], []
     while argv:
@@ -233,17 +288,24 @@ def _preset(name: str, command: Command) -> str:
 
 def _with_values(argv: list[str], switches: set[str]) -> list[str]:
     """Lets a switch stand alone: `--download` means `--download true`."""
-    alone = [word in switches and following not in ("true", "false", "null") for word, following in zip(argv, [*argv[1:], ""])]
+    alone = [
+        word in switches and following not in ("true", "false", "null")
+        for word, following in zip(argv, [*argv[1:], ""])
+    ]
     return [part for word, bare in zip(argv, alone) for part in ([word, "true"] if bare else [word])]
 
 
 def _one_line(message: str, options: list[str]) -> str:
     """The parser's complaint in one line, with the nearest option where one is misspelt."""
-    message = re.sub(r"\s+", " ", message).strip().replace("Problems parsing config", "the file of --config is not YAML")
+    message = (
+        re.sub(r"\s+", " ", message).strip().replace("Problems parsing config", "the file of --config is not YAML")
+    )
     if message.startswith("Unexpected config"):
         return "the file of --config holds no settings: each line should read 'name: value'"
     message = message.replace("required: target", "required: RUN")
-    union = re.fullmatch(r"Parser key \"([\w.]+)\": Does not validate against any of the Union subtypes.* Given value: (.*)", message)
+    union = re.fullmatch(
+        r"Parser key \"([\w.]+)\": Does not validate against any of the Union subtypes.* Given value: (.*)", message
+    )
     if union:
         return f"{union[1]} cannot be {union[2]}; --help tells what it takes"
     wrong = re.fullmatch(r"Parser key \"([\w.]+)\": (?:.* )?Expected an? <class '(\w+)'>\. Got value: (.*)", message)

@@ -11,7 +11,18 @@ from .children import digest, retrain_stage, train_child
 from .compare import aggregate, render
 from .config import CompareSettings, DataSettings, RunSettings, SearchSettings, SelectionSettings
 from .data import Images, halves
-from .pipeline import flat, load_supernet, pick, prepare, say, search_stage, select_on, selection_batches, short, train_supernet
+from .pipeline import (
+    flat,
+    load_supernet,
+    pick,
+    prepare,
+    say,
+    search_stage,
+    select_on,
+    selection_batches,
+    short,
+    train_supernet,
+)
 from .population import Population, read_measures, render_measures
 from .report import write_report
 from .runtime.errors import UsageError, unknown
@@ -25,8 +36,11 @@ JUDGES = ("retrain", "table")
 FREE = ("seeds", "criteria")  # more can be asked of a folder later
 
 
-def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings, how: SelectionSettings) -> Path:
-    """For each seed its supernets, every criterion on the one that it names, every different genotype judged once; a table and a report."""
+def run_compare(
+    run: RunSettings, data: DataSettings, search: SearchSettings, compare: CompareSettings, how: SelectionSettings
+) -> Path:
+    """For each seed its supernets, every criterion on the one that it names, every different genotype judged once; a
+    table and a report."""
     names = [name for name in compare.criteria.replace(" ", "").split(",") if name]
     if not names:
         raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
@@ -36,7 +50,12 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
     if compare.judge not in JUDGES:
         raise unknown("judge", compare.judge, JUDGES)
     settings = {**flat(run, data, search, how), **asdict(compare)}
-    folder = check_folder(Path(run.out or f"runs/compare-{Path(compare.run).name or f'{search.space}-{short(data.data)}'}"), "compare", settings, FREE)
+    folder = check_folder(
+        Path(run.out or f"runs/compare-{Path(compare.run).name or f'{search.space}-{short(data.data)}'}"),
+        "compare",
+        settings,
+        FREE,
+    )
     entries = _with_earlier(folder, entries, how, range(run.seed, run.seed + compare.seeds))
     settings["criteria"] = ",".join(entry.name for entry in entries)
     searches = read_searches(search, compare.supernets, entries)
@@ -59,7 +78,10 @@ def run_compare(run: RunSettings, data: DataSettings, search: SearchSettings, co
                 selection, genotype = select_on(place, place / entry.folder, images, own, entry, seed)
                 judged = _judged(folder, genotype, images, compare)
                 rows.append(_row(entry, seed, genotype, selection, judged, searched))
-                say(f"seed {seed}, {entry.name}: {judged['test_accuracy']:.2f} % with {judged['parameters']:,} parameters: {genotype.to_text()}")
+                say(
+                    f"seed {seed}, {entry.name}: {judged['test_accuracy']:.2f} % with {judged['parameters']:,} "
+                    f"parameters: {genotype.to_text()}"
+                )
                 write_csv(folder / "summary.csv", rows)
                 write_csv(folder / "comparison.csv", aggregate(rows))
     judged = Population(folder, loaded.with_seed(run.seed), search, compare).judge(say)
@@ -76,7 +98,11 @@ def _with_earlier(folder: Path, entries: list[Entry], how: SelectionSettings, se
     earlier = read_args(folder)["criteria"].split(",") if (folder / "args.yaml").exists() else []
     names = [entry.name for entry in entries]
     before = [entry for entry in read_entries([*earlier, *names], how) if entry.name not in names]
-    done = [entry for entry in before if all((_place(folder, seed, entry.supernet) / entry.folder / "genotype.json").exists() for seed in seeds)]
+    done = [
+        entry
+        for entry in before
+        if all((_place(folder, seed, entry.supernet) / entry.folder / "genotype.json").exists() for seed in seeds)
+    ]
     return [*done, *entries]
 
 
@@ -93,9 +119,14 @@ def _of_run(
         for field in fields(part):
             asked = getattr(part, field.name)
             if asked != field.default and asked != args.get(field.name, field.default):
-                raise UsageError(f"{field.name} comes with {compare.run}, where it is {args.get(field.name, field.default)}: leave {field.name} {asked} out")
+                raise UsageError(
+                    f"{field.name} comes with {compare.run}, where it is {args.get(field.name, field.default)}: leave "
+                    f"{field.name} {asked} out"
+                )
     run, data, search = replace(run, seed=args.get("seed", 0)), pick(DataSettings, args), pick(SearchSettings, args)
-    load_supernet(Path(compare.run), Images(data, pick_device(run.device), run.seed), search)  # says so if it is not there, or not finished
+    load_supernet(
+        Path(compare.run), Images(data, pick_device(run.device), run.seed), search
+    )  # says so if it is not there, or not finished
     return run, data, search, replace(compare, seeds=1)
 
 
@@ -109,11 +140,14 @@ def _copy_search(source: Path, place: Path) -> None:
             write_whole(place / name, (source / name).read_bytes())
 
 
-def read_searches(search: SearchSettings, others: Mapping[str, Mapping] | None, entries: list[Entry]) -> dict[str, SearchSettings]:
+def read_searches(
+    search: SearchSettings, others: Mapping[str, Mapping] | None, entries: list[Entry]
+) -> dict[str, SearchSettings]:
     """{name: the settings of a supernet that entries name}; "" is the command's own.
 
     Raises:
-        UsageError: an entry names one that is not there, one is named by none, or a setting that a search does not have.
+        UsageError: an entry names one that is not there, one is named by none, or a setting that a search does not
+            have.
     """
     known = {field.name: type(getattr(search, field.name)) for field in fields(search)}
     found = {"": search}
@@ -121,30 +155,50 @@ def read_searches(search: SearchSettings, others: Mapping[str, Mapping] | None, 
         if not name.isidentifier():
             raise UsageError(f"a supernet's name is made of letters, digits and _, not {name!r}")
         if not isinstance(changes, Mapping):
-            raise UsageError(f"supernet {name} is given as what differs in its search, as {{alpha: fixed}}, not {changes!r}")
+            raise UsageError(
+                f"supernet {name} is given as what differs in its search, as {{alpha: fixed}}, not {changes!r}"
+            )
         for key, value in changes.items():
             if key not in known:
                 raise unknown(f"setting of supernet {name}", key, known)
-            if getattr(search, key) is not None and not isinstance(value, (known[key], int) if known[key] is float else known[key]):
+            if getattr(search, key) is not None and not isinstance(
+                value, (known[key], int) if known[key] is float else known[key]
+            ):
                 raise UsageError(f"supernet {name}: {key} takes a value of type {known[key].__name__}, not {value!r}")
         found[name] = replace(search, **changes)
     used = list(dict.fromkeys(entry.supernet for entry in entries))
     for name in used:
         if name not in found:
-            raise unknown("supernet", name, others) if others else UsageError(f"there is no supernet {name}: --supernets '{{\"{name}\": {{...}}}}' names one")
+            raise (
+                unknown("supernet", name, others)
+                if others
+                else UsageError(f"there is no supernet {name}: --supernets '{{\"{name}\": {{...}}}}' names one")
+            )
     idle = [name for name in found if name and name not in used]
     if idle:
-        raise UsageError(f"no criterion is asked of supernet {idle[0]}: name one, as {idle[0]}/perturbation, or leave it out")
+        raise UsageError(
+            f"no criterion is asked of supernet {idle[0]}: name one, as {idle[0]}/perturbation, or leave it out"
+        )
     return {name: found[name] for name in used}
 
 
-def _try(folder: Path, images: Images, stages: Mapping[str, Search], entries: list[Entry], search: SearchSettings, compare: CompareSettings) -> None:
+def _try(
+    folder: Path,
+    images: Images,
+    stages: Mapping[str, Search],
+    entries: list[Entry],
+    search: SearchSettings,
+    compare: CompareSettings,
+) -> None:
     """Whatever cannot be built, measured or met is said before anything is written."""
     for stage in stages.values():
         if compare.judge == "retrain":
             retrain_stage(stage.net.genotype(), images, compare.retrain)
         elif not in_table(stage.net.genotype()):
-            raise UsageError(f"judge table looks cells up in NAS-Bench-201, and {stage.settings.space} has others: take space nasbench201, or --judge retrain")
+            raise UsageError(
+                f"judge table looks cells up in NAS-Bench-201, and {stage.settings.space} has others: take space "
+                f"nasbench201, or --judge retrain"
+            )
     if not (folder / "summary.csv").exists():
         for stage in stages.values():
             stage.try_tracked()
@@ -153,7 +207,9 @@ def _try(folder: Path, images: Images, stages: Mapping[str, Search], entries: li
         if (_place(folder, images.seed, entry.supernet) / entry.folder / "scores.json").exists():
             continue
         stage = stages[entry.supernet]
-        batches = selection_batches(images, halves(images.dataset, stage.settings.train_portion, images.seed)[1], stage.settings, entry)
+        batches = selection_batches(
+            images, halves(images.dataset, stage.settings.train_portion, images.seed)[1], stage.settings, entry
+        )
         try_out(stage.net, entry, *(batches() if callable(batches) else batches)[0])
 
 
@@ -163,17 +219,37 @@ def _judged(folder: Path, genotype: Genotype, images: Images, compare: CompareSe
     if compare.judge == "table":
         table = NasBench201()
         size = int(table.parameters[table.index(genotype)])
-        return {"test_accuracy": known["table_cifar10"], "test_loss": "", "parameters": size, "seconds": 0.0, "child": "", **known}
+        return {
+            "test_accuracy": known["table_cifar10"],
+            "test_loss": "",
+            "parameters": size,
+            "seconds": 0.0,
+            "child": "",
+            **known,
+        }
     child = f"{digest(genotype)}-s{images.seed}"
-    trained = train_child(folder / "children" / child / "evaluate", retrain_stage(genotype, images, compare.retrain), images)
+    trained = train_child(
+        folder / "children" / child / "evaluate", retrain_stage(genotype, images, compare.retrain), images
+    )
     return {**trained, **known, "child": child}
 
 
-def _row(entry: Entry, seed: int, genotype: Genotype, selection: Mapping, judged: Mapping, searched: float) -> dict[str, object]:
+def _row(
+    entry: Entry, seed: int, genotype: Genotype, selection: Mapping, judged: Mapping, searched: float
+) -> dict[str, object]:
     """A line of summary.csv."""
     return {
-        "seed": seed, "criterion": entry.name, **{name: judged[name] for name in ("test_accuracy", "test_loss", "parameters")},
-        "skips": genotype.skips, "added_skips": genotype.added_skips, "evaluations": selection["evaluations"], "saved": selection["saved"],
-        "search_seconds": searched, "select_seconds": selection["seconds"], "retrain_seconds": judged["seconds"],
-        **{name: value for name, value in judged.items() if name.startswith("table_")}, "child": judged["child"], "genotype": genotype.to_text(),
-    }  # fmt: skip
+        "seed": seed,
+        "criterion": entry.name,
+        **{name: judged[name] for name in ("test_accuracy", "test_loss", "parameters")},
+        "skips": genotype.skips,
+        "added_skips": genotype.added_skips,
+        "evaluations": selection["evaluations"],
+        "saved": selection["saved"],
+        "search_seconds": searched,
+        "select_seconds": selection["seconds"],
+        "retrain_seconds": judged["seconds"],
+        **{name: value for name, value in judged.items() if name.startswith("table_")},
+        "child": judged["child"],
+        "genotype": genotype.to_text(),
+    }

@@ -1,4 +1,5 @@
-"""Every setting, as frozen dataclasses; the command line and the YAML files are made from them. Imports nothing heavy."""
+"""Every setting, as frozen dataclasses; the command line and the YAML files are made from them. Imports nothing
+heavy."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +23,8 @@ class DataSettings:
     """Images."""
 
     data: str = "digits"
-    """digits (embedded), cifar10, cifar100, svhn, mnist, fashion_mnist, synthetic, or folder:DIR with DIR/train/CLASS and DIR/test/CLASS."""
+    """digits (embedded), cifar10, cifar100, svhn, mnist, fashion_mnist, synthetic, or folder:DIR with DIR/train/CLASS
+    and DIR/test/CLASS."""
     data_root: str = "data"
     """Folder of torchvision's data sets."""
     download: bool = False
@@ -48,14 +50,16 @@ class SearchSettings:
     space: str = "nasbench201"
     """What is searched; the command `spaces` lists them."""
     activations: str | None = None
-    """Activations separated by commas, as relu,gelu,tanh; several are a choice on every edge with a convolution (mlp: of every layer). By default relu (mlp:
-    relu,leaky_relu,sigmoid,tanh,swish)."""
+    """Activations separated by commas, as relu,gelu,tanh; several are a choice on every edge with a convolution (mlp:
+    of every layer). By default relu (mlp: relu,leaky_relu,sigmoid,tanh,swish)."""
     added_skip: bool | None = None
-    """Whether it is a choice on those edges (mlp: from the second layer on) that their input is added to the output; by default only in mlp."""
+    """Whether it is a choice on those edges (mlp: from the second layer on) that their input is added to the output; by
+    default only in mlp."""
     channels: int = 16
     """Channels of the first cells; mlp: width of the layers."""
     layers: int | None = None
-    """Cells (DARTS spaces; 8 by default), cells per stage (nasbench201; 5 by default) or hidden layers (mlp; 4 by default)."""
+    """Cells (DARTS spaces; 8 by default), cells per stage (nasbench201; 5 by default) or hidden layers (mlp; 4 by
+    default)."""
     parametrisation: str = "standard"
     """Of mlp: standard, or ntk: weights of variance 1, scaled in the forward pass."""
     epochs: int = 50
@@ -81,7 +85,8 @@ class SearchSettings:
     alpha_weight_decay: float = 1e-3
     """Of Adam on the alphas."""
     hypergradient: str = "first"
-    """first (order), finite_difference (second order as in the reference), or exact (second order by double backward)."""
+    """first (order), finite_difference (second order as in the reference), or exact (second order by double
+    backward)."""
     average: str = "none"
     """none, ema (exponential moving average of the weights), or uniform (mean of the weights after every step)."""
     ema_decay: float = 0.999
@@ -89,8 +94,8 @@ class SearchSettings:
     average_from: float = 0.5
     """Of uniform: the share of the epochs that pass before the mean begins."""
     track: str = ""
-    """Criteria separated by commas: what they would choose while the supernet trains. As perturbation: each option scored once; as perturbation@progressive:
-    edge after edge, on a copy that trains in between."""
+    """Criteria separated by commas: what they would choose while the supernet trains. As perturbation: each option
+    scored once; as perturbation@progressive: edge after edge, on a copy that trains in between."""
     track_every: int = 5
     """Of track: epochs between two looks."""
     track_images: int = 1000
@@ -103,7 +108,8 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class RetrainSettings:
-    """Training of the chosen network from scratch; defaults are those of Liu et al. (2019), which are meant for a GPU."""
+    """Training of the chosen network from scratch; defaults are those of Liu et al. (2019), which are meant for a
+    GPU."""
 
     epochs: int = 600
     """Epochs."""
@@ -116,8 +122,9 @@ class RetrainSettings:
     parametrisation: str = "standard"
     """Of mlp: standard, or ntk: weights of variance 1, scaled in the forward pass."""
     node_scale: float | None = None
-    """Gamma, in [0, 1], of unequal fixed scales of the nodes behind every activation (mlp) or of the channels behind every convolution (Caron et al. 2023), so
-    that those of small scale can be pruned: `retrain` tells what is left then. By default none."""
+    """Gamma, in [0, 1], of unequal fixed scales of the nodes behind every activation (mlp) or of the channels behind
+    every convolution (Caron et al. 2023), so that those of small scale can be pruned: `retrain` tells what is left
+    then. By default none."""
     learning_rate: float = 0.025
     """Of SGD; falls to zero along a cosine."""
     momentum: float = 0.9
@@ -143,9 +150,11 @@ class SelectSettings:
     """What decides."""
 
     criterion: str = "perturbation"
-    """What decides; the command `criteria` lists them. LIFT:MEASURE is any pair of them, A+B are several that judge together."""
+    """What decides; the command `criteria` lists them. LIFT:MEASURE is any pair of them, A+B are several that judge
+    together."""
     strategy: str | None = None
-    """oneshot, progressive, sample or beam; by default what suits the criterion: beam for A+B, progressive with tune_epochs."""
+    """oneshot, progressive, sample or beam; by default what suits the criterion: beam for A+B, progressive with
+    tune_epochs."""
 
 
 @dataclass(frozen=True)
@@ -153,26 +162,31 @@ class SelectionSettings:
     """How it decides; an option that no strategy in use takes is refused."""
 
     protocol: str = "paired"
-    """paired: all options on the same images, and nothing measured that is known; darts-pt: as Wang et al. (2021), on images shuffled and augmented anew."""
+    """paired: all options on the same images, and nothing measured that is known; darts-pt: as Wang et al. (2021), on
+    images shuffled and augmented anew."""
     race: float | None = None
-    """Error rate at which an option may be given up before all images are seen; 0 sees them all; by default 0.05 (paired) or 0 (darts-pt)."""
+    """Error rate at which an option may be given up before all images are seen; 0 sees them all; by default 0.05
+    (paired) or 0 (darts-pt)."""
     select_images: int | None = None
     """Validation images that the criteria look at; by default the whole validation half."""
     settings: dict[str, dict] | None = None
     """Of measures, by criterion, as '{"ntk": {"images": 64}}'."""
     order: str | None = None
-    """Of progressive: fixed, random, or certain (the widest gap between the best two first); by default fixed (paired) or random (darts-pt)."""
+    """Of progressive: fixed, random, or certain (the widest gap between the best two first); by default fixed (paired)
+    or random (darts-pt)."""
     joint: bool | None = None
-    """Of progressive: one order over all choices; false decides one choice of each cell a round; by default true (paired) or false (darts-pt)."""
+    """Of progressive: one order over all choices; false decides one choice of each cell a round; by default true
+    (paired) or false (darts-pt)."""
     tune_epochs: float = 0
-    """Of progressive: epochs, or a share of one, that the supernet trains after each round (5 in DARTS-PT); undecided alphas learn on, unless the search had
-    them fixed."""
+    """Of progressive: epochs, or a share of one, that the supernet trains after each round (5 in DARTS-PT); undecided
+    alphas learn on, unless the search had them fixed."""
     tune_learning_rate_factor: float = 0.1
     """Of tuning: its constant learning rate as a share of the search's first (0.1 in DARTS-PT)."""
     candidates: int | str | None = None
     """Of sample: how many different architectures are drawn, or all; by default 100."""
     candidate_weights: str = "supernet"
-    """Of sample: supernet measures candidates with its trained weights; initial builds each as a network of its own, untrained (Eigen-NAS)."""
+    """Of sample: supernet measures candidates with its trained weights; initial builds each as a network of its own,
+    untrained (Eigen-NAS)."""
     width: int | None = None
     """Of beam: how many unfinished architectures go on; by default 10."""
     combine: str | None = None
@@ -192,18 +206,22 @@ class CompareSettings:
     """Which criteria meet on the same supernets."""
 
     criteria: str = "magnitude,perturbation,ntk,parameters,random"
-    """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes those progressive that measure. In front
-    may stand a supernet of `supernets` and a slash."""
+    """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes
+    those progressive that measure. In front may stand a supernet of `supernets` and a slash."""
     seeds: int = 3
     """Number of supernets: seeds SEED, SEED+1, ..."""
     run: str = ""
-    """A run of `search` or `import`: compare on its supernet, with its data, search settings and seed, and train none."""
+    """A run of `search` or `import`: compare on its supernet, with its data, search settings and seed, and train
+    none."""
     supernets: dict[str, dict] | None = None
-    """Further supernets of every seed, by what differs in their search, as '{"fixed": {"alpha": "fixed"}}'; fixed/perturbation is perturbation on that one."""
+    """Further supernets of every seed, by what differs in their search, as '{"fixed": {"alpha": "fixed"}}';
+    fixed/perturbation is perturbation on that one."""
     judge: str = "retrain"
-    """retrain: every chosen network is trained from scratch; table: nothing is trained, its CIFAR-10 test accuracy is looked up in NAS-Bench-201."""
+    """retrain: every chosen network is trained from scratch; table: nothing is trained, its CIFAR-10 test accuracy is
+    looked up in NAS-Bench-201."""
     population: int = 0
-    """Random architectures that are trained like the chosen ones, so that training-free measures are judged by Kendall's tau with their accuracy."""
+    """Random architectures that are trained like the chosen ones, so that training-free measures are judged by
+    Kendall's tau with their accuracy."""
     measures: str = "parameters,flops,ntk_min,ntk_min_relative,ntk_condition,gradalign_1,gradalign_2,grad_norm,snip,synflow,jacob_cov"
     """Of population: measures of the untrained networks, separated by commas."""
     retrain: RetrainSettings = field(default_factory=RetrainSettings)
@@ -218,8 +236,9 @@ class RankSettings:
         "combination,parameters,flops,naswot,swap,meco,gradsign,zico,synflow,jacob_cov,ntk_min,ntk_min_relative,trainability,"
         "expressivity@noise+progressivity@noise+trainability@noise+flops"
     )
-    """Measures separated by commas, among them all for every one, and combination for the shipped one. A+B+C is their product as ranks, minimum:A+B and
-    lukasiewicz:A+B other t-norms; A@noise sees normal noise in place of images, as in AZ-NAS. More can be added to a run later."""
+    """Measures separated by commas, among them all for every one, and combination for the shipped one. A+B+C is their
+    product as ranks, minimum:A+B and lukasiewicz:A+B other t-norms; A@noise sees normal noise in place of images, as in
+    AZ-NAS. More can be added to a run later."""
     candidates: int | str = 1000
     """Cells drawn at random by the seed, or all 15,625; those that compute the same are scored once."""
     repeats: int = 1
@@ -243,11 +262,12 @@ class ImportSettings:
     """A supernet that another code trained."""
 
     format: str
-    """quark0 (a file with state_dict, alphas_normal, alphas_reduce), ptdarts, darts-pt (its checkpoint_*.pth.tar), or nasbench201 (AutoDL-Projects)."""
+    """quark0 (a file with state_dict, alphas_normal, alphas_reduce), ptdarts, darts-pt (its checkpoint_*.pth.tar), or
+    nasbench201 (AutoDL-Projects)."""
     batch_size: int = 64
     """Images in a batch, of tuning and of selection."""
     train_portion: float = 0.5
-    """Share of the training images that trains the weights while tuning; criteria look at the rest. The halves are drawn here, not as the other code drew
-    them."""
+    """Share of the training images that trains the weights while tuning; criteria look at the rest. The halves are
+    drawn here, not as the other code drew them."""
     alpha: str = "learned"
     """learned, or fixed: alphas stay as they are while tuning (DARTS-PT's variant)."""

@@ -29,14 +29,20 @@ SEEN = 2048  # images for statistics and for a first look
 
 
 def run_import(checkpoint: Path, run: RunSettings, data: DataSettings, settings: ImportSettings) -> Path:
-    """Writes args.yaml and search/last.pt of a run whose search took place elsewhere; `select`, `retrain` and `report` take the folder.
+    """Writes args.yaml and search/last.pt of a run whose search took place elsewhere; `select`, `retrain` and `report`
+    take the folder.
 
     Raises:
-        UsageError, SpaceError: the file is no such checkpoint, is not finite, or does not fit the data; nothing is written.
+        UsageError, SpaceError: the file is no such checkpoint, is not finite, or does not fit the data; nothing is
+            written.
     """
     net = read_supernet(checkpoint, settings.format)
     device, search = prepare(run, data, settings), _search_settings(net, settings)
-    origin = {"imported": str(checkpoint), "format": settings.format, "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest()}
+    origin = {
+        "imported": str(checkpoint),
+        "format": settings.format,
+        "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+    }
     asked = {**flat(run, data, search), **origin}
     folder = check_folder(Path(run.out or f"runs/import-{checkpoint.name.partition('.')[0]}"), "search", asked)
     images = Images(data, device, run.seed)
@@ -46,7 +52,10 @@ def run_import(checkpoint: Path, run: RunSettings, data: DataSettings, settings:
     write_settings(folder, "search", asked)
     choices = {choice: list(names) for choice, names in stage.net.space.choices().items()}
     write_whole(folder / "search" / "alphas.json", json.dumps({"choices": choices, "epochs": stage.mixing}))
-    save_checkpoint(folder / "search" / "last.pt", {"stage": stage.state(), "history": [{"epoch": 1, "genotype": net.genotype().to_text()}]})
+    save_checkpoint(
+        folder / "search" / "last.pt",
+        {"stage": stage.state(), "history": [{"epoch": 1, "genotype": net.genotype().to_text()}]},
+    )
     _look(folder, images, search)
     write_report(folder)
     return folder
@@ -95,9 +104,16 @@ def _ptdarts(content: object) -> Supernet:
 def _dartspt(content: object) -> Supernet:
     state, alphas = _part(content, "state_dict"), _part(content, "alpha")
     flags = content.get("candidate_flags")
-    decided = sum(int((~part.bool()).sum()) for part in (flags.values() if isinstance(flags, Mapping) else [flags]) if isinstance(part, Tensor))
+    decided = sum(
+        int((~part.bool()).sum())
+        for part in (flags.values() if isinstance(flags, Mapping) else [flags])
+        if isinstance(part, Tensor)
+    )
     if decided:
-        raise SpaceError(f"the checkpoint was written in the middle of a projection (decided edges: {decided}): import that of the search before it")
+        raise SpaceError(
+            f"the checkpoint was written in the middle of a projection (decided edges: {decided}): import that of the "
+            f"search before it"
+        )
     if not isinstance(alphas, (list, tuple)) or len(alphas) not in (1, 2):
         raise _NotOfFormatError("has an alpha that is no list of one or two tensors")
     convert: Callable[..., Supernet] = from_quark0 if len(alphas) == 2 else from_nasbench201
@@ -110,10 +126,13 @@ def _nasbench201(content: object) -> Supernet:
     return from_nasbench201(_tensors(_inner(_inner(content, "search_model"), "state_dict")))
 
 
-FORMATS: dict[str, tuple[Callable[[object], Supernet], str]] = {  # name: (converter, what the other code must do for its file to be read)
+FORMATS: dict[
+    str, tuple[Callable[[object], Supernet], str]
+] = {  # name: (converter, what the other code must do for its file to be read)
     "quark0": (
         _quark0,
-        'torch.save({"state_dict": model.state_dict(), "alphas_normal": model.alphas_normal, "alphas_reduce": model.alphas_reduce}, FILE) '
+        'torch.save({"state_dict": model.state_dict(), "alphas_normal": model.alphas_normal, "alphas_reduce": '
+        "model.alphas_reduce}, FILE) "
         "(its own weights.pt has no alphas)",
     ),
     "ptdarts": (_ptdarts, 'torch.save(torch.load("best.pth.tar", weights_only=False).state_dict(), FILE)'),
@@ -133,7 +152,9 @@ def _part(content: object, name: str) -> object:
 
 
 def _tensors(state: object) -> dict[str, Tensor]:
-    if not isinstance(state, Mapping) or not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
         raise _NotOfFormatError("holds no state_dict")
     return dict(state)
 
@@ -156,7 +177,10 @@ def _check_task(net: Supernet, images: Images, data: DataSettings) -> None:
     for name, what in (("num_classes", "classes"), ("in_chans", "channels of images")):
         mine, asked = getattr(net, name), images.task[name]
         if mine != asked:
-            raise UsageError(f"the checkpoint has {mine} {what}, and data {data.data} has {asked}: name the data that it was trained on with --data")
+            raise UsageError(
+                f"the checkpoint has {mine} {what}, and data {data.data} has {asked}: name the data that it was "
+                f"trained on with --data"
+            )
 
 
 def _adopt(stage: Search, net: Supernet, images: Images) -> None:
@@ -177,4 +201,7 @@ def _look(folder: Path, images: Images, search: SearchSettings) -> None:
     net, val = load_supernet(folder, images, search)
     val = val.subset(range(min(SEEN, len(val))))
     accuracy = evaluate(net, images.clean(val).epoch(0), "val")["val_accuracy"]
-    say(f"accuracy {accuracy:.2f} % on {len(val)} images of --data, some of which may have trained it; genotype by alpha: {net.genotype().to_text()}")
+    say(
+        f"accuracy {accuracy:.2f} % on {len(val)} images of --data, some of which may have trained it; genotype by "
+        f"alpha: {net.genotype().to_text()}"
+    )

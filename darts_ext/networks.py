@@ -21,11 +21,18 @@ def build_child(genotype: Genotype, images: Images, settings: RetrainSettings) -
     """The network that is trained from scratch, on the images' device."""
     dense = genotype.format == "mlp"
     if dense and settings.drop_path:
-        raise UsageError(f"fully-connected layers have no paths to drop: leave drop_path at 0, not {settings.drop_path}")
+        raise UsageError(
+            f"fully-connected layers have no paths to drop: leave drop_path at 0, not {settings.drop_path}"
+        )
     if not dense and settings.parametrisation != "standard":
         raise UsageError(f"parametrisation {settings.parametrisation} is one of mlp, and the genotype is one of cells")
     layers = None if dense else settings.layers
-    sizes = {"channels": settings.channels, "layers": layers, "auxiliary": settings.auxiliary_weight > 0, **task(images, settings, genotype.format)}
+    sizes = {
+        "channels": settings.channels,
+        "layers": layers,
+        "auxiliary": settings.auxiliary_weight > 0,
+        **task(images, settings, genotype.format),
+    }
     return build(genotype, seed=images.seed, node_scale=settings.node_scale, **sizes).to(images.device)
 
 

@@ -1,4 +1,5 @@
-"""Where the stages meet: data -> search -> select -> retrain -> report. Each stage reads the files of the one before it."""
+"""Where the stages meet: data -> search -> select -> retrain -> report. Each stage reads the files of the one before
+it."""
 
 import hashlib
 import json
@@ -30,7 +31,8 @@ from .tabular import in_table
 
 
 def say(line: str) -> None:
-    """One line of news, on standard error, so that standard output holds results only; it does not tear a progress bar."""
+    """One line of news, on standard error, so that standard output holds results only; it does not tear a progress
+    bar."""
     tqdm.write(line, file=sys.stderr)
 
 
@@ -61,7 +63,10 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings, how: Se
     data, search, seed = pick(DataSettings, args), pick(SearchSettings, args), args.get("seed", 0)
     scores, genotype = select_on(folder, folder, Images(data, device, seed), search, entry, run.seed or seed)
     write_report(folder)
-    say(f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in {scores['seconds']:.1f} s{_known(genotype)}")
+    say(
+        f"{entry.name}, {entry.strategy}: {scores['evaluations']:.6g} evaluations, {scores['saved']:.6g} saved, in "
+        f"{scores['seconds']:.1f} s{_known(genotype)}"
+    )
     for note in scores["notes"]:
         say(f"note: {note}")
     print(genotype.to_text())
@@ -69,14 +74,21 @@ def run_select(folder: Path, run: RunSettings, settings: SelectSettings, how: Se
 
 
 def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: RetrainSettings) -> dict:
-    """Trains the network of a run's genotype.json (on the run's data), or of a genotype file (on `data`), from scratch."""
+    """Trains the network of a run's genotype.json (on the run's data), or of a genotype file (on `data`), from
+    scratch."""
     if target.is_dir():
         args, path = read_args(target), target / "genotype.json"
         if not path.exists():
             inside = next(iter(sorted(target.glob("seed*/*/genotype.json"))), None)
-            mend = f"of its own: give one of those inside, as {inside}" if inside else f"yet: `select {target}` makes one"
+            mend = (
+                f"of its own: give one of those inside, as {inside}" if inside else f"yet: `select {target}` makes one"
+            )
             raise UsageError(f"{target} has no genotype {mend}")
-        data, space, default = pick(DataSettings, args), read_space(pick(SearchSettings, args)) if "space" in args else None, target
+        data, space, default = (
+            pick(DataSettings, args),
+            read_space(pick(SearchSettings, args)) if "space" in args else None,
+            target,
+        )
     elif target.is_file():
         path, space, default = target, None, Path(f"runs/retrain-{digest(read_genotype(target))}")
     else:
@@ -99,7 +111,10 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     write_report(folder)
     for pruned in row["pruned"][1:]:
         print(f"without {pruned['pruned']:.0%} of the nodes, those of smallest scale: {pruned['test_accuracy']:.2f} %")
-    print(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {folder / 'evaluate' / 'model.safetensors'}")
+    print(
+        f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in "
+        f"{folder / 'evaluate' / 'model.safetensors'}"
+    )
     return row
 
 
@@ -113,7 +128,11 @@ def run_report(folder: Path) -> Path:
 def _known(genotype: Genotype) -> str:
     """What NAS-Bench-201 knows of it, as the end of a sentence."""
     known = in_table(genotype)
-    return f"; in NAS-Bench-201 {known['table_cifar10']:.2f} / {known['table_cifar100']:.2f} / {known['table_in16']:.2f} %" if known else ""
+    return (
+        f"; in NAS-Bench-201 {known['table_cifar10']:.2f} / {known['table_cifar100']:.2f} / {known['table_in16']:.2f} %"
+        if known
+        else ""
+    )
 
 
 def search_stage(images: Images, settings: SearchSettings) -> Search:
@@ -127,7 +146,9 @@ def search_stage(images: Images, settings: SearchSettings) -> Search:
 def _halves(images: Images, settings: SearchSettings, streams: tuple[str, str]) -> tuple[Batches, Batches, Batches]:
     """Batches of the weights' half and of the alphas', and of the latter as they are."""
     train, val = halves(images.dataset, settings.train_portion, images.seed)
-    return *(images.augmented(half, settings.batch_size, stream) for half, stream in zip((train, val), streams)), images.clean(val)
+    return *(
+        images.augmented(half, settings.batch_size, stream) for half, stream in zip((train, val), streams)
+    ), images.clean(val)
 
 
 def train_supernet(folder: Path, stage: Search) -> float:
@@ -151,9 +172,14 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
         raise UsageError(f"{folder} has no trained supernet of its own{inside or ': `search` makes one'}")
     checkpoint = load_checkpoint(path)
     if len(checkpoint["history"]) < settings.epochs:
-        raise UsageError(f"the search in {folder} stopped after {len(checkpoint['history'])} of {settings.epochs} epochs: repeat its command to resume it")
+        raise UsageError(
+            f"the search in {folder} stopped after {len(checkpoint['history'])} of {settings.epochs} epochs: repeat "
+            f"its command to resume it"
+        )
     state = checkpoint["stage"]
-    averaged = {name.removeprefix("module."): tensor for name, tensor in state["average"].items() if name.startswith("module.")}
+    averaged = {
+        name.removeprefix("module."): tensor for name, tensor in state["average"].items() if name.startswith("module.")
+    }
     net = build_supernet(images, settings)
     try:
         net.load_state_dict(averaged or state["net"])
@@ -162,18 +188,26 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
     return net, halves(images.dataset, settings.train_portion, images.seed)[1]
 
 
-def select_on(run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry, seed: int) -> tuple[dict, Genotype]:
-    """Chooses on the supernet of `run` and writes into `out`; a comparison's choice that is there already is taken as it is."""
+def select_on(
+    run: Path, out: Path, images: Images, settings: SearchSettings, entry: Entry, seed: int
+) -> tuple[dict, Genotype]:
+    """Chooses on the supernet of `run` and writes into `out`; a comparison's choice that is there already is taken as
+    it is."""
     scores, chosen = out / "scores.json", out / "genotype.json"
     if out != run and scores.exists() and chosen.exists():
         return json.loads(scores.read_text()), read_genotype(chosen)
     net, val = load_supernet(run, images, settings)
     supernet = hashlib.sha256((run / "search" / "last.pt").read_bytes()).hexdigest()
     selection = choose(
-        net, entry, selection_batches(images, val, settings, entry), seed=seed, checkpoint=out / "select" / "last.pt",
-        asked={"entry": asdict(entry), "supernet": supernet, "seed": seed}, tuning=_tuning(net, images, settings, entry),
+        net,
+        entry,
+        selection_batches(images, val, settings, entry),
+        seed=seed,
+        checkpoint=out / "select" / "last.pt",
+        asked={"entry": asdict(entry), "supernet": supernet, "seed": seed},
+        tuning=_tuning(net, images, settings, entry),
         build=_initial(net, images, settings, entry),
-    )  # fmt: skip
+    )
     genotype = net.genotype(selection.decisions, selection.inputs)
     found = {"entry": entry.name, "measure": entry.measure, **asdict(selection), "settings": entry.taken}
     write_whole(scores, to_json(found))
@@ -206,7 +240,13 @@ def _initial(net: Supernet, images: Images, settings: SearchSettings, entry: Ent
     def built(options: dict[str, str], inputs: dict[str, list[str]]) -> torch.nn.Module:
         genotype = net.genotype(options, inputs)
         layers = None if genotype.format == "mlp" else settings.layers or DEFAULTS[genotype.format]["layers"]
-        return build(genotype, channels=settings.channels, layers=layers, seed=images.seed, **task(images, settings, genotype.format)).to(images.device)
+        return build(
+            genotype,
+            channels=settings.channels,
+            layers=layers,
+            seed=images.seed,
+            **task(images, settings, genotype.format),
+        ).to(images.device)
 
     return built
 

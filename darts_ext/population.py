@@ -72,8 +72,8 @@ class Population:
                     raise UsageError(f"{name} cannot be taken of {last.to_text()}: {error}") from None
 
     def judge(self, say: Callable[[str], None]) -> list[dict]:
-        """Measures every architecture untrained, and trains it; writes population.csv (a row each) and measures.csv (a row a measure), and returns the
-        latter, best first."""
+        """Measures every architecture untrained, and trains it; writes population.csv (a row each) and measures.csv (a
+        row a measure), and returns the latter, best first."""
         if not self.genotypes:
             return []
         rows = []
@@ -81,8 +81,18 @@ class Population:
             values = {name: self._measured(genotype, name) for name in self.measures}
             place = self.folder / "children" / f"{digest(genotype)}-s{self.images.seed}" / "evaluate"
             result = train_child(place, retrain_stage(genotype, self.images, self.retrain), self.images)
-            rows.append({"genotype": genotype.to_text(), "test_accuracy": result["test_accuracy"], "parameters": result["parameters"], **values})
-            say(f"random architecture {number} of {len(self.genotypes)}: {result['test_accuracy']:.2f} %, {genotype.to_text()}")
+            rows.append(
+                {
+                    "genotype": genotype.to_text(),
+                    "test_accuracy": result["test_accuracy"],
+                    "parameters": result["parameters"],
+                    **values,
+                }
+            )
+            say(
+                f"random architecture {number} of {len(self.genotypes)}: {result['test_accuracy']:.2f} %, "
+                f"{genotype.to_text()}"
+            )
             write_csv(self.folder / "population.csv", rows)
         accuracies = np.array([float(row["test_accuracy"]) for row in rows])
         judged = [_judged(name, orders([row[name] for row in rows]), accuracies) for name in self.measures]
@@ -104,15 +114,28 @@ class Population:
 def render_measures(rows: Sequence[Mapping]) -> str:
     """The measures as a table for the terminal."""
     width = max(len(row["measure"]) for row in rows)
-    lines = [f"{'measure':{width}}  Kendall's tau with test accuracy, 95 % interval, over {rows[0]['architectures']} random architectures"]
+    lines = [
+        f"{'measure':{width}}  Kendall's tau with test accuracy, 95 % interval, over {rows[0]['architectures']} "
+        f"random architectures"
+    ]
     return "\n".join([*lines, *(f"{row['measure']:{width}}  {_said(row)}" for row in rows)])
 
 
 def _said(row: Mapping) -> str:
-    return "the same for all" if isnan(row["kendall"]) else f"{row['kendall']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    return (
+        "the same for all"
+        if isnan(row["kendall"])
+        else f"{row['kendall']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    )
 
 
 def _judged(name: str, scores: np.ndarray, accuracies: np.ndarray) -> dict:
     constant = len(set(scores)) == 1  # it orders nothing: there is no tau
     low, high = (nan, nan) if constant else interval(kendall, scores, accuracies, resamples=1000)
-    return {"measure": name, "kendall": nan if constant else kendall(scores, accuracies), "low": low, "high": high, "architectures": len(scores)}
+    return {
+        "measure": name,
+        "kendall": nan if constant else kendall(scores, accuracies),
+        "low": low,
+        "high": high,
+        "architectures": len(scores),
+    }

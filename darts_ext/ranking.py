@@ -16,7 +16,20 @@ from selection.numerics.tnorm import TNORMS
 
 from .config import DataSettings, RankSettings, RunSettings
 from .data import Images as Data
-from .rank import NOISE, Build, Images, Task, combined, connect, leaderboard, over_repeats, read_scores, representatives, sample_cells, score_tasks
+from .rank import (
+    NOISE,
+    Build,
+    Images,
+    Task,
+    combined,
+    connect,
+    leaderboard,
+    over_repeats,
+    read_scores,
+    representatives,
+    sample_cells,
+    score_tasks,
+)
 from .report.ranking import write_ranking
 from .runtime.check import check_numbers
 from .runtime.errors import UsageError, unknown
@@ -40,14 +53,18 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Pa
     folder = check_folder(Path(run.out or "runs/rank"), "rank", fixed)
     source = Data(data, device, run.seed)
     shown = _images(source, settings, run.seed)
-    how = Build(settings.channels, settings.layers, **source.task, initialisation=settings.initialisation, seed=run.seed)
+    how = Build(
+        settings.channels, settings.layers, **source.task, initialisation=settings.initialisation, seed=run.seed
+    )
     backend = connect(settings.cluster) if settings.cluster else None
     write_settings(folder, "rank", fixed)
     scores, tasks = folder / "scores.csv", _tasks(table, cells, atoms, settings.repeats)
     with tqdm(total=len(tasks), desc="rank", unit="network", disable=None) as bar:
         for done in score_tasks(tasks, how, shown.__getitem__, scores, processes=settings.processes, backend=backend):
             bar.update(done - bar.n)
-    return _show(folder, table, cells, [name for name in asked if name != "all"], settings.repeats)  # of all, what cannot be taken is left out
+    return _show(
+        folder, table, cells, [name for name in asked if name != "all"], settings.repeats
+    )  # of all, what cannot be taken is left out
 
 
 def report_rank(folder: Path) -> Path:
@@ -77,10 +94,17 @@ def _show(folder: Path, table: NasBench201, cells: Sequence[int], asked: Sequenc
 
 def render(rows: Sequence[dict]) -> str:
     """The leaderboard for the terminal."""
-    lines = [f"{'measure':64} {'cifar10':>20} {'cifar100':>8} {'in16':>6} {'given size':>10} {'best of 100':>14} {'seconds':>8}"]
+    lines = [
+        f"{'measure':64} {'cifar10':>20} {'cifar100':>8} {'in16':>6} {'given size':>10} {'best of 100':>14} "
+        f"{'seconds':>8}"
+    ]
     for row in rows:
         span = f"{row['cifar10_spearman']:.3f} [{row['cifar10_spearman_low']:.3f}, {row['cifar10_spearman_high']:.3f}]"
-        best = "" if isnan(row["cifar10_best_of_100"]) else f"{row['cifar10_best_of_100']:.2f} ± {row['cifar10_best_of_100_sd']:.2f}"
+        best = (
+            ""
+            if isnan(row["cifar10_best_of_100"])
+            else f"{row['cifar10_best_of_100']:.2f} ± {row['cifar10_best_of_100_sd']:.2f}"
+        )
         others = f"{row['cifar100_spearman']:8.3f} {row['in16_spearman']:6.3f} {row['cifar10_partial']:10.3f}"
         lines.append(f"{row['measure']:64} {span:>20} {others} {best:>14} {row['seconds']:8.2f}")
     return "\n".join(lines)
@@ -93,12 +117,16 @@ def _atoms(names: Sequence[str]) -> list[str]:
     for norm in (name.rpartition(":")[0] for name in names):
         if norm and norm not in TNORMS:
             raise unknown("t-norm", norm, TNORMS)
-    atoms = list(dict.fromkeys([*SIZES, *(part for name in names for part in spelt_out(name.rpartition(":")[2]).split("+"))]))
+    atoms = list(
+        dict.fromkeys([*SIZES, *(part for name in names for part in spelt_out(name.rpartition(":")[2]).split("+"))])
+    )
     for atom in atoms:
         if not atom:
             raise UsageError(f"a measure is missing beside a + or a comma of {','.join(names)!r}")
         if "@" in atom.removesuffix(NOISE):
-            raise UsageError(f"{atom!r}: behind @ stands noise, for normal images in place of the data's, or there is no @")
+            raise UsageError(
+                f"{atom!r}: behind @ stands noise, for normal images in place of the data's, or there is no @"
+            )
         if atom.removesuffix(NOISE) in set(list_measures()) - set(_of_cells()):
             raise UsageError(f"{atom} is a measure of fully-connected networks, and these are cells: leave it out")
         if atom.removesuffix(NOISE) not in list_measures():
@@ -122,7 +150,9 @@ def _images(source: Data, settings: RankSettings, seed: int) -> list[Images]:
     """What the networks of each repeat see: the same for all cells."""
     size = settings.images
     if size * settings.repeats > len(source.dataset.train):
-        raise UsageError(f"{settings.repeats} batches of {size} images are more than the {len(source.dataset.train)} there are")
+        raise UsageError(
+            f"{settings.repeats} batches of {size} images are more than the {len(source.dataset.train)} there are"
+        )
     found = []
     for repeat, (x, y) in zip(range(settings.repeats), source.shuffled(source.dataset.train, size, "rank").epoch(0)):
         noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed * 1000 + repeat)).to(x)
@@ -134,7 +164,12 @@ def _tasks(table: NasBench201, cells: Sequence[int], atoms: Sequence[str], repea
     first = representatives(table, cells)
     rest = [name for name in atoms if name in SIZES]
     tasks = [
-        Task(cell, table.genotype(cell).to_text(), repeat, tuple(atoms if first[cell] == cell else rest if repeat == 0 else ()))
+        Task(
+            cell,
+            table.genotype(cell).to_text(),
+            repeat,
+            tuple(atoms if first[cell] == cell else rest if repeat == 0 else ()),
+        )
         for repeat in range(repeats)
         for cell in cells
     ]
@@ -171,7 +206,12 @@ def _check_taken(wanted: Sequence[str], atoms: Sequence[str]) -> None:
 
 
 def _columns(
-    table: NasBench201, cells: Sequence[int], names: Sequence[str], atoms: Sequence[str], repeats: int, rows: Sequence[dict]
+    table: NasBench201,
+    cells: Sequence[int],
+    names: Sequence[str],
+    atoms: Sequence[str],
+    repeats: int,
+    rows: Sequence[dict],
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """{measure or combination: its score of each cell}, and the mean seconds of each measure."""
     values = {(row["measure"], int(row["index"]), int(row["repeat"])): float(row["value"]) for row in rows}
@@ -181,8 +221,12 @@ def _columns(
         if atom in SIZES:
             columns[atom] = np.array([values[atom, cell, 0] for cell in cells])
         else:
-            columns[atom] = over_repeats(np.array([[values[atom, first[cell], repeat] for cell in cells] for repeat in range(repeats)]))
-    seconds = {atom: float(np.mean([float(row["seconds"]) for row in rows if row["measure"] == atom])) for atom in atoms}
+            columns[atom] = over_repeats(
+                np.array([[values[atom, first[cell], repeat] for cell in cells] for repeat in range(repeats)])
+            )
+    seconds = {
+        atom: float(np.mean([float(row["seconds"]) for row in rows if row["measure"] == atom])) for atom in atoms
+    }
     chance = np.random.default_rng(0).random(len(cells))
     columns |= {name: combined(name, columns) for name in names if name not in atoms}
     return {"random": chance} | columns, seconds

@@ -1,7 +1,8 @@
 """A criterion of your own: a measure, registered under a name, that every lift, strategy and command takes.
 
-The measure is the margin between the right logit and the next. As a criterion it says how much of it is lost without an option. `selection.testing` checks that
-it is repeatable, leaves the network as it was, and finds the right answer where that is known.
+The measure is the margin between the right logit and the next. As a criterion it says how much of it is lost without an
+option. `selection.testing` checks that it is repeatable, leaves the network as it was, and finds the right answer where
+that is known.
 
     python examples/own_criterion.py
 """

@@ -1,7 +1,8 @@
 """DARTS code that you have already: two lines, and every criterion here chooses on your trained supernet.
 
-`Network` stands for yours: mixed operations that hold their candidates in a ModuleList, one table of alphas. It knows nothing of this package. (Networks of
-quark0/darts, darts-pt, PC-DARTS, pt.darts, AutoDL-Projects and NASLib are recognised as they are.)
+`Network` stands for yours: mixed operations that hold their candidates in a ModuleList, one table of alphas. It knows
+nothing of this package. (Networks of quark0/darts, darts-pt, PC-DARTS, pt.darts, AutoDL-Projects and NASLib are
+recognised as they are.)
 
     python examples/own_darts_code.py
 """

@@ -1,7 +1,7 @@
 """A search space of your own: any network that answers three questions is selected on like the shipped ones.
 
-A small classifier of stripes chooses the size of its kernel and its activation. It is trained as it stands, alphas and weights together, and then several
-criteria say what they would keep.
+A small classifier of stripes chooses the size of its kernel and its activation. It is trained as it stands, alphas and
+weights together, and then several criteria say what they would keep.
 
     python examples/own_search_space.py
 """
@@ -19,7 +19,9 @@ class Mine(nn.Module):
     def __init__(self, channels: int = 8):
         super().__init__()
         self.stem = nn.Conv2d(1, channels, 1)
-        self.ops = nn.ModuleDict({f"conv_{size}x{size}": nn.Conv2d(channels, channels, size, padding=size // 2) for size in (1, 3, 5)})
+        self.ops = nn.ModuleDict(
+            {f"conv_{size}x{size}": nn.Conv2d(channels, channels, size, padding=size // 2) for size in (1, 3, 5)}
+        )
         self.acts = nn.ModuleDict({"relu": nn.ReLU(), "tanh": nn.Tanh()})
         self.head = nn.Linear(channels, 2)
         self.alpha_op, self.alpha_act = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(2))
@@ -32,7 +34,10 @@ class Mine(nn.Module):
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
         """{choice: {option: every module that carries it}}; names are GROUP/EDGE/KIND."""
-        return {"cell/0/op": {name: [op] for name, op in self.ops.items()}, "cell/0/act": {name: [act] for name, act in self.acts.items()}}
+        return {
+            "cell/0/op": {name: [op] for name, op in self.ops.items()},
+            "cell/0/act": {name: [act] for name, act in self.acts.items()},
+        }
 
     def logits(self) -> dict[str, torch.Tensor]:
         """{choice: its alphas, in the order of the options}."""

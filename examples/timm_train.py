@@ -1,7 +1,9 @@
-"""timm's own training script on found networks, with a checkout of https://github.com/huggingface/pytorch-image-models (the package has no train.py):
+"""timm's own training script on found networks, with a checkout of https://github.com/huggingface/pytorch-image-models
+(the package has no train.py):
 
 python examples/timm_train.py pytorch-image-models/train.py IMAGES --model darts_ext.darts_v2 --num-classes 10
-python examples/timm_train.py pytorch-image-models/train.py IMAGES --model darts_ext --model-kwargs genotype=runs/s3 channels=16 layers=8
+python examples/timm_train.py pytorch-image-models/train.py IMAGES --model darts_ext --model-kwargs genotype=runs/s3
+channels=16 layers=8
 """
 
 import runpy

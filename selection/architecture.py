@@ -14,7 +14,8 @@ from .protocol import Selectable, allowed_options, on_edges, surplus
 
 @dataclass(frozen=True)
 class Architecture:
-    """An option for every choice, the choices that each node keeps of those that feed it, and those that go with the edges that it does not keep."""
+    """An option for every choice, the choices that each node keeps of those that feed it, and those that go with the
+    edges that it does not keep."""
 
     options: dict[str, str]
     inputs: dict[str, list[str]]
@@ -27,7 +28,9 @@ class Architecture:
 
 def dropped(net: Selectable, inputs: dict[str, list[str]]) -> set[str]:
     """The choices whose edges go."""
-    return set(on_edges(net, [name for node, (_, names) in surplus(net).items() for name in names if name not in inputs[node]]))
+    return set(
+        on_edges(net, [name for node, (_, names) in surplus(net).items() for name in names if name not in inputs[node]])
+    )
 
 
 def count(net: Selectable) -> int:
@@ -40,7 +43,9 @@ def count(net: Selectable) -> int:
     at_nodes = {choice for choices in edges.values() for choice in choices}
     total = math.prod(number for choice, number in options.items() if choice not in at_nodes)
     for keep, names in surplus(net).values():
-        total *= sum(math.prod(options[choice] for name in kept for choice in edges[name]) for kept in combinations(names, keep))
+        total *= sum(
+            math.prod(options[choice] for name in kept for choice in edges[name]) for kept in combinations(names, keep)
+        )
     return total
 
 
@@ -73,8 +78,13 @@ def architecture(net: Selectable, options: dict[str, str], inputs: dict[str, lis
 
 @contextmanager
 def realised(net: Selectable, made: Architecture) -> Iterator[None]:
-    """Inside the block the network is that architecture, with the supernet's weights: every choice is committed, dropped edges contribute nothing."""
+    """Inside the block the network is that architecture, with the supernet's weights: every choice is committed,
+    dropped edges contribute nothing."""
     with ExitStack() as held:
         for choice, option in made.options.items():
-            held.enter_context(masked(net, {choice: list(net.choices()[choice])}) if choice in made.gone else committed(net, choice, option))
+            held.enter_context(
+                masked(net, {choice: list(net.choices()[choice])})
+                if choice in made.gone
+                else committed(net, choice, option)
+            )
         yield

@@ -18,10 +18,12 @@ def spelt_out(name: str) -> str:
 
 
 def combined(values: Mapping[str, Sequence[float]], norm: str = "product") -> list[float]:
-    """One score for each of several networks, in [0, 1], higher is better: every measure calibrated by rank among them, then joined by a t-norm.
+    """One score for each of several networks, in [0, 1], higher is better: every measure calibrated by rank among them,
+    then joined by a t-norm.
 
     Args:
-        values: {measure: its value of each network}, as from `measure_all(COMBINATION, net, x, y)` of every network on the same images.
+        values: {measure: its value of each network}, as from `measure_all(COMBINATION, net, x, y)` of every network on
+            the same images.
         norm: "product" (AZ-NAS, Lee & Ham 2024), "minimum" or "lukasiewicz".
 
     Raises:
@@ -31,5 +33,8 @@ def combined(values: Mapping[str, Sequence[float]], norm: str = "product") -> li
     [0.1111111111111111, 0.6666666666666666, 0.6666666666666666]
     """
     if len({len(row) for row in values.values()}) > 1:
-        raise SelectionError(f"each measure needs a value for every network, and they have {', '.join(f'{len(row)} ({name})' for name, row in values.items())}")
+        raise SelectionError(
+            f"each measure needs a value for every network, and they have "
+            f"{', '.join(f'{len(row)} ({name})' for name, row in values.items())}"
+        )
     return [tnorm(norm, atoms) for atoms in zip(*map(calibrate, values.values()))]

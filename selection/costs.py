@@ -35,14 +35,23 @@ class Costs:
         """The cost of an architecture whose edges that stay carry these options."""
         return self.base + sum(self.options[choice][option] for choice, option in options.items())
 
-    def least(self, net: Selectable, allowed: Mapping[str, Sequence[str]], options: Mapping[str, str], inputs: Mapping[str, Sequence[str]]) -> float:
+    def least(
+        self,
+        net: Selectable,
+        allowed: Mapping[str, Sequence[str]],
+        options: Mapping[str, str],
+        inputs: Mapping[str, Sequence[str]],
+    ) -> float:
         """The least that any architecture costs which goes on from these decisions: a bound that is reached.
 
         Args:
-            allowed: {choice: options that may be chosen}. options: those decided. inputs: {node: the choices it keeps}, of nodes decided.
+            allowed: {choice: options that may be chosen}. options: those decided. inputs: {node: the choices it keeps},
+                of nodes decided.
         """
         cheapest = {
-            choice: self.options[choice][options[choice]] if choice in options else min(self.options[choice][option] for option in names)
+            choice: self.options[choice][options[choice]]
+            if choice in options
+            else min(self.options[choice][option] for option in names)
             for choice, names in allowed.items()
         }
         total = self.base + sum(cheapest.values())
@@ -55,16 +64,20 @@ class Costs:
         return total
 
 
-def costs(net: Selectable, limits: Mapping[str, float], x: Tensor | None, tables: Mapping[str, Table] | None = None) -> list[Costs]:
+def costs(
+    net: Selectable, limits: Mapping[str, float], x: Tensor | None, tables: Mapping[str, Table] | None = None
+) -> list[Costs]:
     """The costs that have a limit.
 
     Args:
-        limits: {kind: most}, of "parameters", "flops" (multiply-adds of one sample), "latency" (seconds for x on the network's device), or of any kind that
-            has a table.
+        limits: {kind: most}, of "parameters", "flops" (multiply-adds of one sample), "latency" (seconds for x on the
+            network's device), or of any kind that has a table.
         x: inputs [B, ...], for flops and latency.
-        tables: {kind: {option: cost}} or {kind: {choice: {option: cost}}}, given rather than counted or measured; "base" may name what the rest costs.
+        tables: {kind: {option: cost}} or {kind: {choice: {option: cost}}}, given rather than counted or measured;
+            "base" may name what the rest costs.
 
-    Costs are those of the network's own modules; where the network that is built in the end has another width, give a table.
+    Costs are those of the network's own modules; where the network that is built in the end has another width, give a
+    table.
 
     Raises:
         SelectionError: an unknown kind, or a table that lacks an option.
@@ -88,9 +101,14 @@ def _costs(net: Selectable, kind: str, limit: float, x: Tensor | None, table: Ta
     if kind not in KINDS:
         raise unknown("cost", kind, KINDS)
     if x is None and kind != "parameters":
-        raise SelectionError(f"a limit on {kind} needs inputs to run the network on: give batches=[(x, y), ...], or a table")
+        raise SelectionError(
+            f"a limit on {kind} needs inputs to run the network on: give batches=[(x, y), ...], or a table"
+        )
     whole, per_module = {"parameters": _sizes, "flops": _multiply_adds, "latency": _seconds}[kind](net, x)
-    rows = {choice: {option: sum(per_module(module) for module in modules) for option, modules in options.items()} for choice, options in choices.items()}
+    rows = {
+        choice: {option: sum(per_module(module) for module in modules) for option, modules in options.items()}
+        for choice, options in choices.items()
+    }
     return Costs(kind, max(0.0, whole - sum(cost for row in rows.values() for cost in row.values())), rows, limit)
 
 
@@ -120,7 +138,10 @@ def _seconds(net: Selectable, x: Tensor, repeats: int = 5):
     with preserved(net, seed=0), torch.no_grad():
         net.eval()
         x = x.clone()  # a network may change its input
-        with hooked(module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0]})) for module in options):
+        with hooked(
+            module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0]}))
+            for module in options
+        ):
             net(x)
         seconds = {module: _timed(module, given, repeats) for module, given in inputs.items()}
         return _timed(net, x, repeats), lambda module: seconds.get(module, 0.0)

@@ -11,6 +11,8 @@ class SelectionError(ValueError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> SelectionError:
     """The error for an unknown name, with the nearest known one."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6) or [other for other in known if name and other.startswith(str(name))]
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6) or [
+        other for other in known if name and other.startswith(str(name))
+    ]
     hint = f": did you mean {near[0]!r}?" if near else ""
     return SelectionError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")

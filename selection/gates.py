@@ -16,7 +16,8 @@ SURE = 1e4  # rows of alpha this far apart have an exactly one-hot softmax in ev
 def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[None]:
     """Inside the block the given options contribute nothing, and are not computed.
 
-    Their modules return a 0-dim zero; the other options keep their weights, which is DARTS-PT's mask: not renormalised (Wang et al. 2021).
+    Their modules return a 0-dim zero; the other options keep their weights, which is DARTS-PT's mask: not renormalised
+    (Wang et al. 2021).
 
     Args:
         options: {choice: options to switch off}.
@@ -53,18 +54,23 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
 def _check_masks(options: object) -> None:
     """Raises SelectionError unless these are {choice: options}."""
     if not isinstance(options, Mapping):
-        raise SelectionError(f"masked takes {{choice: [options to switch off]}}, not an object of type {type(options).__name__}")
+        raise SelectionError(
+            f"masked takes {{choice: [options to switch off]}}, not an object of type {type(options).__name__}"
+        )
     for choice, names in options.items():
         if isinstance(names, str) or not isinstance(names, Iterable):
-            raise SelectionError(f"{choice}: masked takes a list of option names, not an object of type {type(names).__name__}")
+            raise SelectionError(
+                f"{choice}: masked takes a list of option names, not an object of type {type(names).__name__}"
+            )
 
 
 @contextmanager
 def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
     """Inside the block a choice is decided: the other options contribute nothing and the chosen one has weight 1.
 
-    The weight comes of a row of alpha so far apart that its softmax is exactly one-hot and has no gradient; so the decision also holds while somebody
-    else's code trains on, and takes the softmax itself. On leaving the row is what it was.
+    The weight comes of a row of alpha so far apart that its softmax is exactly one-hot and has no gradient; so the
+    decision also holds while somebody else's code trains on, and takes the softmax itself. On leaving the row is what
+    it was.
 
     Raises:
         SelectionError: the choice or the option is unknown, or logits() does not give live views.
@@ -78,7 +84,9 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
             row = torch.tensor([SURE if name == option else -SURE for name in names])
             _set_row(net, choice, row)
             if not torch.equal(net.logits()[choice].cpu(), row.to(before.dtype)):
-                raise SelectionError(f"{choice}: logits() must give live views of the alphas, so that a decision can be written into them")
+                raise SelectionError(
+                    f"{choice}: logits() must give live views of the alphas, so that a decision can be written into them"
+                )
             yield
         finally:
             _set_row(net, choice, before)
@@ -90,6 +98,7 @@ def _set_row(net: Selectable, choice: str, row: torch.Tensor) -> None:
 
 
 def silent(*inputs: object, **named: object) -> torch.Tensor:
-    """The forward of a module that is switched off: a 0-dim zero of its first tensor's type, however that is handed over."""
+    """The forward of a module that is switched off: a 0-dim zero of its first tensor's type, however that is handed
+    over."""
     like = next((value for value in (*inputs, *named.values()) if isinstance(value, torch.Tensor)), torch.zeros(()))
     return like.new_zeros(())

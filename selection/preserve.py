@@ -12,10 +12,12 @@ from torch.utils.hooks import RemovableHandle
 def preserved(net: nn.Module, seed: int | None = None) -> Iterator[None]:
     """On leaving, the net's training flags, buffers and gradients and torch's random state are what they were.
 
-    Buffers are the same tensors with the same values, whether the block changes them in place, binds others to their names, or registers more.
+    Buffers are the same tensors with the same values, whether the block changes them in place, binds others to their
+    names, or registers more.
 
     Args:
-        seed: where given, the block starts from this seed, so that noise and dropout do not differ between two options that are compared.
+        seed: where given, the block starts from this seed, so that noise and dropout do not differ between two options
+            that are compared.
     """
     modules = [(module, module.training, dict(module._buffers)) for module in net.modules()]
     buffers = [(buffer, buffer.clone()) for _, _, names in modules for buffer in names.values() if buffer is not None]
@@ -50,7 +52,8 @@ def hooked(handles: Iterable[RemovableHandle]) -> Iterator[None]:
 
 
 def draw_from(seed: int, net: nn.Module) -> None:
-    """Seeds the generators that a network draws from, the CPU's and those of its own devices; `torch.manual_seed` changes all others too, and is slow."""
+    """Seeds the generators that a network draws from, the CPU's and those of its own devices; `torch.manual_seed`
+    changes all others too, and is slow."""
     torch.default_generator.manual_seed(seed)
     for device in {parameter.device for parameter in net.parameters()}:
         if device.type == "cuda":

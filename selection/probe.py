@@ -35,7 +35,15 @@ class Manner:
 
 PAIRED = Manner()
 NOTHING = ("none", "no_skip")
-FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError)  # of networks and measures of others
+FAILURES = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    ArithmeticError,
+)  # of networks and measures of others
 DARTS_PT = Manner(race=0.0, known=False, redraw=True, order="random", joint=False)
 MANNERS = {"paired": PAIRED, "darts-pt": DARTS_PT}
 
@@ -51,9 +59,15 @@ class Probe:
     """
 
     def __init__(
-        self, net: Selectable, measure: Callable | None, batches: Batches | Callable[[], Iterable], *,
-        seed: int = 0, listener: Listener | None = None, manner: Manner = PAIRED,
-    ):  # fmt: skip
+        self,
+        net: Selectable,
+        measure: Callable | None,
+        batches: Batches | Callable[[], Iterable],
+        *,
+        seed: int = 0,
+        listener: Listener | None = None,
+        manner: Manner = PAIRED,
+    ):
         self.net, self.measure, self.manner, self.seed = net, measure, manner, seed
         self.fresh = batches if callable(batches) else None
         self.batches = [] if self.fresh else fitted(net, check_batches(batches))
@@ -114,8 +128,13 @@ class Probe:
         return value
 
     def changes_nothing(self, choice: str, option: str) -> bool:
-        """Whether it is known that the network does the same without the option: it is called `none` or `no_skip`, and returns zeros."""
-        return self.manner.known and option in NOTHING and self._once(f"zero {choice}", lambda: self._returns_zeros(self.net.choices()[choice][option]))
+        """Whether it is known that the network does the same without the option: it is called `none` or `no_skip`, and
+        returns zeros."""
+        return (
+            self.manner.known
+            and option in NOTHING
+            and self._once(f"zero {choice}", lambda: self._returns_zeros(self.net.choices()[choice][option]))
+        )
 
     def example(self) -> torch.Tensor | None:
         """Inputs of one batch."""
@@ -148,14 +167,19 @@ class Probe:
             self.listener(self.evaluations, self.evaluations + self.remaining)
 
     def _measured(self, network: torch.nn.Module, batches: Iterable, without: Mask) -> float:
-        gone = "; ".join(f"{choice} without {', '.join(options)}" for choice, options in without.items()) or "the whole network"
+        gone = (
+            "; ".join(f"{choice} without {', '.join(options)}" for choice, options in without.items())
+            or "the whole network"
+        )
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 value = self.measure(network, batches)
             except FAILURES as error:
                 raise SelectionError(f"{self.measure.__name__} of {gone}: {first_line(error)}") from error
-        self.notes += [note for note in dict.fromkeys(str(warning.message) for warning in caught) if note not in self.notes]
+        self.notes += [
+            note for note in dict.fromkeys(str(warning.message) for warning in caught) if note not in self.notes
+        ]
         if not isinstance(value, (int, float)) or value != value:
             raise SelectionError(f"{self.measure.__name__} is not a number for {gone}: {value!r}")
         return value
@@ -165,7 +189,9 @@ class Probe:
         if self.fresh or any(True for module in modules for _ in module.parameters()):
             return False
         outputs = []
-        watched = hooked(module.register_forward_hook(lambda _, __, output: outputs.append(bool(output.any()))) for module in modules)
+        watched = hooked(
+            module.register_forward_hook(lambda _, __, output: outputs.append(bool(output.any()))) for module in modules
+        )
         with watched, preserved(self.net, seed=0):
             self.net.eval()(self.batches[0][0][:2].clone())
         return bool(outputs) and not any(outputs)
@@ -191,7 +217,9 @@ def check_runs(net: torch.nn.Module, batches: Batches) -> None:
     """
     shapes = {tuple(x.shape[1:]) for x, _ in batches}
     if len(shapes) > 1:
-        raise SelectionError(f"the batches hold inputs of different shapes: {', '.join(str(list(shape)) for shape in sorted(shapes))}")
+        raise SelectionError(
+            f"the batches hold inputs of different shapes: {', '.join(str(list(shape)) for shape in sorted(shapes))}"
+        )
     ((x, _),) = fitted(net, [(batches[0][0][:2].clone(), None)])
     try:
         with preserved(net, seed=0):
@@ -199,4 +227,6 @@ def check_runs(net: torch.nn.Module, batches: Batches) -> None:
     except SelectionError:
         raise
     except FAILURES as error:
-        raise SelectionError(f"the network does not take inputs of shape {list(x.shape[1:])}: {first_line(error)}") from None
+        raise SelectionError(
+            f"the network does not take inputs of shape {list(x.shape[1:])}: {first_line(error)}"
+        ) from None

@@ -14,8 +14,9 @@ Batches = Sequence[tuple[Tensor, Tensor]]
 class Selectable(Protocol):
     """A network whose architecture can be chosen.
 
-    Three more answers may be left out: `excluded()`, options that are never chosen; `strengths(choice)`, what its options and edges are ranked by
-    [options], where that is not softmax(alpha); `carriers()`, {choice: [modules]} that are masked when all its options are, where something passes by them.
+    Three more answers may be left out: `excluded()`, options that are never chosen; `strengths(choice)`, what its
+    options and edges are ranked by [options], where that is not softmax(alpha); `carriers()`, {choice: [modules]} that
+    are masked when all its options are, where something passes by them.
     """
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
@@ -38,7 +39,10 @@ def check_selectable(net: object) -> Selectable:
     """Returns the net, or raises SelectionError that names the question it does not answer."""
     for question in ("choices", "logits", "inputs"):
         if not callable(getattr(net, question, None)):
-            raise SelectionError(f"{type(net).__name__} does not answer {question}(): a selectable network has choices(), logits() and inputs()")
+            raise SelectionError(
+                f"{type(net).__name__} does not answer {question}(): a selectable network has choices(), logits() and "
+                f"inputs()"
+            )
     choices, logits, inputs = net.choices(), net.logits(), net.inputs()
     for question, answer in (("choices", choices), ("logits", logits), ("inputs", inputs)):
         if not isinstance(answer, Mapping):
@@ -49,14 +53,19 @@ def check_selectable(net: object) -> Selectable:
         _check_options(choice, options)
         if choice not in logits or logits[choice].shape != (len(options),):
             given = list(logits[choice].shape) if choice in logits else "nothing"
-            raise SelectionError(f"{choice}: logits() gives {given} for its {len(options)} options: a tensor with one alpha for each")
+            raise SelectionError(
+                f"{choice}: logits() gives {given} for its {len(options)} options: a tensor with one alpha for each"
+            )
         if not allowed_options(net, choice):
             raise SelectionError(f"{choice}: every option is excluded from being chosen")
     _check_owners(choices)
     for node, (keep, names) in inputs.items():
         strange = [name for name in names if name not in choices]
         if strange or not 1 <= keep <= len(names):
-            raise SelectionError(f"{node}: inputs() keeps {keep} of {list(names)}: it must keep at least one, and only name what is in choices()")
+            raise SelectionError(
+                f"{node}: inputs() keeps {keep} of {list(names)}: it must keep at least one, and only name what is in "
+                f"choices()"
+            )
     return net
 
 
@@ -64,8 +73,14 @@ def _check_options(choice: str, options: object) -> None:
     if not isinstance(options, Mapping) or not options:
         raise SelectionError(f"{choice}: choices() gives no options: a dict {{option: [modules]}}")
     for option, modules in options.items():
-        if not isinstance(modules, (list, tuple)) or not modules or not all(isinstance(module, nn.Module) for module in modules):
-            raise SelectionError(f"{choice}: option {option} has no module: choices() gives a list of the modules that carry it")
+        if (
+            not isinstance(modules, (list, tuple))
+            or not modules
+            or not all(isinstance(module, nn.Module) for module in modules)
+        ):
+            raise SelectionError(
+                f"{choice}: option {option} has no module: choices() gives a list of the modules that carry it"
+            )
 
 
 def _check_owners(choices: Mapping[str, Mapping[str, list[nn.Module]]]) -> None:
@@ -76,16 +91,26 @@ def _check_owners(choices: Mapping[str, Mapping[str, list[nn.Module]]]) -> None:
             for module in modules:
                 owner = owners.setdefault(module, f"{option} of {choice}")
                 if owner != f"{option} of {choice}":
-                    raise SelectionError(f"one {type(module).__name__} carries both {owner} and {option} of {choice}: each option needs modules of its own")
+                    raise SelectionError(
+                        f"one {type(module).__name__} carries both {owner} and {option} of {choice}: each option "
+                        f"needs modules of its own"
+                    )
 
 
 def check_batches(batches: object) -> "Batches":
     """Returns the batches, or raises SelectionError unless they are pairs of inputs and as many labels."""
     batches = list(batches)
     for pair in batches:
-        fits = isinstance(pair, (list, tuple)) and len(pair) == 2 and all(isinstance(part, Tensor) for part in pair) and len(pair[0]) == len(pair[1])
+        fits = (
+            isinstance(pair, (list, tuple))
+            and len(pair) == 2
+            and all(isinstance(part, Tensor) for part in pair)
+            and len(pair[0]) == len(pair[1])
+        )
         if not fits:
-            raise SelectionError("batches is a list of pairs (x, y): a tensor of inputs [B, ...] and a tensor of labels [B]")
+            raise SelectionError(
+                "batches is a list of pairs (x, y): a tensor of inputs [B, ...] and a tensor of labels [B]"
+            )
         if not len(pair[0]):
             raise SelectionError("a batch holds no inputs")
     return batches
@@ -98,7 +123,8 @@ def allowed_options(net: Selectable, choice: str) -> list[str]:
 
 
 def on_edges(net: Selectable, names: Iterable[str]) -> list[str]:
-    """Every choice on the edges that some choices stand on: those called GROUP/EDGE/..., as an operation's activation and added skip."""
+    """Every choice on the edges that some choices stand on: those called GROUP/EDGE/..., as an operation's activation
+    and added skip."""
     edges = {edge_of(name) for name in names}
     return [choice for choice in net.choices() if edge_of(choice) in edges]
 

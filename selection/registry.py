@@ -1,4 +1,5 @@
-"""Names for measures, lifts and criteria, so that they can be listed and picked by a string; other packages add theirs by decorator or entry point."""
+"""Names for measures, lifts and criteria, so that they can be listed and picked by a string; other packages add theirs
+by decorator or entry point."""
 
 import re
 import warnings
@@ -18,7 +19,8 @@ Lift = Callable[..., dict[str, float]]
 
 @dataclass(frozen=True)
 class Criterion:
-    """A measure and the lift that turns it into a score for every option; readings of the net alone have no measure. `strategy` is what it is used with."""
+    """A measure and the lift that turns it into a score for every option; readings of the net alone have no measure.
+    `strategy` is what it is used with."""
 
     lift: Lift
     measure: str | None
@@ -33,10 +35,12 @@ _LOADED: set[str] = set()
 
 
 def register_measure(name: str, *, additive: bool = False) -> Callable[[Measure], Measure]:
-    """Registers measure(net, batches) -> float, higher is better; a name is taken once, and made of letters, digits, _ and -.
+    """Registers measure(net, batches) -> float, higher is better; a name is taken once, and made of letters, digits, _
+    and -.
 
     Args:
-        additive: it is a mean over images, so that the mean of the batches' values is the value; such a measure can be raced.
+        additive: it is a mean over images, so that the mean of the batches' values is the value; such a measure can be
+            raced.
     """
     _check_decorated("measure", name)
 
@@ -60,7 +64,8 @@ def register_lift(name: str) -> Callable[[Lift], Lift]:
 
 
 def register_criterion(name: str, lift: str, measure: str | None, summary: str, strategy: str = "oneshot") -> None:
-    """Registers a criterion: the names of its lift and of the measure it lifts, one line that says what it is, and the strategy that suits it.
+    """Registers a criterion: the names of its lift and of the measure it lifts, one line that says what it is, and the
+    strategy that suits it.
 
     Raises:
         SelectionError: the lift or the measure is not registered yet, or the name cannot be taken.
@@ -83,7 +88,8 @@ def find_lift(name: str) -> Lift:
 
 
 def find_criterion(name: str) -> Criterion:
-    """The criterion of that name; "LIFT:MEASURE" is one without being registered, and a measure's name alone is "alone:MEASURE".
+    """The criterion of that name; "LIFT:MEASURE" is one without being registered, and a measure's name alone is
+    "alone:MEASURE".
 
     >>> import selection
     >>> find_criterion("removal:naswot").summary
@@ -96,7 +102,9 @@ def find_criterion(name: str) -> Criterion:
     lift, _, measure = name.rpartition(":")
     if lift or measure in _MEASURES:
         find_measure(measure)
-        return Criterion(_find(_LIFTS, "lift", lift or "alone"), measure, f"{measure}, by {lift or 'alone'}", "progressive")
+        return Criterion(
+            _find(_LIFTS, "lift", lift or "alone"), measure, f"{measure}, by {lift or 'alone'}", "progressive"
+        )
     raise unknown("criterion", name, {*_CRITERIA, *_MEASURES, "LIFT:MEASURE"})
 
 
@@ -126,8 +134,8 @@ def describe_criteria() -> dict[str, str]:
 
 
 def load_plugins() -> None:
-    """Imports what installed packages name in the entry-point group `darts_ext.criteria`, once; their decorators do the rest. One that fails is named in a
-    warning."""
+    """Imports what installed packages name in the entry-point group `darts_ext.criteria`, once; their decorators do the
+    rest. One that fails is named in a warning."""
     if GROUP in _LOADED:
         return
     _LOADED.add(GROUP)  # first: a plug-in may itself ask for a list
@@ -144,7 +152,8 @@ def _check_decorated(kind: str, name: object) -> None:
 
 
 def _add(names: dict, kind: str, name: str, thing: object) -> None:
-    """Raises SelectionError for a name that is taken, or that "+", ":", "@" and commas between names would take apart."""
+    """Raises SelectionError for a name that is taken, or that "+", ":", "@" and commas between names would take
+    apart."""
     _check_named(kind, name)
     if not re.fullmatch(r"[\w-]+", name):
         raise SelectionError(f"the name of a {kind} is made of letters, digits, _ and -, which {name!r} is not")

@@ -1,4 +1,5 @@
-"""What a measure, a lift and a criterion must hold to: contract tests for those who add their own, and a planted case in which the right answer is known."""
+"""What a measure, a lift and a criterion must hold to: contract tests for those who add their own, and a planted case
+in which the right answer is known."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ Case = tuple[nn.Module, Batches]
 
 
 class Planted(nn.Module):
-    """A selectable network whose right architecture is known: on both edges alpha favours the identity, and only the convolution tells the classes apart.
+    """A selectable network whose right architecture is known: on both edges alpha favours the identity, and only the
+    convolution tells the classes apart.
 
     It answers `textures()` without a mistake; without either convolution it guesses, without an identity it does not.
 
@@ -29,7 +31,10 @@ class Planted(nn.Module):
         super().__init__()
         torch_state = torch.get_rng_state()
         self.edges = nn.ModuleList(
-            nn.ModuleDict({"none": Zero(), "skip_connect": nn.Identity(), USEFUL: nn.Conv2d(1, 1, 3, padding=1, bias=False)}) for _ in range(2)
+            nn.ModuleDict(
+                {"none": Zero(), "skip_connect": nn.Identity(), USEFUL: nn.Conv2d(1, 1, 3, padding=1, bias=False)}
+            )
+            for _ in range(2)
         )
         self.head = nn.Linear(1, 2)
         torch.set_rng_state(torch_state)
@@ -41,7 +46,8 @@ class Planted(nn.Module):
             self.head.bias.copy_(torch.tensor([52.6, -52.6]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """images [B, 1, H, W] -> logits [B, 2]: the sum over the edges of the mean absolute value of what they carry, away from the border."""
+        """images [B, 1, H, W] -> logits [B, 2]: the sum over the edges of the mean absolute value of what they carry,
+        away from the border."""
         total = 0
         for weights, edge in zip(self.alpha.softmax(1), self.edges):
             mixed = sum(weight * option(x) for weight, option in zip(weights, edge.values())) + torch.zeros_like(x)
@@ -51,7 +57,9 @@ class Planted(nn.Module):
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
         """Two choices of three options."""
-        return {f"cell/{row}/op": {name: [option] for name, option in edge.items()} for row, edge in enumerate(self.edges)}
+        return {
+            f"cell/{row}/op": {name: [option] for name, option in edge.items()} for row, edge in enumerate(self.edges)
+        }
 
     def logits(self) -> dict[str, Tensor]:
         """Rows of alpha."""
@@ -78,10 +86,12 @@ def textures(count: int = 20) -> tuple[Tensor, Tensor]:
 
 
 def check_measure(name: str, better: Case, worse: Case, **settings) -> None:
-    """Raises AssertionError unless a registered measure repeats itself, leaves the network as it was, and is higher for the better case.
+    """Raises AssertionError unless a registered measure repeats itself, leaves the network as it was, and is higher for
+    the better case.
 
     Args:
-        better, worse: (network, batches) each, of which the first is known to be the better one in the sense of the measure.
+        better, worse: (network, batches) each, of which the first is known to be the better one in the sense of the
+            measure.
 
     >>> check_measure("parameters", (nn.Linear(3, 2), []), (nn.Linear(2, 2), []))
     """
@@ -95,9 +105,11 @@ def check_measure(name: str, better: Case, worse: Case, **settings) -> None:
     assert high > low, f"{name} is {high} for the better case and {low} for the worse: higher must be better"
 
 
-def check_lift(name: str, measure: str | None = "loss", net: Selectable | None = None, batches: Batches | None = None) -> None:
-    """Raises AssertionError unless a registered lift scores every option of every choice, repeats itself, leaves the network as it was, and does not depend
-    on the order of options.
+def check_lift(
+    name: str, measure: str | None = "loss", net: Selectable | None = None, batches: Batches | None = None
+) -> None:
+    """Raises AssertionError unless a registered lift scores every option of every choice, repeats itself, leaves the
+    network as it was, and does not depend on the order of options.
 
     Args:
         measure: what it lifts; None for a reading of the network alone.
@@ -110,15 +122,16 @@ def check_lift(name: str, measure: str | None = "loss", net: Selectable | None =
         return {choice: lift(probe, choice) for choice in net.choices()}
 
     found = _repeated(net, lambda: scores(net), name)
-    assert {choice: set(options) for choice, options in found.items()} == {choice: set(options) for choice, options in net.choices().items()}, (
-        f"{name} does not score every option: {found}"
-    )
+    assert {choice: set(options) for choice, options in found.items()} == {
+        choice: set(options) for choice, options in net.choices().items()
+    }, f"{name} does not score every option: {found}"
     with _reordered(net):
         assert scores(net) == found, f"{name} depends on the order of the options"
 
 
 def check_criterion(name: str, *, finds_planted: bool = True) -> None:
-    """Raises AssertionError unless a criterion holds to the contract of lifts on the planted network, and chooses its convolutions.
+    """Raises AssertionError unless a criterion holds to the contract of lifts on the planted network, and chooses its
+    convolutions.
 
     Args:
         finds_planted: False for one that need not find them, as magnitude, which is what the case is made against.
@@ -151,7 +164,9 @@ def _repeated(net: nn.Module, compute: Callable[[], object], name: str) -> objec
     torch.manual_seed(7)
     before = _traces(net)
     first, second = compute(), compute()
-    assert _same(_traces(net), before), f"{name} does not leave the network, its gradients or the random state as they were"
+    assert _same(_traces(net), before), (
+        f"{name} does not leave the network, its gradients or the random state as they were"
+    )
     assert first == second, f"{name} does not repeat itself: {first}, then {second}"
     return first
 
@@ -159,9 +174,15 @@ def _repeated(net: nn.Module, compute: Callable[[], object], name: str) -> objec
 def _traces(net: nn.Module) -> list:
     state = [tensor.clone() for tensor in [*net.parameters(), *net.buffers()]]
     gradients = [None if parameter.grad is None else parameter.grad.clone() for parameter in net.parameters()]
-    modules = [(module.training, len(module._forward_hooks), len(module._forward_pre_hooks), "forward" in module.__dict__) for module in net.modules()]
+    modules = [
+        (module.training, len(module._forward_hooks), len(module._forward_pre_hooks), "forward" in module.__dict__)
+        for module in net.modules()
+    ]
     return [*state, *gradients, torch.get_rng_state(), modules]
 
 
 def _same(first: list, second: list) -> bool:
-    return all(torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b or a == b for a, b in zip(first, second))
+    return all(
+        torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b or a == b
+        for a, b in zip(first, second)
+    )

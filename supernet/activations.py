@@ -23,9 +23,26 @@ class Sin(nn.Module):
 
 OURS: dict[str, type[nn.Module]] = {"erf": Erf, "sin": Sin, "softplus": nn.Softplus, "softsign": nn.Softsign}
 TIMM = (
-    "celu", "elu", "gelu", "gelu_tanh", "hard_mish", "hard_sigmoid", "hard_swish", "identity", "leaky_relu", "mish", "prelu", "quick_gelu", "relu", "relu6",
-    "selu", "sigmoid", "silu", "swish", "tanh",
-)  # fmt: skip
+    "celu",
+    "elu",
+    "gelu",
+    "gelu_tanh",
+    "hard_mish",
+    "hard_sigmoid",
+    "hard_swish",
+    "identity",
+    "leaky_relu",
+    "mish",
+    "prelu",
+    "quick_gelu",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "swish",
+    "tanh",
+)
 
 
 def list_activations() -> list[str]:
@@ -66,7 +83,8 @@ def check_activations(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_twice_differentiable(name: str) -> bool:
-    """Whether autograd can differentiate the activation twice, as an exact hypergradient does; its curvature may still be zero.
+    """Whether autograd can differentiate the activation twice, as an exact hypergradient does; its curvature may still
+    be zero.
 
     >>> is_twice_differentiable("relu"), is_twice_differentiable("hard_sigmoid")
     (True, False)

@@ -11,7 +11,9 @@ from .operations import FactorizedReduce, Zero, relu_conv_bn
 from .space import CellSpace
 from .stacked import Activated, run_stacked, signature, untouched
 
-Term = tuple[str, int, int, str, nn.Module]  # kind of choice, row and column of its weight, name and module of the option
+Term = tuple[
+    str, int, int, str, nn.Module
+]  # kind of choice, row and column of its weight, name and module of the option
 
 
 class MixedCell(nn.Module):
@@ -27,24 +29,47 @@ class MixedCell(nn.Module):
         pool_norm: BatchNorm behind poolings (DARTS).
     """
 
-    def __init__(self, space: CellSpace, channels: int, previous: Sequence[int], *, reduction=False, reduction_prev=False, preprocess=True, pool_norm=True):
+    def __init__(
+        self,
+        space: CellSpace,
+        channels: int,
+        previous: Sequence[int],
+        *,
+        reduction=False,
+        reduction_prev=False,
+        preprocess=True,
+        pool_norm=True,
+    ):
         super().__init__()
         self.space, self.channels = space, channels
         self.preprocess = build_preprocess(previous, channels, reduction_prev, affine=False) if preprocess else None
         self.edges = nn.ModuleList(
             MixedOp(
-                options, channels, 2 if reduction and source < space.inputs else 1, pool_norm=pool_norm,
-                activations=space.activations, added_skip=space.added_skip,
+                options,
+                channels,
+                2 if reduction and source < space.inputs else 1,
+                pool_norm=pool_norm,
+                activations=space.activations,
+                added_skip=space.added_skip,
             )
             for (source, _), options in zip(space.edges, space.operations)
-        )  # fmt: skip
+        )
         self._place = {row: place for place, row in enumerate(space.parametric)}
-        self._leaving = [[row for row, (source, _) in enumerate(space.edges) if source == state] for state in range(space.states)]
+        self._leaving = [
+            [row for row, (source, _) in enumerate(space.edges) if source == state] for state in range(space.states)
+        ]
 
-    def forward(self, *inputs: Tensor, weights: Tensor, act: Tensor | None = None, skip: Tensor | None = None) -> Tensor:
-        """input states [B, C_k, H, W] and the weights [edges, options] of operations (activations and added skips) -> the concatenated output states."""
+    def forward(
+        self, *inputs: Tensor, weights: Tensor, act: Tensor | None = None, skip: Tensor | None = None
+    ) -> Tensor:
+        """input states [B, C_k, H, W] and the weights [edges, options] of operations (activations and added skips) ->
+        the concatenated output states."""
         mixing = {"op": weights, "act": act, "skip": skip}
-        states = [prepare(x) for prepare, x in zip(self.preprocess, inputs)] if self.preprocess else list(inputs[-self.space.inputs :])
+        states = (
+            [prepare(x) for prepare, x in zip(self.preprocess, inputs)]
+            if self.preprocess
+            else list(inputs[-self.space.inputs :])
+        )
         sums: dict[int, Tensor] = {}
         for state in range(self.space.states):
             if state >= self.space.inputs:
@@ -55,14 +80,16 @@ class MixedCell(nn.Module):
         return concatenate(states, self.space.concat)
 
     def _full(self, total: Tensor | None, state: int, states: list[Tensor]) -> Tensor:
-        """The state, also where every option that reaches it is `none` or switched off (a switched-off module returns a 0-dim zero)."""
+        """The state, also where every option that reaches it is `none` or switched off (a switched-off module returns a
+        0-dim zero)."""
         if total is not None and total.dim():
             return total
         row, source = next((row, source) for row, (source, node) in enumerate(self.space.edges) if node == state)
         return Zero(self.edges[row].stride)(states[source])
 
     def _leave(self, x: Tensor, rows: list[int], mixing: Mapping[str, Tensor]) -> list[tuple[int, Tensor]]:
-        """The terms that the edges `rows`, all of which read x, add to their nodes; `none` adds nothing and is not computed."""
+        """The terms that the edges `rows`, all of which read x, add to their nodes; `none` adds nothing and is not
+        computed."""
         alike = defaultdict(list)
         parts: list[tuple[int, Tensor]] = []
         activated = self._activated(x, rows, mixing["act"])
@@ -79,7 +106,12 @@ class MixedCell(nn.Module):
         wide: dict[tuple[int, ...], Tensor] = {}
         for (kind, _, _, through), members in alike.items():
             among, places, columns, options = zip(*members)
-            y = run_stacked(options, activated.of(among) if through else x, mixing[kind][list(places), list(columns)], shared=not through)
+            y = run_stacked(
+                options,
+                activated.of(among) if through else x,
+                mixing[kind][list(places), list(columns)],
+                shared=not through,
+            )
             wide[among] = wide[among] + y if among in wide else y
         for among, y in wide.items():
             parts += zip(among, y.chunk(len(among), dim=1))
@@ -99,12 +131,18 @@ class MixedCell(nn.Module):
         mixed = [row for row in rows if self.edges[row].activation is not None]
         if not mixed:
             return None
-        return Activated(mixed, [self.edges[row].activation for row in mixed], x, weights[[self._place[row] for row in mixed]])
+        return Activated(
+            mixed, [self.edges[row].activation for row in mixed], x, weights[[self._place[row] for row in mixed]]
+        )
 
 
 def build_preprocess(previous: Sequence[int], channels: int, reduction_prev: bool, affine: bool) -> nn.ModuleList:
     """Brings a cell's two inputs to `channels` and to one resolution."""
-    older = FactorizedReduce(previous[0], channels, affine) if reduction_prev else relu_conv_bn(previous[0], channels, affine=affine)
+    older = (
+        FactorizedReduce(previous[0], channels, affine)
+        if reduction_prev
+        else relu_conv_bn(previous[0], channels, affine=affine)
+    )
     return nn.ModuleList([older, relu_conv_bn(previous[1], channels, affine=affine)])
 
 

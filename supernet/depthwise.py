@@ -1,7 +1,8 @@
 """Depthwise convolution whose gradients on the CPU are as fast as its forward pass.
 
-oneDNN has a depthwise kernel for the gradient of a weight at most 3 columns wide and not dilated, and for the gradient of an input not dilated; for the
-others it runs a dense convolution of 16 times the work. The gradients asked for here are the same sums, put so that the fast kernels apply.
+oneDNN has a depthwise kernel for the gradient of a weight at most 3 columns wide and not dilated, and for the gradient
+of an input not dilated; for the others it runs a dense convolution of 16 times the work. The gradients asked for here
+are the same sums, put so that the fast kernels apply.
 """
 
 import torch
@@ -16,11 +17,16 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, stride: int, dilation: int) -> T
     return _forward(x, weight, stride, dilation)
 
 
-def is_depthwise(weight: Tensor, groups: int, stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]) -> bool:
-    """Whether `depthwise_conv2d` is this convolution: one input channel a group, a square odd kernel, padding that keeps the size."""
+def is_depthwise(
+    weight: Tensor, groups: int, stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
+) -> bool:
+    """Whether `depthwise_conv2d` is this convolution: one input channel a group, a square odd kernel, padding that
+    keeps the size."""
     kernel = weight.shape[2:]
     square = kernel[0] == kernel[1] and kernel[0] % 2 == 1 and stride[0] == stride[1] and dilation[0] == dilation[1]
-    return square and groups == len(weight) and weight.shape[1] == 1 and padding == (dilation[0] * (kernel[0] // 2),) * 2
+    return (
+        square and groups == len(weight) and weight.shape[1] == 1 and padding == (dilation[0] * (kernel[0] // 2),) * 2
+    )
 
 
 def _forward(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
@@ -78,7 +84,16 @@ def _interleaved(x: Tensor) -> Tensor:
 
 
 def _convolution_backward(
-    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, padding: tuple[int, int], dilation: int, *, of_weight: bool
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    stride: int,
+    padding: tuple[int, int],
+    dilation: int,
+    *,
+    of_weight: bool,
 ) -> Tensor:
     strides, dilations, wanted = [stride] * 2, [dilation] * 2, [not of_weight, of_weight, False]
-    return torch.ops.aten.convolution_backward(gradient, x, weight, None, strides, padding, dilations, False, [0, 0], len(weight), wanted)[of_weight]
+    return torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, strides, padding, dilations, False, [0, 0], len(weight), wanted
+    )[of_weight]

@@ -19,6 +19,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
     "unknown space 'dart': did you mean 'darts'? (known: darts, s1)"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [other for other in known if name and other.startswith(str(name))]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [
+        other for other in known if name and other.startswith(str(name))
+    ]
     hint = f": did you mean {near[0]!r}?" if near else ""
     return SpaceError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")

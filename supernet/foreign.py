@@ -1,4 +1,5 @@
-"""What all converters of other codes' checkpoints share: names without wrappers, and a supernet that takes exactly the tensors that are there."""
+"""What all converters of other codes' checkpoints share: names without wrappers, and a supernet that takes exactly the
+tensors that are there."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +32,9 @@ def unwrapped(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str
         if name not in tensors:
             raise SpaceError(f"not a state_dict of {origin}: {name} is missing")
         if tensors[name].dim() != dims:
-            raise SpaceError(f"not a state_dict of {origin}: {name} is {list(tensors[name].shape)}; it should have {dims} dimensions")
+            raise SpaceError(
+                f"not a state_dict of {origin}: {name} is {list(tensors[name].shape)}; it should have {dims} dimensions"
+            )
     check_finite(tensors)
     return tensors
 
@@ -44,13 +47,15 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
 
     >>> check_finite({"a": torch.zeros(2), "b": torch.tensor([1.0, float("nan")])})
     Traceback (most recent call last):
-    supernet.errors.SpaceError: b holds values that are not finite (1 of 2): the training that wrote it diverged, take an earlier checkpoint
+    supernet.errors.SpaceError: b holds values that are not finite (1 of 2): the training that wrote it diverged, take
+    an earlier checkpoint
     """
     for name, tensor in tensors.items():
         broken = int((~tensor.isfinite()).sum())
         if broken:
             raise SpaceError(
-                f"{name} holds values that are not finite ({broken} of {tensor.numel()}): the training that wrote it diverged, take an earlier checkpoint"
+                f"{name} holds values that are not finite ({broken} of {tensor.numel()}): the training that wrote it "
+                f"diverged, take an earlier checkpoint"
             )
 
 
@@ -64,12 +69,14 @@ def count_cells(names: Iterable[str]) -> int:
 
 
 def empty_supernet(space: Space, like: Tensor, **sizes: int) -> Supernet:
-    """A supernet whose values will all be overwritten, with the dtype and on the device of `like`; the global generator stays as it is."""
+    """A supernet whose values will all be overwritten, with the dtype and on the device of `like`; the global generator
+    stays as it is."""
     return Supernet(space, seed=0, **sizes).to(dtype=like.dtype, device=like.device)
 
 
 def untrack(net: nn.Module, names: Iterable[str]) -> None:
-    """BatchNorms whose running statistics are not among the names have none: in eval mode they take the batch's, as the network that was saved did."""
+    """BatchNorms whose running statistics are not among the names have none: in eval mode they take the batch's, as the
+    network that was saved did."""
     names = set(names)
     for name, module in net.named_modules():
         if isinstance(module, nn.BatchNorm2d) and f"{name}.running_mean" not in names:
@@ -91,7 +98,9 @@ def fill(net: Supernet, tensors: Mapping[str, Tensor], origin: str, theirs: Call
         raise SpaceError(f"not a state_dict of {origin}: {theirs(name)} is {'missing' if name in ours else 'unknown'}")
     for name, tensor in tensors.items():
         if tensor.shape != ours[name].shape:
-            raise SpaceError(f"not a state_dict of {origin}: {theirs(name)} is {list(tensor.shape)}, not {list(ours[name].shape)}")
+            raise SpaceError(
+                f"not a state_dict of {origin}: {theirs(name)} is {list(tensor.shape)}, not {list(ours[name].shape)}"
+            )
     with torch.no_grad():
         net.load_state_dict({name: tensor.detach() for name, tensor in tensors.items()})
     return net

@@ -1,7 +1,9 @@
-"""Genotype: a chosen architecture, as data; JSON, DARTS' `Genotype(...)` text, NAS-Bench-201's string and `MLP(...)`, read by a parser.
+"""Genotype: a chosen architecture, as data; JSON, DARTS' `Genotype(...)` text, NAS-Bench-201's string and `MLP(...)`,
+read by a parser.
 
-In the texts an operation is a label: `sep_conv_3x3`, or `sep_conv_3x3:gelu` where the edge has another activation than ReLU, and `avg_pool_3x3:add_skip` or
-`sep_conv_3x3:gelu:add_skip` where its input is added to what the operation makes of it.
+In the texts an operation is a label: `sep_conv_3x3`, or `sep_conv_3x3:gelu` where the edge has another activation than
+ReLU, and `avg_pool_3x3:add_skip` or `sep_conv_3x3:gelu:add_skip` where its input is added to what the operation makes
+of it.
 """
 
 import ast
@@ -25,7 +27,8 @@ class Edge(NamedTuple):
 
     Args:
         act: the activation of its convolution (or of a fully-connected layer); "relu" where there is none.
-        skip: whether the source is added to what the operation makes of it (not to be confused with `skip_connect`, an operation that returns its input).
+        skip: whether the source is added to what the operation makes of it (not to be confused with `skip_connect`, an
+            operation that returns its input).
 
     >>> Edge("sep_conv_3x3", 0, 2, "gelu", skip=True).label
     'sep_conv_3x3:gelu:add_skip'
@@ -49,7 +52,9 @@ class Edge(NamedTuple):
         skip = rest[-1:] == [ADD_SKIP]
         act = rest[: len(rest) - skip]
         if len(act) > 1 or act == ["relu"]:
-            raise GenotypeError(f"{label[:80]!r} is not OPERATION, OPERATION:ACTIVATION or either with :{ADD_SKIP}, where ReLU is not named")
+            raise GenotypeError(
+                f"{label[:80]!r} is not OPERATION, OPERATION:ACTIVATION or either with :{ADD_SKIP}, where ReLU is not named"
+            )
         return cls(op, source, node, *act, skip=skip)
 
 
@@ -58,8 +63,10 @@ class Genotype:
     """An architecture.
 
     Args:
-        format: "darts" (two input states 0 and 1, two edges per node), "nasbench201" (one input state, every edge) or "mlp" (a chain of layers).
-        cells: group -> (edges, states that make the output). The edges of a node stand together, in the order in which they were ranked.
+        format: "darts" (two input states 0 and 1, two edges per node), "nasbench201" (one input state, every edge) or
+            "mlp" (a chain of layers).
+        cells: group -> (edges, states that make the output). The edges of a node stand together, in the order in which
+            they were ranked.
 
     >>> Genotype.from_text("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|").skips
     1
@@ -83,7 +90,10 @@ class Genotype:
 
     def to_json(self) -> str:
         """JSON that `from_json` reads back."""
-        cells = {group: {"edges": list(map(_to_data, edges)), "concat": list(concat)} for group, (edges, concat) in self.cells.items()}
+        cells = {
+            group: {"edges": list(map(_to_data, edges)), "concat": list(concat)}
+            for group, (edges, concat) in self.cells.items()
+        }
         return json.dumps({"format": self.format, "cells": cells})
 
     @classmethod
@@ -100,14 +110,19 @@ class Genotype:
             raise GenotypeError(f"the genotype is not JSON: {error}") from None
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             form = '{"format", "cells": {GROUP: {"edges": [{"op", "from", "to"}], "concat"}}}, an edge with "act" and "add_skip" where it has them'
-            raise GenotypeError(f"the genotype is not {form}: {f'{error} is missing' if isinstance(error, KeyError) else error}") from None
+            raise GenotypeError(
+                f"the genotype is not {form}: {f'{error} is missing' if isinstance(error, KeyError) else error}"
+            ) from None
         return genotype._checked()
 
     def to_text(self) -> str:
         """The form that DARTS codes or NAS-Bench-201 print; `MLP(relu, tanh:add_skip)` for fully-connected layers."""
         if self.format == "nasbench201":
             edges, _ = self.cells["cell"]
-            return "+".join("|" + "|".join(f"{e.label}~{e.source}" for e in edges if e.node == node) + "|" for node in sorted({e.node for e in edges}))
+            return "+".join(
+                "|" + "|".join(f"{e.label}~{e.source}" for e in edges if e.node == node) + "|"
+                for node in sorted({e.node for e in edges})
+            )
         if self.format == "mlp":
             return f"MLP({', '.join(e.act + f':{ADD_SKIP}' * e.skip for e in self.cells['layer'][0])})"
         parts = []
@@ -140,7 +155,9 @@ def check_genotype(genotype: Genotype) -> None:
     allowed = GROUPS[genotype.format]
     if not genotype.cells or not set(genotype.cells) <= allowed:
         found = ", ".join(map(repr, genotype.cells)) or "none"
-        raise GenotypeError(f"a genotype of format {genotype.format} has the cells {', '.join(sorted(allowed))}, not {found}")
+        raise GenotypeError(
+            f"a genotype of format {genotype.format} has the cells {', '.join(sorted(allowed))}, not {found}"
+        )
     for group, (edges, concat) in genotype.cells.items():
         if not edges or not concat:
             raise GenotypeError(f"{group}: a cell needs edges and an output")
@@ -160,18 +177,26 @@ def _check_edges(form: str, group: str, edges: tuple[Edge, ...]) -> None:
         if edge.op not in operations:
             raise GenotypeError(f"{group}: unknown operation {edge.op!r} (known: {', '.join(sorted(operations))})")
         if not 0 <= edge.source < edge.node:
-            raise GenotypeError(f"{group}: {edge.op} into node {edge.node} reads state {edge.source}, which does not come before it")
+            raise GenotypeError(
+                f"{group}: {edge.op} into node {edge.node} reads state {edge.source}, which does not come before it"
+            )
         if edge.act not in list_activations():
-            raise GenotypeError(f"{group}: unknown activation {edge.act!r} of {edge.op} (known: {', '.join(list_activations())})")
+            raise GenotypeError(
+                f"{group}: unknown activation {edge.act!r} of {edge.op} (known: {', '.join(list_activations())})"
+            )
         if edge.act != "relu" and edge.op not in (*CONVOLUTIONS, LINEAR):
             raise GenotypeError(f"{group}: {edge.op} has no activation to be {edge.act}; only convolutions have")
     wiring = [(edge.source, edge.node) for edge in edges]
     if form == "darts" and [node for _, node in wiring] != [node for node in nodes for _ in range(2)]:
         raise GenotypeError(f"{group}: every node takes two edges, those of node 2 first")
     if form == "nasbench201" and wiring != [(source, node) for node in nodes for source in range(node)]:
-        raise GenotypeError(f"{group}: node 1 takes an edge from state 0, node 2 from 0 and 1, and so on, in this order")
+        raise GenotypeError(
+            f"{group}: node 1 takes an edge from state 0, node 2 from 0 and 1, and so on, in this order"
+        )
     if form == "mlp" and (wiring != [(node - 1, node) for node in nodes] or edges[0].skip):
-        raise GenotypeError(f"{group}: layers follow each other, and the first has no skip because its input has another width")
+        raise GenotypeError(
+            f"{group}: layers follow each other, and the first has no skip because its input has another width"
+        )
 
 
 def _to_data(edge: Edge) -> dict:
@@ -208,7 +233,9 @@ def _parse_nasbench201(text: str) -> Genotype:
             raise GenotypeError(f"node {node} of the NAS-Bench-201 string is {part[:80]!r}, not |op~source|...|")
         found = [(label, int(source)) for label, source in re.findall(r"([\w:]+)~(\d+)", part)]
         if [source for _, source in found] != list(range(node)):
-            raise GenotypeError(f"node {node} of the NAS-Bench-201 string must read states 0 to {node - 1} in this order: {part[:80]!r}")
+            raise GenotypeError(
+                f"node {node} of the NAS-Bench-201 string must read states 0 to {node - 1} in this order: {part[:80]!r}"
+            )
         edges += [Edge.from_label(label, source, node) for label, source in found]
     return Genotype("nasbench201", {"cell": (tuple(edges), (len(text.split("+")),))})
 
@@ -216,10 +243,14 @@ def _parse_nasbench201(text: str) -> Genotype:
 def _parse_mlp(text: str) -> Genotype:
     found = re.fullmatch(r"MLP\(\s*([\w:]+(?:\s*,\s*[\w:]+)*)\s*\)", text)
     if not found:
-        raise GenotypeError(f"{text[:80]!r} is not MLP(ACTIVATION, ACTIVATION:{ADD_SKIP}, ...), an activation for each layer")
+        raise GenotypeError(
+            f"{text[:80]!r} is not MLP(ACTIVATION, ACTIVATION:{ADD_SKIP}, ...), an activation for each layer"
+        )
     labels = [part.strip() for part in found[1].split(",")]
     acts = [label.removesuffix(f":{ADD_SKIP}") for label in labels]
-    edges = tuple(Edge(LINEAR, layer, layer + 1, act, act != label) for layer, (act, label) in enumerate(zip(acts, labels)))
+    edges = tuple(
+        Edge(LINEAR, layer, layer + 1, act, act != label) for layer, (act, label) in enumerate(zip(acts, labels))
+    )
     return Genotype("mlp", {"layer": (edges, (len(edges),))})
 
 
@@ -233,10 +264,15 @@ def _parse_darts(text: str) -> Genotype:
         raise GenotypeError(f"the genotype is not of the form {form}")
     fields = {keyword.arg: keyword.value for keyword in call.keywords}
     if len(fields) < len(call.keywords):
-        raise GenotypeError("Genotype(...) gives a field twice: each of normal, normal_concat, reduce, reduce_concat once")
+        raise GenotypeError(
+            "Genotype(...) gives a field twice: each of normal, normal_concat, reduce, reduce_concat once"
+        )
     wrong = [str(name) for name in fields if name not in ("normal", "normal_concat", "reduce", "reduce_concat")]
     if wrong or not fields:
-        raise GenotypeError(f"Genotype(...) does not take {', '.join(wrong) or 'nothing'}: its fields are normal, normal_concat, reduce, reduce_concat")
+        raise GenotypeError(
+            f"Genotype(...) does not take {', '.join(wrong) or 'nothing'}: its fields are normal, normal_concat, "
+            f"reduce, reduce_concat"
+        )
     cells = {}
     for group in ("normal", "reduce"):
         if (group in fields) != (f"{group}_concat" in fields):
@@ -258,7 +294,12 @@ def _pairs(group: str, value: ast.expr) -> tuple[Edge, ...]:
 
 
 def _concat(group: str, value: ast.expr) -> tuple[int, ...]:
-    is_range = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "range" and not value.keywords
+    is_range = (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id == "range"
+        and not value.keywords
+    )
     try:
         if is_range:
             bounds = [_index(ast.literal_eval(argument)) for argument in value.args]

@@ -1,6 +1,8 @@
-"""The sites of choices: what an edge's operation is, through which activation it reads its input, and whether the input is added to its output.
+"""The sites of choices: what an edge's operation is, through which activation it reads its input, and whether the input
+is added to its output.
 
-Each is the weighted sum of its options (Liu et al. 2019, eq. 2), and each option is a module of its own, so that a selector can switch it off.
+Each is the weighted sum of its options (Liu et al. 2019, eq. 2), and each option is a module of its own, so that a
+selector can switch it off.
 """
 
 from collections.abc import Sequence
@@ -33,7 +35,8 @@ class MixedActivation(nn.Module):
 
 
 class AddedSkip(nn.Module):
-    """The choice of adding an edge's input (at stride 2 its projection) to its operation's output: `no_skip` adds nothing.
+    """The choice of adding an edge's input (at stride 2 its projection) to its operation's output: `no_skip` adds
+    nothing.
 
     >>> AddedSkip(channels=2)(torch.ones(1, 2, 1, 1), torch.tensor([0.9, 0.1])).flatten()
     tensor([0.1000, 0.1000])
@@ -64,14 +67,24 @@ class MixedOp(nn.Module):
     """
 
     def __init__(
-        self, options: Sequence[str], channels: int, stride: int = 1, *,
-        affine: bool = False, pool_norm: bool = True, activations: Sequence[str] = ("relu",), added_skip: bool = False,
-    ):  # fmt: skip
+        self,
+        options: Sequence[str],
+        channels: int,
+        stride: int = 1,
+        *,
+        affine: bool = False,
+        pool_norm: bool = True,
+        activations: Sequence[str] = ("relu",),
+        added_skip: bool = False,
+    ):
         super().__init__()
         self.names, self.stride = tuple(options), stride
         parametric, mixes = bool(set(options) & set(CONVOLUTIONS)), len(activations) > 1
         act = None if mixes else activations[0]
-        self.options = nn.ModuleList(build_operation(name, channels, stride, affine=affine, pool_norm=pool_norm, activation=act) for name in options)
+        self.options = nn.ModuleList(
+            build_operation(name, channels, stride, affine=affine, pool_norm=pool_norm, activation=act)
+            for name in options
+        )
         self.activation = MixedActivation(activations) if parametric and mixes else None
         self.skip = AddedSkip(channels, stride) if parametric and added_skip else None
 
@@ -83,8 +96,9 @@ class MixedOp(nn.Module):
         """x [B, C, H, W], weights of the operations, the activations and the added skip -> [B, C, H', W']."""
         activated = self.activation(x, act) if self.activation is not None else x
         total = sum(
-            weight * option(activated if self.is_activated(name) else x) for name, option, weight in zip(self.names, self.options, weights)
-        )  # fmt: skip
+            weight * option(activated if self.is_activated(name) else x)
+            for name, option, weight in zip(self.names, self.options, weights)
+        )
         return total if self.skip is None else total + self.skip(x, skip)
 
 

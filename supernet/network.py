@@ -13,15 +13,18 @@ from .genotype import Genotype
 class Supernet(nn.Module):
     """A DARTS supernet (Liu et al. 2019): every choice is the softmax(alpha)-weighted sum of its options.
 
-    `Supernet(space, ...)` is the network that fits the space: of cells (`CellSupernet`), or of fully-connected layers (`MLPSupernet`); see there for sizes.
+    `Supernet(space, ...)` is the network that fits the space: of cells (`CellSupernet`), or of fully-connected layers
+    (`MLPSupernet`); see there for sizes.
 
     Args:
         space: what is searched.
-        channels, layers: of the skeleton; by default 16 channels, and 8 cells (darts) or 5 cells per stage (nasbench201); or the width of the layers (mlp).
+        channels, layers: of the skeleton; by default 16 channels, and 8 cells (darts) or 5 cells per stage
+            (nasbench201); or the width of the layers (mlp).
         num_classes, in_chans: of the task.
         seed: of weights and alphas; None takes torch's global generator as it is.
 
-    It answers `choices()`, `logits()`, `inputs()` and `excluded()`, so that every selector works on it. Alphas start at 1e-3 times a standard normal.
+    It answers `choices()`, `logits()`, `inputs()` and `excluded()`, so that every selector works on it. Alphas start at
+    1e-3 times a standard normal.
 
     >>> from supernet import create_space
     >>> net = Supernet(create_space("tiny"), channels=4, layers=2, num_classes=10, seed=0)
@@ -44,7 +47,10 @@ class Supernet(nn.Module):
         """Draws the alphas, once everything else is built."""
         self.space = space
         self.alphas = nn.ParameterDict(
-            {name: nn.Parameter(1e-3 * torch.randn(len(rows), len(next(iter(rows.values()))))) for name, rows in space.tables().items()}
+            {
+                name: nn.Parameter(1e-3 * torch.randn(len(rows), len(next(iter(rows.values())))))
+                for name, rows in space.tables().items()
+            }
         )
 
     def mixing_weights(self) -> dict[str, Tensor]:
@@ -57,7 +63,9 @@ class Supernet(nn.Module):
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
         """{choice: {option: the modules that carry it, wherever the choice is made}}."""
-        found: dict[str, dict[str, list[nn.Module]]] = {choice: {option: [] for option in options} for choice, options in self.space.choices().items()}
+        found: dict[str, dict[str, list[nn.Module]]] = {
+            choice: {option: [] for option in options} for choice, options in self.space.choices().items()
+        }
         for choice, names, options in self.choice_points():
             for name, module in zip(names, options):
                 found[choice][name].append(module)
@@ -65,7 +73,11 @@ class Supernet(nn.Module):
 
     def logits(self) -> dict[str, Tensor]:
         """{choice: its row of alpha [options]}, views of the live parameters."""
-        return {choice: alpha for name, rows in self.space.tables().items() for choice, alpha in zip(rows, self.alphas[name])}
+        return {
+            choice: alpha
+            for name, rows in self.space.tables().items()
+            for choice, alpha in zip(rows, self.alphas[name])
+        }
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
         """{node: (edges it keeps, the choices on the edges that reach it)}; empty where every edge stays."""
@@ -87,9 +99,11 @@ class Supernet(nn.Module):
         """The architecture of some decisions; what is not given is decided by alpha, as DARTS does it.
 
         Args:
-            decisions: {choice: option}; where a choice is missing, its allowed option of largest alpha (ties: the first).
-            inputs: {node: [choices it keeps, strongest first]}; where a node is missing, the edges whose best allowed option has the largest
-                softmax weight (ties: the first edge; `none` is not allowed in DARTS, but it takes its share of the softmax).
+            decisions: {choice: option}; where a choice is missing, its allowed option of largest alpha (ties: the
+                first).
+            inputs: {node: [choices it keeps, strongest first]}; where a node is missing, the edges whose best allowed
+                option has the largest softmax weight (ties: the first edge; `none` is not allowed in DARTS, but it
+                takes its share of the softmax).
 
         Raises:
             GenotypeError: a decision is not one of the space.
@@ -99,7 +113,11 @@ class Supernet(nn.Module):
         with torch.no_grad():
             for choice, alpha in self.logits().items():
                 weights = F.softmax(alpha, dim=-1).tolist()
-                allowed = {option: w for option, w in zip(self.space.choices()[choice], weights) if option not in self.excluded()}
+                allowed = {
+                    option: w
+                    for option, w in zip(self.space.choices()[choice], weights)
+                    if option not in self.excluded()
+                }
                 decisions.setdefault(choice, max(allowed, key=allowed.__getitem__))
                 strength[choice] = max(allowed.values())
         for node, (keep, names) in self.inputs().items():

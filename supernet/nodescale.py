@@ -10,17 +10,21 @@ from .errors import SpaceError
 
 
 class NodeScale(nn.Module):
-    """Multiplies node j of m by sqrt(m lam_j), where lam_j = gamma / m + (1 - gamma) l_j / sum of l and l_j = j^(-1 / alpha), j = 1, ..., m.
+    """Multiplies node j of m by sqrt(m lam_j), where lam_j = gamma / m + (1 - gamma) l_j / sum of l and l_j = j^(-1 /
+    alpha), j = 1, ..., m.
 
-    A node is a feature of [B, m] or a channel of [B, m, H, W], behind the activation. The scales are fixed and fall with j, and the lam_j sum to 1: gamma = 1
-    is the identity, gamma = 0 leaves nearly everything to the first nodes. Where gamma > 0, gradient descent on a wide layer still reaches a global minimum,
-    the more slowly the smaller gamma is; where gamma < 1, the first nodes learn features, and the last ones can be left out.
+    A node is a feature of [B, m] or a channel of [B, m, H, W], behind the activation. The scales are fixed and fall
+    with j, and the lam_j sum to 1: gamma = 1 is the identity, gamma = 0 leaves nearly everything to the first nodes.
+    Where gamma > 0, gradient descent on a wide layer still reaches a global minimum, the more slowly the smaller gamma
+    is; where gamma < 1, the first nodes learn features, and the last ones can be left out.
 
-    Behind BatchNorm and activation of a convolutional cell it is an extension of ours, not in the paper; in front of a BatchNorm it is cancelled. Never choose
-    gamma by the neural tangent kernel: its expectation is the same for every gamma, and on a network's own kernel the smallest eigenvalue always prefers
-    gamma = 1. Choose it by the accuracy that is left after pruning.
+    Behind BatchNorm and activation of a convolutional cell it is an extension of ours, not in the paper; in front of a
+    BatchNorm it is cancelled. Never choose gamma by the neural tangent kernel: its expectation is the same for every
+    gamma, and on a network's own kernel the smallest eigenvalue always prefers gamma = 1. Choose it by the accuracy
+    that is left after pruning.
 
-    Source: Caron, Ayed, Jung, Lee, Lee & Yang (2023), arXiv 2302.01002; the factors are those of its code, but for the ranks, which start at 1 here.
+    Source: Caron, Ayed, Jung, Lee, Lee & Yang (2023), arXiv 2302.01002; the factors are those of its code, but for the
+    ranks, which start at 1 here.
 
     Args:
         width: m, the number of nodes.
@@ -55,7 +59,8 @@ class NodeScale(nn.Module):
         powers = torch.arange(1, width + 1, dtype=torch.float64) ** (-1 / alpha)
         relative = gamma + (1 - gamma) * width * powers / powers.sum()  # m lam: exactly 1 where gamma is
         self.register_buffer("scale", relative.sqrt().to(torch.get_default_dtype()))
-        # in the state_dict, which thus says what the network computes: a pruned network that is saved and loaded stays pruned
+        # in the state_dict, which thus says what the network computes: a pruned network that is saved and loaded stays
+        # pruned
         self.register_buffer("awake", torch.ones(width, dtype=torch.bool))
 
     @property
@@ -104,10 +109,11 @@ def node_scales(net: nn.Module) -> list[NodeScale]:
 
 @contextmanager
 def prune_nodes(net: nn.Module, share: float) -> Iterator[None]:
-    """Within the block, the given share of nodes of smallest scale is silenced in every NodeScale (rounded to whole nodes); undone exactly, whatever happens.
+    """Within the block, the given share of nodes of smallest scale is silenced in every NodeScale (rounded to whole
+    nodes); undone exactly, whatever happens.
 
-    Nodes that are silent already stay so. The order is that of the scales alone, as in the paper, whose output weights are +-1 and frozen: weights that were
-    trained behind the NodeScale are not looked at.
+    Nodes that are silent already stay so. The order is that of the scales alone, as in the paper, whose output weights
+    are +-1 and frozen: weights that were trained behind the NodeScale are not looked at.
 
     Args:
         share: in [0, 1].
@@ -136,9 +142,11 @@ def prune_nodes(net: nn.Module, share: float) -> Iterator[None]:
 
 @torch.no_grad()
 def top_nodes(net: nn.Module, x: Tensor, k: int) -> Tensor:
-    """The k features of largest scale that the last NodeScale to be used puts out for inputs x [B, ...]: [B, k] or [B, k, H, W], scaled, without gradient.
+    """The k features of largest scale that the last NodeScale to be used puts out for inputs x [B, ...]: [B, k] or [B,
+    k, H, W], scaled, without gradient.
 
-    For transfer: the network is a frozen feature extractor, in eval mode; its modes are left as they were (Caron et al. 2023, experiments).
+    For transfer: the network is a frozen feature extractor, in eval mode; its modes are left as they were (Caron et al.
+    2023, experiments).
 
     Raises:
         SpaceError: the last NodeScale has fewer than k nodes, or the network has or uses none.

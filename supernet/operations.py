@@ -1,7 +1,8 @@
 """The candidate operations: option name -> module.
 
-Every option is an `nn.Sequential` of plain layers where it can be, so that the options which read the same state can be run side by side (see `stacked`).
-Facts about the layers follow quark0/darts (Liu et al. 2019) and NAS-Bench-201 (Dong & Yang 2020).
+Every option is an `nn.Sequential` of plain layers where it can be, so that the options which read the same state can be
+run side by side (see `stacked`). Facts about the layers follow quark0/darts (Liu et al. 2019) and NAS-Bench-201 (Dong &
+Yang 2020).
 """
 
 from collections.abc import Callable
@@ -25,7 +26,8 @@ class Zero(nn.Module):
 
 
 class Noise(nn.Module):
-    """`noise` of space S4 (Zela et al. 2020): standard normal values of the output's shape, drawn anew from the global generator, whatever x is."""
+    """`noise` of space S4 (Zela et al. 2020): standard normal values of the output's shape, drawn anew from the global
+    generator, whatever x is."""
 
     def __init__(self, stride: int):
         super().__init__()
@@ -36,12 +38,16 @@ class Noise(nn.Module):
 
 
 class FactorizedReduce(nn.Module):
-    """Halves the resolution: ReLU, two 1x1 convolutions of stride 2, one of them shifted by a pixel, side by side, BatchNorm. Needs an even `out_channels`."""
+    """Halves the resolution: ReLU, two 1x1 convolutions of stride 2, one of them shifted by a pixel, side by side,
+    BatchNorm. Needs an even `out_channels`."""
 
     def __init__(self, in_channels: int, out_channels: int, affine: bool = True):
         super().__init__()
         if out_channels % 2:
-            raise SpaceError(f"a skip connection of stride 2 needs an even number of channels, not {out_channels}: choose even --channels")
+            raise SpaceError(
+                f"a skip connection of stride 2 needs an even number of channels, not {out_channels}: choose even "
+                f"--channels"
+            )
         self.act = nn.ReLU()
         self.conv_1 = nn.Conv2d(in_channels, out_channels // 2, 1, stride=2, bias=False)
         self.conv_2 = nn.Conv2d(in_channels, out_channels // 2, 1, stride=2, bias=False)
@@ -49,11 +55,15 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.act(x)
-        x = nn.functional.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))  # odd sizes: the shifted half reads one row of zeros
+        x = nn.functional.pad(
+            x, (0, x.shape[3] % 2, 0, x.shape[2] % 2)
+        )  # odd sizes: the shifted half reads one row of zeros
         return self.bn(torch.cat([self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])], dim=1))
 
 
-def relu_conv_bn(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, affine: bool = True) -> nn.Sequential:
+def relu_conv_bn(
+    in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, affine: bool = True
+) -> nn.Sequential:
     """ReLU, dense convolution, BatchNorm."""
     conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False)
     return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(out_channels, affine=affine))
@@ -61,7 +71,9 @@ def relu_conv_bn(in_channels: int, out_channels: int, kernel: int = 1, stride: i
 
 def _separable(channels: int, kernel: int, stride: int, dilation: int, affine: bool) -> list[nn.Module]:
     padding = dilation * (kernel // 2)
-    depthwise = nn.Conv2d(channels, channels, kernel, stride=stride, padding=padding, dilation=dilation, groups=channels, bias=False)
+    depthwise = nn.Conv2d(
+        channels, channels, kernel, stride=stride, padding=padding, dilation=dilation, groups=channels, bias=False
+    )
     pointwise = nn.Conv2d(channels, channels, 1, bias=False)
     return [nn.ReLU(), depthwise, pointwise, nn.BatchNorm2d(channels, affine=affine)]
 
@@ -110,8 +122,14 @@ CONVOLUTIONS = tuple(name for name in OPERATIONS if "conv" in name)
 
 
 def build_operation(
-    name: str, channels: int, stride: int = 1, *, affine: bool = True, pool_norm: bool = False, activation: str | None = "relu"
-) -> nn.Module:  # fmt: skip
+    name: str,
+    channels: int,
+    stride: int = 1,
+    *,
+    affine: bool = True,
+    pool_norm: bool = False,
+    activation: str | None = "relu",
+) -> nn.Module:
     """Builds one option.
 
     Args:
@@ -119,8 +137,10 @@ def build_operation(
         channels: of input and output.
         stride: 1 or 2.
         affine: whether the BatchNorms learn scale and shift (a supernet's do not).
-        pool_norm: whether a pooling is followed by a BatchNorm (in a DARTS supernet, so that its scale is comparable with the convolutions').
-        activation: through which a convolution reads its input; None where the edge applies it. (The one in the middle of a separable convolution is ReLU.)
+        pool_norm: whether a pooling is followed by a BatchNorm (in a DARTS supernet, so that its scale is comparable
+            with the convolutions').
+        activation: through which a convolution reads its input; None where the edge applies it. (The one in the middle
+            of a separable convolution is ReLU.)
 
     Raises:
         SpaceError: the name is unknown.
@@ -137,7 +157,8 @@ def build_operation(
 
 
 def build_added_skip(channels: int, stride: int, affine: bool = True) -> nn.Module:
-    """What an added skip carries: the input itself, or at stride 2 its projection to half the resolution (average pooling, 1x1 convolution, BatchNorm)."""
+    """What an added skip carries: the input itself, or at stride 2 its projection to half the resolution (average
+    pooling, 1x1 convolution, BatchNorm)."""
     if stride == 1:
         return nn.Identity()
     pool = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)

@@ -18,10 +18,12 @@ _ALPHAS = {f"alpha_{group}.{node}": 2 for group in ("normal", "reduce") for node
 
 
 def from_ptdarts(state_dict: dict[str, Tensor]) -> Supernet:
-    """A supernet with the weights, BatchNorm statistics and alphas of a `SearchCNNController` of khanrc/pt.darts, whose `none` is the last operation.
+    """A supernet with the weights, BatchNorm statistics and alphas of a `SearchCNNController` of khanrc/pt.darts, whose
+    `none` is the last operation.
 
     Args:
-        state_dict: `SearchCNNController.state_dict()`, with alphas `alpha_normal.{node}` [node + 2, 8]. What the original saves is the pickled module.
+        state_dict: `SearchCNNController.state_dict()`, with alphas `alpha_normal.{node}` [node + 2, 8]. What the
+            original saves is the pickled module.
 
     Returns:
         a Supernet of space `darts`; channels, layers, classes and dtype are read off the tensors.
@@ -38,10 +40,18 @@ def from_ptdarts(state_dict: dict[str, Tensor]) -> Supernet:
         expected = [2 + int(name[-1]), len(DARTS)]
         if list(state[name].shape) != expected:
             raise SpaceError(f"not a state_dict of {_ORIGIN}: {name} is {list(state[name].shape)}, not {expected}")
-    alphas = {f"alphas.{group}": _none_first(torch.cat([state.pop(f"alpha_{group}.{node}") for node in range(4)])) for group in ("normal", "reduce")}
+    alphas = {
+        f"alphas.{group}": _none_first(torch.cat([state.pop(f"alpha_{group}.{node}") for node in range(4)]))
+        for group in ("normal", "reduce")
+    }
     tensors = {_rename(name): tensor for name, tensor in state.items()} | alphas
     stem, classifier = tensors["stem.0.weight"], tensors["classifier.weight"]
-    sizes = {"channels": stem.shape[0] // 3, "layers": count_cells(tensors), "num_classes": classifier.shape[0], "in_chans": stem.shape[1]}
+    sizes = {
+        "channels": stem.shape[0] // 3,
+        "layers": count_cells(tensors),
+        "num_classes": classifier.shape[0],
+        "in_chans": stem.shape[1],
+    }
     return fill(empty_supernet(create_space("darts"), stem, **sizes), tensors, _ORIGIN)
 
 
@@ -51,14 +61,20 @@ def _none_first(alphas: Tensor) -> Tensor:
 
 def _rename(name: str) -> str:
     name = name.removeprefix("net.").replace("linear.", "classifier.")
-    name = re.sub(r"preproc([01])\.(?:net\.)?", r"preprocess.\1.", name).replace(".conv1.", ".conv_1.").replace(".conv2.", ".conv_2.")
+    name = (
+        re.sub(r"preproc([01])\.(?:net\.)?", r"preprocess.\1.", name)
+        .replace(".conv1.", ".conv_1.")
+        .replace(".conv2.", ".conv_2.")
+    )
     found = re.fullmatch(r"(cells\.\d+)\.dag\.(\d+)\.(\d+)\._ops\.(\d+)\.(.+)", name)
     if not found:
         return name
     cell, node, source, option, inside = found[1], int(found[2]), int(found[3]), int(found[4]), found[5]
     row = node * (node + 3) // 2 + source
     # a separable convolution is two halves of four layers
-    inside = re.sub(r"^net\.([01])\.net\.(\d)", lambda half: f"{4 * int(half[1]) + int(half[2])}", inside).removeprefix("net.")
+    inside = re.sub(r"^net\.([01])\.net\.(\d)", lambda half: f"{4 * int(half[1]) + int(half[2])}", inside).removeprefix(
+        "net."
+    )
     if option != _SKIP:
         inside = re.sub(r"^bn\.", "1.", inside)  # behind a pooling
     return f"{cell}.edges.{row}.options.{(option + 1) % len(DARTS)}.{inside}"

@@ -1,7 +1,9 @@
-"""What stands around the cells: stem, order of cells, reductions, head. Supernet and discrete network share it, so they differ in the cells alone.
+"""What stands around the cells: stem, order of cells, reductions, head. Supernet and discrete network share it, so they
+differ in the cells alone.
 
-`darts`: stem of 3C channels, `layers` cells, two of them reductions (after a third and two thirds), each cell reads the two before it.
-`nasbench201`: stem of C channels, three stages of `layers` cells, between them residual blocks of stride 2, each cell reads the one before it.
+`darts`: stem of 3C channels, `layers` cells, two of them reductions (after a third and two thirds), each cell reads the
+two before it. `nasbench201`: stem of C channels, three stages of `layers` cells, between them residual blocks of stride
+2, each cell reads the one before it.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +30,9 @@ class Site:
 DEFAULTS = {"darts": {"channels": 16, "layers": 8}, "nasbench201": {"channels": 16, "layers": 5}}
 
 
-def darts_sites(channels: int, layers: int, width: dict[str, int], stem_channels: int, reduction_prev: bool = False) -> list[Site]:
+def darts_sites(
+    channels: int, layers: int, width: dict[str, int], stem_channels: int, reduction_prev: bool = False
+) -> list[Site]:
     """The sites of `layers` cells; `width` gives, for each group, how many states its output holds."""
     sites, previous = [], (stem_channels, stem_channels)
     for layer in range(layers):
@@ -56,8 +60,12 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.body = nn.Sequential(relu_conv_bn(in_channels, out_channels, 3, 2), relu_conv_bn(out_channels, out_channels, 3))
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(in_channels, out_channels, 1, bias=False))
+        self.body = nn.Sequential(
+            relu_conv_bn(in_channels, out_channels, 3, 2), relu_conv_bn(out_channels, out_channels, 3)
+        )
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut(x) + self.body(x)
@@ -79,9 +87,17 @@ class Skeleton(nn.Module):
     """
 
     def __init__(
-        self, macro: str, width: dict[str, int], build_cell: Callable[[Site], nn.Module], *,
-        channels: int, layers: int, num_classes: int, in_chans: int = 3, stem: str = "cifar",
-    ):  # fmt: skip
+        self,
+        macro: str,
+        width: dict[str, int],
+        build_cell: Callable[[Site], nn.Module],
+        *,
+        channels: int,
+        layers: int,
+        num_classes: int,
+        in_chans: int = 3,
+        stem: str = "cifar",
+    ):
         super().__init__()
         _check_sizes(macro, width, stem, channels=channels, layers=layers, num_classes=num_classes, in_chans=in_chans)
         self.macro = macro
@@ -91,7 +107,10 @@ class Skeleton(nn.Module):
             self.sites = darts_sites(channels, layers, width, stem_channels, reduction_prev=stem == "imagenet")
         else:
             self.sites = nasbench201_sites(channels, layers)
-        self.cells = nn.ModuleList(ResidualBlock(site.previous[1], site.channels) if site.group is None else build_cell(site) for site in self.sites)
+        self.cells = nn.ModuleList(
+            ResidualBlock(site.previous[1], site.channels) if site.group is None else build_cell(site)
+            for site in self.sites
+        )
         last = self.sites[-1]
         features = last.channels * width[last.group]
         self.last = nn.Sequential(nn.BatchNorm2d(features), nn.ReLU()) if macro == "nasbench201" else nn.Identity()
@@ -110,7 +129,10 @@ class Skeleton(nn.Module):
         """The feature maps [B, C, H, W] between the cells: what the stem returns, then what each cell does."""
         outputs: list[Tensor] = []
         stem = self.stem if self.second_stem is None else self.second_stem
-        handles = [block.register_forward_hook(lambda block, inputs, output: outputs.append(output)) for block in (stem, *self.cells)]
+        handles = [
+            block.register_forward_hook(lambda block, inputs, output: outputs.append(output))
+            for block in (stem, *self.cells)
+        ]
         try:
             self(x)
         finally:
@@ -121,7 +143,9 @@ class Skeleton(nn.Module):
     def head(self, features: Tensor) -> Tensor:
         """[B, C, H, W] -> logits [B, num_classes]."""
         features = self.last(features)
-        return self.classifier(F.avg_pool2d(features, features.shape[2:]).flatten(1))  # its gradient keeps channels_last, a mean's does not
+        return self.classifier(
+            F.avg_pool2d(features, features.shape[2:]).flatten(1)
+        )  # its gradient keeps channels_last, a mean's does not
 
 
 def _conv_bn(in_channels: int, out_channels: int, stride: int = 1) -> list[nn.Module]:
@@ -145,7 +169,9 @@ def _check_sizes(macro: str, width: dict[str, int], stem: str, **sizes: int) -> 
         if size < 1:
             raise SpaceError(f"{name} must be at least 1, not {size}")
     if sizes["channels"] % 2 and (stem == "imagenet" or "reduce" in width):
-        raise SpaceError(f"channels must be even, not {sizes['channels']}: a skip connection of stride 2 makes its output in two halves")
+        raise SpaceError(
+            f"channels must be even, not {sizes['channels']}: a skip connection of stride 2 makes its output in two halves"
+        )
     needs_reduce = macro == "darts" and "normal" not in width and sizes["layers"] > 2
     if needs_reduce:
         raise SpaceError(f"{sizes['layers']} layers need a normal cell, and there is none")

@@ -1,4 +1,5 @@
-"""A search space as plain data: groups of cells, their wiring, the options of every edge, and the rules for choosing."""
+"""A search space as plain data: groups of cells, their wiring, the options of every edge, and the rules for
+choosing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,11 +41,15 @@ class CellSpace:
     def __post_init__(self):
         check_activations(self.activations)
         if len(self.operations) != len(self.edges):
-            raise SpaceError(f"a cell of {len(self.edges)} edges needs as many tuples of operations, not {len(self.operations)}")
+            raise SpaceError(
+                f"a cell of {len(self.edges)} edges needs as many tuples of operations, not {len(self.operations)}"
+            )
         if len(set(map(len, self.operations))) != 1:
             raise SpaceError("every edge of a cell needs the same number of operations")
         if not all(source < node for source, node in self.edges) or set(self.nodes) != {node for _, node in self.edges}:
-            raise SpaceError("edges must lead from an earlier state to a later one and reach every state behind the inputs")
+            raise SpaceError(
+                "edges must lead from an earlier state to a later one and reach every state behind the inputs"
+            )
 
     @property
     def states(self) -> int:
@@ -113,9 +118,12 @@ class Space:
         return {choice: options for rows in self.tables().values() for choice, options in rows.items()}
 
     def tables(self) -> dict[str, dict[str, tuple[str, ...]]]:
-        """{name of a table of alphas: {choice: options}}, a row a choice: "normal" for the operations of that group, "normal_act", "normal_skip"."""
+        """{name of a table of alphas: {choice: options}}, a row a choice: "normal" for the operations of that group,
+        "normal_act", "normal_skip"."""
         return {
-            group if kind == "op" else f"{group}_{kind}": {f"{group}/{row}/{kind}": options for row, options in rows.items()}
+            group if kind == "op" else f"{group}_{kind}": {
+                f"{group}/{row}/{kind}": options for row, options in rows.items()
+            }
             for group, cell in self.cells.items()
             for kind, rows in cell.choices().items()
         }
@@ -134,16 +142,22 @@ class Space:
         """The architecture of decisions {choice: option} and kept inputs {node: [choices, strongest first]}.
 
         Raises:
-            GenotypeError: a choice is undecided, an option is not among its choice's, or a node does not keep the right number of its own edges.
+            GenotypeError: a choice is undecided, an option is not among its choice's, or a node does not keep the right
+                number of its own edges.
         """
         choices, nodes = self.choices(), self.inputs()
         for choice, option in decisions.items():
             if option not in choices.get(choice, ()):
-                raise GenotypeError(f"{choice}: {option!r} is not an option of space {self.name} ({', '.join(choices.get(choice, ('no such choice',)))})")
+                raise GenotypeError(
+                    f"{choice}: {option!r} is not an option of space {self.name} "
+                    f"({', '.join(choices.get(choice, ('no such choice',)))})"
+                )
         for node, names in (inputs or {}).items():
             _, own = nodes.get(node, (0, ["no such node"]))
             if node not in nodes or not set(names) <= set(own):
-                raise GenotypeError(f"{node}: {list(names)} are not edges into it in space {self.name} ({', '.join(own)})")
+                raise GenotypeError(
+                    f"{node}: {list(names)} are not edges into it in space {self.name} ({', '.join(own)})"
+                )
         kept = {node: (inputs or {}).get(node, names) for node, (_, names) in nodes.items()}
         cells = {}
         for group, cell in self.cells.items():
@@ -173,20 +187,29 @@ class Space:
     def check(self, genotype: Genotype) -> None:
         """Raises GenotypeError, in one line, unless the genotype is an architecture of this space."""
         if set(genotype.cells) != set(self.cells):
-            raise GenotypeError(f"a genotype of space {self.name} has the cells {', '.join(self.cells)}; this one has {', '.join(genotype.cells)}")
+            raise GenotypeError(
+                f"a genotype of space {self.name} has the cells {', '.join(self.cells)}; this one has "
+                f"{', '.join(genotype.cells)}"
+            )
         for group, cell in self.cells.items():
             edges, concat = genotype.cells[group]
             if concat != cell.concat:
-                raise GenotypeError(f"{group}: the output of a cell of space {self.name} is {list(cell.concat)}, not {list(concat)}")
+                raise GenotypeError(
+                    f"{group}: the output of a cell of space {self.name} is {list(cell.concat)}, not {list(concat)}"
+                )
             known = {edge for row, wired in enumerate(cell.edges) for edge in cell.carriers(row, *wired, self.excluded)}
             for edge in edges:
                 if edge not in known:
-                    raise GenotypeError(f"{group}: {edge.label} on edge {edge.source}->{edge.node} is not in space {self.name}")
+                    raise GenotypeError(
+                        f"{group}: {edge.label} on edge {edge.source}->{edge.node} is not in space {self.name}"
+                    )
             for node in cell.nodes:
                 sources = [edge.source for edge in edges if edge.node == node]
                 want = len(cell.rows(node)) if self.keep is None else self.keep
                 if len(sources) != want or len(set(sources)) != want:
-                    raise GenotypeError(f"{group}: node {node} takes {len(sources)} edges; space {self.name} keeps {want} different ones")
+                    raise GenotypeError(
+                        f"{group}: node {node} takes {len(sources)} edges; space {self.name} keeps {want} different ones"
+                    )
 
     def architectures(self) -> Iterator[Genotype]:
         """Every architecture once; for spaces small enough to enumerate (`tiny` has 243, `nasbench201` 15,625).

@@ -1,9 +1,10 @@
 """Runs the same option of several edges as one: channels side by side, groups multiplied.
 
-All edges that leave a state read the same tensor. Their options of one kind have the same layers, so E depthwise convolutions of C channels are one of E*C, E
-BatchNorms one BatchNorm, and the mixing weight is the last BatchNorm's scale: a fifth of the calls, the same maths. Where edges choose their activations, the
-state goes through every activation once, and each edge mixes the results by a row of one matrix product. An option that somebody watches or replaces (a hook, a
-shadowed `forward`, a layer not listed here) is called as the module it is.
+All edges that leave a state read the same tensor. Their options of one kind have the same layers, so E depthwise
+convolutions of C channels are one of E*C, E BatchNorms one BatchNorm, and the mixing weight is the last BatchNorm's
+scale: a fifth of the calls, the same maths. Where edges choose their activations, the state goes through every
+activation once, and each edge mixes the results by a row of one matrix product. An option that somebody watches or
+replaces (a hook, a shadowed `forward`, a layer not listed here) is called as the module it is.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,12 @@ from .activations import build_activation, list_activations
 from .depthwise import depthwise_conv2d, is_depthwise
 
 _ACTIVATIONS = [build_activation(name) for name in list_activations()]
-_STATELESS = {nn.Identity, nn.MaxPool2d, nn.AvgPool2d, *(type(activation) for activation in _ACTIVATIONS if not list(activation.parameters()))}
+_STATELESS = {
+    nn.Identity,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    *(type(activation) for activation in _ACTIVATIONS if not list(activation.parameters())),
+}
 
 
 def _layers(option: nn.Module) -> list[nn.Module]:
@@ -25,7 +31,13 @@ def _layers(option: nn.Module) -> list[nn.Module]:
 
 def untouched(module: nn.Module) -> bool:
     """Nobody watches the module by a hook or has replaced its `forward`."""
-    return not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks or "forward" in module.__dict__)
+    return not (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or "forward" in module.__dict__
+    )
 
 
 def _kind(layer: nn.Module) -> tuple | None:
@@ -39,8 +51,21 @@ def _kind(layer: nn.Module) -> tuple | None:
     if type(layer) is nn.BatchNorm2d:
         # a cumulative average (momentum None) depends on how many batches the layer has seen
         seen = int(layer.num_batches_tracked) if layer.momentum is None and layer.track_running_stats else None
-        return nn.BatchNorm2d, layer.num_features, layer.affine, layer.training, layer.track_running_stats, layer.momentum, seen, layer.eps
-    return (type(layer), *(getattr(layer, name) for name in getattr(layer, "__constants__", ()))) if type(layer) in _STATELESS else None
+        return (
+            nn.BatchNorm2d,
+            layer.num_features,
+            layer.affine,
+            layer.training,
+            layer.track_running_stats,
+            layer.momentum,
+            seen,
+            layer.eps,
+        )
+    return (
+        (type(layer), *(getattr(layer, name) for name in getattr(layer, "__constants__", ())))
+        if type(layer) in _STATELESS
+        else None
+    )
 
 
 def signature(option: nn.Module) -> tuple | None:
@@ -110,7 +135,8 @@ def _run_layers(layers: Sequence[nn.Module], x: Tensor, shared: bool) -> tuple[T
         dense = shared and first.groups == 1
         stride, padding, dilation = first.stride, first.padding, first.dilation
         if stride == dilation == (2, 2) and not any(size % 2 for size in padding):
-            # reads every other pixel only: the same sum as a plain convolution of those, whose backward is ten times as fast
+            # reads every other pixel only: the same sum as a plain convolution of those, whose backward is ten times as
+            # fast
             x, stride, padding, dilation = x[:, :, ::2, ::2], (1, 1), tuple(size // 2 for size in padding), (1, 1)
         x = x if dense else _spread(x, count, shared)
         weight = torch.cat([layer.weight for layer in layers]) if count > 1 else first.weight
@@ -131,7 +157,10 @@ def _batch_norm(layers: Sequence[nn.BatchNorm2d], x: Tensor, scale: Tensor | Non
         weight = scale.repeat_interleave(first.num_features)
     tracked = first.running_mean is not None and (first.track_running_stats or not first.training)
     if tracked:
-        mean, var = torch.cat([layer.running_mean for layer in layers]), torch.cat([layer.running_var for layer in layers])
+        mean, var = (
+            torch.cat([layer.running_mean for layer in layers]),
+            torch.cat([layer.running_var for layer in layers]),
+        )
     if not (tracked and first.training):
         return F.batch_norm(x, mean, var, weight, bias, first.training or not tracked, 0.0, first.eps)
     torch._foreach_add_([layer.num_batches_tracked for layer in layers], 1)

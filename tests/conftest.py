@@ -1,4 +1,5 @@
-"""One thread for every test: results are then the same on every machine, and small operations do not wait for each other."""
+"""One thread for every test: results are then the same on every machine, and small operations do not wait for each
+other."""
 
 import os
 

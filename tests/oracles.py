@@ -4,16 +4,24 @@ import torch
 
 
 def supernet_logits(net, x):
-    """A supernet's logits by definition: every option module is called, weighted by softmax(alpha) and added, edge by edge.
+    """A supernet's logits by definition: every option module is called, weighted by softmax(alpha) and added, edge by
+    edge.
 
-    Where an edge chooses its activation, its convolutions read the weighted sum of all activations; where it chooses an added skip, that is a term like others.
+    Where an edge chooses its activation, its convolutions read the weighted sum of all activations; where it chooses an
+    added skip, that is a term like others.
     """
     older = newer = net.stem(x)
     for site, cell in zip(net.sites, net.cells):
         if site.group is None:
             output = cell(newer)
         else:
-            output = mixed_cell(cell, older, newer, {choice: alpha.exp() / alpha.exp().sum() for choice, alpha in net.logits().items()}, site.group)
+            output = mixed_cell(
+                cell,
+                older,
+                newer,
+                {choice: alpha.exp() / alpha.exp().sum() for choice, alpha in net.logits().items()},
+                site.group,
+            )
         older, newer = newer, output
     return classify(net, newer)
 
@@ -26,7 +34,11 @@ def mixed_cell(cell, older, newer, weights, group):
         for row, (source, target) in enumerate(cell.space.edges):
             if target == node:
                 x, edge = states[source], cell.edges[row]
-                activated = x if edge.activation is None else sum(w * option(x) for w, option in zip(weights[f"{group}/{row}/act"], edge.activation.options))
+                activated = (
+                    x
+                    if edge.activation is None
+                    else sum(w * option(x) for w, option in zip(weights[f"{group}/{row}/act"], edge.activation.options))
+                )
                 for name, weight, option in zip(edge.names, weights[f"{group}/{row}/op"], edge.options):
                     total = total + weight * option(activated if "conv" in name else x)
                 if edge.skip is not None:
@@ -48,7 +60,9 @@ def discrete_logits(net, x):
             states = dict(enumerate(input_states(cell, older, newer)))
             for node in sorted({edge.node for edge in edges}):
                 states[node] = sum(op(states[edge.source]) for edge, op in zip(edges, cell.edges) if edge.node == node)
-                states[node] = states[node] + sum(cell.skips[str(row)](states[e.source]) for row, e in enumerate(edges) if e.node == node and e.skip)
+                states[node] = states[node] + sum(
+                    cell.skips[str(row)](states[e.source]) for row, e in enumerate(edges) if e.node == node and e.skip
+                )
             output = torch.cat([states[index] for index in concat], dim=1)
         older, newer = newer, output
     return classify(net, newer)
@@ -65,7 +79,8 @@ def classify(net, features):
 
 
 def darts_cell_genotype(alpha, options, excluded=("none",), keep=2, inputs=2):
-    """DARTS' rule: [(op, source)] of each node, its `keep` edges of largest allowed softmax weight, strongest first; ties go to the first."""
+    """DARTS' rule: [(op, source)] of each node, its `keep` edges of largest allowed softmax weight, strongest first;
+    ties go to the first."""
     weights = torch.softmax(alpha.detach().double(), dim=1).tolist()
     genotype, row, node = [], 0, inputs
     while row < len(weights):

@@ -1,6 +1,8 @@
-"""What other codes' supernets compute, recorded by running them: python tests/recorded_supernets.py DIR writes fixtures/foreign.json.gz.
+"""What other codes' supernets compute, recorded by running them: python tests/recorded_supernets.py DIR writes
+fixtures/foreign.json.gz.
 
-DIR holds checkouts named pt.darts, darts-pt and AutoDL-Projects. Their tensors are filled by a formula, so that only names, shapes and logits are kept.
+DIR holds checkouts named pt.darts, darts-pt and AutoDL-Projects. Their tensors are filled by a formula, so that only
+names, shapes and logits are kept.
 """
 
 import gzip
@@ -34,15 +36,27 @@ from xautodl.models.cell_searchs.{module} import {network}
 net = {network}(4, 1, 4, 10, ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"], {affine}, {track})
 """
 HOSTS = {  # host: (folder, code)
-    "ptdarts": ("pt.darts", "from models.search_cnn import SearchCNNController\nanswer(SearchCNNController(3, 2, 10, 3, None, device_ids=[0]))"),
-    **{f"dartspt_{space}": ("darts-pt/sota/cnn", DARTS_PT.format(space=space)) for space in ("s5", "s1", "s2", "s3", "s4")},
+    "ptdarts": (
+        "pt.darts",
+        "from models.search_cnn import SearchCNNController\nanswer(SearchCNNController(3, 2, 10, 3, None, "
+        "device_ids=[0]))",
+    ),
+    **{
+        f"dartspt_{space}": ("darts-pt/sota/cnn", DARTS_PT.format(space=space))
+        for space in ("s5", "s1", "s2", "s3", "s4")
+    },
     "dartspt_nasbench201": (
         "darts-pt",
         "from nasbench201.search_model_darts import TinyNetworkDarts\n"
-        "net = TinyNetworkDarts(4, 1, 4, 10, None, ['none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3'], args)\n"
+        "net = TinyNetworkDarts(4, 1, 4, 10, None, ['none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', "
+        "'avg_pool_3x3'], args)\n"
         "answer(net, net.arch_parameters(), ['arch_parameters'])",
     ),
-    "autodl_tiny": ("AutoDL-Projects", AUTODL.format(module="search_model_darts", network="TinyNetworkDarts", affine=False, track=True) + "answer(net)"),
+    "autodl_tiny": (
+        "AutoDL-Projects",
+        AUTODL.format(module="search_model_darts", network="TinyNetworkDarts", affine=False, track=True)
+        + "answer(net)",
+    ),
     "autodl_generic": (
         "AutoDL-Projects",
         AUTODL.format(module="generic_model", network="GenericNAS201Model", affine=False, track=False)

@@ -22,7 +22,9 @@ def pair() -> tuple[Supernet, ReferenceSupernet]:
 
 def batch(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(4, 3, 16, 16, generator=generator, dtype=torch.float64), torch.randint(10, (4,), generator=generator)
+    return torch.randn(4, 3, 16, 16, generator=generator, dtype=torch.float64), torch.randint(
+        10, (4,), generator=generator
+    )
 
 
 def sgd(parameters) -> torch.optim.SGD:
@@ -52,7 +54,9 @@ def test_first_order_alpha_gradients(pair):
     hypergradient = pytest.importorskip("darts_ext.search.hypergradient").hypergradient
     ours, reference = pair
     expected = ReferenceArchitect(reference, F.cross_entropy, sgd(reference.parameters())).first_order(batch(3))
-    assert_near(hypergradient("first", ours, F.cross_entropy, batch(2), batch(3), sgd(ours.weight_parameters())), expected, 1e-9)
+    assert_near(
+        hypergradient("first", ours, F.cross_entropy, batch(2), batch(3), sgd(ours.weight_parameters())), expected, 1e-9
+    )
 
 
 @pytest.mark.parametrize("steps_before", [0, 2])
@@ -66,4 +70,6 @@ def test_second_order_alpha_gradients(pair, steps_before):
             F.cross_entropy(net(batch(4)[0]), batch(4)[1]).backward()
             optimizer.step()
     expected = ReferenceArchitect(reference, F.cross_entropy, optimizers[1]).second_order(batch(2), batch(3))
-    assert_near(hypergradient("finite_difference", ours, F.cross_entropy, batch(2), batch(3), optimizers[0]), expected, 1e-7)
+    assert_near(
+        hypergradient("finite_difference", ours, F.cross_entropy, batch(2), batch(3), optimizers[0]), expected, 1e-7
+    )

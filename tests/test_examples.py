@@ -18,7 +18,9 @@ SAYS = {
 @pytest.mark.parametrize("name", sorted(SAYS))
 def test_an_example_runs(name):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run([sys.executable, str(ROOT / "examples" / name)], capture_output=True, text=True, env=environment, timeout=120)
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name)], capture_output=True, text=True, env=environment, timeout=120
+    )
     assert ran.returncode == 0, ran.stderr
     for words in SAYS[name]:
         assert words in ran.stdout

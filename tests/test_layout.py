@@ -11,7 +11,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("supernet", "selection", "darts_ext")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 SUBPACKAGES = [
-    name for package in PACKAGES for name in [package, *(found.name for found in pkgutil.walk_packages([str(ROOT / package)], f"{package}.") if found.ispkg)]
+    name
+    for package in PACKAGES
+    for name in [
+        package,
+        *(found.name for found in pkgutil.walk_packages([str(ROOT / package)], f"{package}.") if found.ispkg),
+    ]
 ]
 
 

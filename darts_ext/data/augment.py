@@ -9,9 +9,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to a training image: a crop out of a black border of `pad` pixels, a mirror image with probability 1/2 (`flip`), and
-    a square of side `cutout` set to zero after normalisation, centred on any pixel and clipped at the borders
-    (DeVries and Taylor 2017, arXiv:1708.04552)."""
+    """What is done to a training image: a crop out of a black border of `pad` pixels, a mirror image with probability
+    1/2 (`flip`), and a square of side `cutout` set to zero after normalisation, centred on any pixel and clipped at the
+    borders (DeVries and Taylor 2017, arXiv:1708.04552)."""
 
     pad: int = 0
     flip: bool = False
@@ -19,7 +19,8 @@ class Augmentation:
 
 
 def draw(augmentation: Augmentation, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """The random part of `count` augmentations, int64 [count, 5]: crop top, crop left, mirrored, cutout row, cutout column.
+    """The random part of `count` augmentations, int64 [count, 5]: crop top, crop left, mirrored, cutout row, cutout
+    column.
 
     All five are always drawn, so that switching one augmentation off leaves the others as they were.
     """

@@ -31,8 +31,8 @@ def normalisation(split: Split) -> tuple[Tensor, Tensor]:
 class Batches:
     """The batches of a split, on a device.
 
-    Order, crops, mirror images and cutouts are drawn on the CPU as a function of (seed, stream, epoch), so a resumed run repeats them
-    exactly, on any device; two streams of one seed (the weights' and the alphas') are independent.
+    Order, crops, mirror images and cutouts are drawn on the CPU as a function of (seed, stream, epoch), so a resumed
+    run repeats them exactly, on any device; two streams of one seed (the weights' and the alphas') are independent.
 
     Args:
         split: the images; kept on the device as uint8.
@@ -67,7 +67,9 @@ class Batches:
         if batch_size < 1:
             raise UsageError(f"a batch of {batch_size} has no images: give --batch_size of at least 1")
         if batch_size > len(split):
-            raise UsageError(f"a batch of {batch_size} is larger than the split of {len(split)} images: lower --batch_size")
+            raise UsageError(
+                f"a batch of {batch_size} is larger than the split of {len(split)} images: lower --batch_size"
+            )
         mean, std = (torch.as_tensor(value, dtype=torch.float64) for value in (mean, std))
         self.split = split.to(device)
         self.batch_size = batch_size

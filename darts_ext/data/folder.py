@@ -17,11 +17,13 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".
 LAYOUT = "expected DIR/train/CLASS/image.png and DIR/test/CLASS/image.png"
 
 
-def load_folder(directory: str, *, image_size: int | None = None, train_limit: int | None = None, test_limit: int | None = None) -> Dataset:
+def load_folder(
+    directory: str, *, image_size: int | None = None, train_limit: int | None = None, test_limit: int | None = None
+) -> Dataset:
     """The images under a folder, grey (1 channel) if all of them are, else RGB; classes are sorted by name.
 
-    Limits choose the files before any is decoded; `train_limit` holds for train and for val. Raises UsageError, naming the path, for
-    whatever does not fit the layout, cannot be read, or differs in size without an `image_size`.
+    Limits choose the files before any is decoded; `train_limit` holds for train and for val. Raises UsageError, naming
+    the path, for whatever does not fit the layout, cannot be read, or differs in size without an `image_size`.
     """
     root = Path(directory).expanduser()
     if not root.is_dir():
@@ -32,7 +34,11 @@ def load_folder(directory: str, *, image_size: int | None = None, train_limit: i
     classes = tuple(listings["train"])
     for part, listing in listings.items():
         _check_classes(root / part, set(listing), root / "train", set(classes))
-    limits = {"train": ("--train_limit", train_limit), "test": ("--test_limit", test_limit), "val": ("--train_limit", train_limit)}
+    limits = {
+        "train": ("--train_limit", train_limit),
+        "test": ("--test_limit", test_limit),
+        "val": ("--train_limit", train_limit),
+    }
     chosen = {part: _chosen(listing, *limits[part]) for part, listing in listings.items()}
     # Decoded together, because one coloured image anywhere makes all splits RGB.
     images = decode([file for files, _ in chosen.values() for file in files], image_size)
@@ -50,7 +56,9 @@ def _listing(folder: Path) -> dict[str, list[Path]]:
         raise UsageError(f"no class folders in {folder}: {LAYOUT}")
     listing = {}
     for path in classes:
-        names = sorted(name for name in os.listdir(path) if name.lower().endswith(SUFFIXES) and not name.startswith("."))
+        names = sorted(
+            name for name in os.listdir(path) if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        )
         if not names:
             raise UsageError(f"empty class: {path} has no images ({' '.join(SUFFIXES)})")
         listing[path.name] = [path / name for name in names]
@@ -75,7 +83,8 @@ def _chosen(listing: dict[str, list[Path]], flag: str, limit: int | None) -> tup
 def decode(files: list[Path], image_size: int | None) -> Tensor:
     """The images, uint8 [N, H, W, 1 or 3], resized to a square of `image_size` where that is given.
 
-    Raises UsageError for an image that cannot be read or, without `image_size`, is not square or differs in size from the first one.
+    Raises UsageError for an image that cannot be read or, without `image_size`, is not square or differs in size from
+    the first one.
     """
     height, width, _ = _pixels(files[0], image_size).shape
     if height != width:
@@ -92,7 +101,9 @@ def decode(files: list[Path], image_size: int | None) -> Tensor:
 
     # Threads are enough: Pillow decodes without holding the interpreter's lock.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        grey = list(tqdm(pool.map(read, range(len(files))), total=len(files), desc="reading images", unit="image", disable=None))
+        grey = list(
+            tqdm(pool.map(read, range(len(files))), total=len(files), desc="reading images", unit="image", disable=None)
+        )
     return torch.from_numpy(pixels[..., :1].copy() if all(grey) else pixels)
 
 

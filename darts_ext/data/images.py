@@ -19,7 +19,11 @@ class Images:
 
     def __init__(self, settings: DataSettings, device: torch.device, seed: int):
         self.settings, self.device, self.seed = settings, device, seed
-        limits = {"image_size": settings.image_size, "train_limit": settings.train_limit, "test_limit": settings.test_limit}
+        limits = {
+            "image_size": settings.image_size,
+            "train_limit": settings.train_limit,
+            "test_limit": settings.test_limit,
+        }
         self.dataset: Dataset = load(settings.data, root=settings.data_root, download=settings.download, **limits)
         self.mean, self.std = normalisation(self.dataset.train)
 
@@ -36,7 +40,8 @@ class Images:
 
     @property
     def statistics(self) -> dict[str, object]:
-        """Pixels a side, and each channel's mean and standard deviation of values in [0, 1]: what weights trained on these images must be shown."""
+        """Pixels a side, and each channel's mean and standard deviation of values in [0, 1]: what weights trained on
+        these images must be shown."""
         return {"size": self.dataset.image_size, "mean": self.mean.tolist(), "std": self.std.tolist()}
 
     def augmented(self, split: Split, batch_size: int, stream: str, *, whole: bool = False) -> Batches:
@@ -45,9 +50,18 @@ class Images:
         flip = self.dataset.flip if self.settings.flip is None else self.settings.flip
         for name, size in (("pad", pad), ("cutout", self.settings.cutout)):
             if size >= self.dataset.image_size:
-                raise UsageError(f"{name} must be smaller than the images, which have {self.dataset.image_size} pixels a side; it is {size}")
+                raise UsageError(
+                    f"{name} must be smaller than the images, which have {self.dataset.image_size} pixels a side; it "
+                    f"is {size}"
+                )
         augmentation = Augmentation(pad=pad, flip=flip, cutout=self.settings.cutout)
-        return self._batches(split, min(batch_size, len(split)) if whole else batch_size, augmentation=augmentation, drop_last=not whole, stream=stream)
+        return self._batches(
+            split,
+            min(batch_size, len(split)) if whole else batch_size,
+            augmentation=augmentation,
+            drop_last=not whole,
+            stream=stream,
+        )
 
     def clean(self, split: Split, batch_size: int = EVALUATION_BATCH) -> Batches:
         """In order, as they are."""

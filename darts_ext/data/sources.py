@@ -1,4 +1,5 @@
-"""Data sets by name: scikit-learn's digits, torchvision's small-image sets, a synthetic one, and any folder of images."""
+"""Data sets by name: scikit-learn's digits, torchvision's small-image sets, a synthetic one, and any folder of
+images."""
 
 from pathlib import Path
 
@@ -11,13 +12,20 @@ from darts_ext.data.folder import load_folder
 from darts_ext.data.splits import Dataset, Split, divide, limited
 from darts_ext.runtime.errors import UsageError, unknown
 
-TORCHVISION = {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "fashion_mnist": "FashionMNIST", "mnist": "MNIST", "svhn": "SVHN"}
+TORCHVISION = {
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+    "fashion_mnist": "FashionMNIST",
+    "mnist": "MNIST",
+    "svhn": "SVHN",
+}
 MIRROR_CHANGES_THE_LABEL = ("digits", "mnist", "svhn")
 RESIZE_CHUNK = 1024
 
 
 def list_data() -> list[str]:
-    """The names that `load` knows; besides them it takes `folder:DIR`, a folder with DIR/train/CLASS/* and DIR/test/CLASS/*.
+    """The names that `load` knows; besides them it takes `folder:DIR`, a folder with DIR/train/CLASS/* and
+    DIR/test/CLASS/*.
 
     >>> list_data()
     ['cifar10', 'cifar100', 'digits', 'fashion_mnist', 'mnist', 'svhn', 'synthetic']
@@ -40,10 +48,12 @@ def load(
         name: one of `list_data()`, or `folder:DIR`.
         root: where torchvision's sets lie, and where `download` puts them.
         image_size: side in pixels to which the images are resized (antialiased bilinear), once.
-        train_limit, test_limit: at most so many images, as equally many of each class as there are; train_limit holds for val too.
+        train_limit, test_limit: at most so many images, as equally many of each class as there are; train_limit holds
+            for val too.
 
     Raises:
-        UsageError: for an unknown name, data that is absent, cannot be fetched or cannot be read, or a limit below the number of classes.
+        UsageError: for an unknown name, data that is absent, cannot be fetched or cannot be read, or a limit below the
+            number of classes.
 
     >>> digits = load("digits", train_limit=100)
     >>> digits.num_classes, digits.in_chans, digits.image_size, len(digits.train), len(digits.test)
@@ -73,11 +83,16 @@ def _digits() -> tuple[Split, Split, tuple[str, ...]]:
     pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     split = Split(torch.from_numpy(pixels), torch.from_numpy(digits.target).long())
     test, train = divide(split.labels, 0.2, torch.Generator().manual_seed(0))
-    return split.subset(train.sort().values), split.subset(test.sort().values), tuple(str(digit) for digit in digits.target_names)
+    return (
+        split.subset(train.sort().values),
+        split.subset(test.sort().values),
+        tuple(str(digit) for digit in digits.target_names),
+    )
 
 
 def _synthetic() -> tuple[Split, Split, tuple[str, ...]]:
-    """2000 and 500 images of 32x32: one smooth colour pattern for each of 10 classes, shifted cyclically by up to 8 pixels, in noise."""
+    """2000 and 500 images of 32x32: one smooth colour pattern for each of 10 classes, shifted cyclically by up to 8
+    pixels, in noise."""
     generator = torch.Generator().manual_seed(0)
     count, num_classes, side = 2500, 10, 32
     coarse = torch.randn(num_classes, 3, 5, 5, generator=generator)

@@ -36,7 +36,8 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Square images of named classes; `val` only where the source brings one, `flip` if a mirrored image keeps its label."""
+    """Square images of named classes; `val` only where the source brings one, `flip` if a mirrored image keeps its
+    label."""
 
     name: str
     train: Split
@@ -64,8 +65,8 @@ class Dataset:
 def halves(dataset: Dataset, portion: float = 0.5, seed: int = 0) -> tuple[Split, Split]:
     """The images that train the weights and those that train the alphas.
 
-    A seeded permutation of the training images, of which the first split takes `portion` of every class; a data set with a `val` split
-    keeps its own division, train and val. Raises UsageError if a half would be empty.
+    A seeded permutation of the training images, of which the first split takes `portion` of every class; a data set
+    with a `val` split keeps its own division, train and val. Raises UsageError if a half would be empty.
 
     >>> split = Split(torch.zeros(8, 1, 1, 1, dtype=torch.uint8), torch.arange(8) % 2)
     >>> weights, alphas = halves(Dataset("eight", split, split, None, ("even", "odd"), flip=False))
@@ -76,15 +77,19 @@ def halves(dataset: Dataset, portion: float = 0.5, seed: int = 0) -> tuple[Split
         return dataset.train, dataset.val
     first, second = divide(dataset.train.labels, portion, torch.Generator().manual_seed(seed))
     if not len(first) or not len(second):
-        raise UsageError(f"a portion of {portion} leaves no image of {dataset.name} in one of the halves: choose one nearer to 0.5")
+        raise UsageError(
+            f"a portion of {portion} leaves no image of {dataset.name} in one of the halves: choose one nearer to 0.5"
+        )
     return dataset.train.subset(first), dataset.train.subset(second)
 
 
 def divide(labels: Tensor, portion: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Indices of `portion` of every class, and of the rest, both in random order; exact in total, within one image in each class."""
+    """Indices of `portion` of every class, and of the rest, both in random order; exact in total, within one image in
+    each class."""
     order = torch.randperm(len(labels), generator=generator)
     labels = labels.cpu()[order]
-    # Rounding the cumulative counts, not the counts, keeps the total exact when every class has an odd number of images.
+    # Rounding the cumulative counts, not the counts, keeps the total exact when every class has an odd number of
+    # images.
     ends = (labels.bincount().cumsum(0) * portion + 0.5).floor().long()
     taken = ends.diff(prepend=ends.new_zeros(1))
     first = _ranks(labels) < taken[labels]
@@ -94,8 +99,8 @@ def divide(labels: Tensor, portion: float, generator: torch.Generator) -> tuple[
 def limited(labels: Tensor, limit: int | None, num_classes: int, flag: str) -> Tensor:
     """Indices, ascending, of at most `limit` images, as equally many of each class as there are.
 
-    The choice is fixed, so that all seeds of a study see the same images, and a smaller limit chooses from a larger one's images.
-    Raises UsageError, naming the flag, if the limit is below the number of classes.
+    The choice is fixed, so that all seeds of a study see the same images, and a smaller limit chooses from a larger
+    one's images. Raises UsageError, naming the flag, if the limit is below the number of classes.
 
     >>> limited(torch.tensor([0, 0, 0, 0, 0, 1]), 4, 2, "--train_limit").numel()
     4

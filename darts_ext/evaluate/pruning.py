@@ -13,7 +13,8 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
 def pruning(net: nn.Module, test: Batches, shares: Iterable[float] = SHARES) -> list[dict[str, float]]:
-    """Test loss and accuracy with each share of nodes silenced in every NodeScale, nothing trained in between; the network is left as it was."""
+    """Test loss and accuracy with each share of nodes silenced in every NodeScale, nothing trained in between; the
+    network is left as it was."""
     rows = []
     for share in shares:
         with prune_nodes(net, share):

@@ -17,17 +17,24 @@ class Retrain:
 
     Args:
         net: a DiscreteNetwork, on its device.
-        train: augmented training batches. train_clean: the same images without augmentation, for BatchNorm statistics of averaged weights.
+        train: augmented training batches. train_clean: the same images without augmentation, for BatchNorm statistics
+            of averaged weights.
         test: the images that the accuracy is reported on.
     """
 
     name = "retrain"
 
-    def __init__(self, net: nn.Module, settings: RetrainSettings, train: Batches, train_clean: Batches, test: Batches, seed: int):
+    def __init__(
+        self, net: nn.Module, settings: RetrainSettings, train: Batches, train_clean: Batches, test: Batches, seed: int
+    ):
         self.net, self.settings, self.seed = net, settings, seed
         self.train, self.train_clean, self.test = train, train_clean, test
-        self.optimizer = torch.optim.SGD(net.parameters(), settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
-        self.average = Average(net, settings.average, settings.ema_decay, first=int(settings.average_from * settings.epochs))
+        self.optimizer = torch.optim.SGD(
+            net.parameters(), settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
+        )
+        self.average = Average(
+            net, settings.average, settings.ema_decay, first=int(settings.average_from * settings.epochs)
+        )
         self.final = net if self.average.model is None else self.average.model.module
 
     def run_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
@@ -50,7 +57,12 @@ class Retrain:
             self.optimizer.step()
             self.average.after_step(epoch)
         net = self.average.after_epoch(self.train_clean.epoch(0))
-        return {"learning_rate": rate, **means.row("train"), **evaluate(net, self.test.epoch(0), "test"), "seconds": time.perf_counter() - start}
+        return {
+            "learning_rate": rate,
+            **means.row("train"),
+            **evaluate(net, self.test.epoch(0), "test"),
+            "seconds": time.perf_counter() - start,
+        }
 
     def state(self) -> dict:
         """Everything that the next epoch depends on."""

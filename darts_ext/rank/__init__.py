@@ -5,6 +5,18 @@ from .score import NOISE, Build, Images, Task, connect, read_scores, score_tasks
 from .statistics import combined, leaderboard, orders, over_repeats, spearman
 
 __all__ = [
-    "NOISE", "Build", "Images", "Task", "combined", "connect", "leaderboard", "orders", "over_repeats", "read_scores", "representatives", "sample_cells",
-    "score_tasks", "spearman",
-]  # fmt: skip
+    "NOISE",
+    "Build",
+    "Images",
+    "Task",
+    "combined",
+    "connect",
+    "leaderboard",
+    "orders",
+    "over_repeats",
+    "read_scores",
+    "representatives",
+    "sample_cells",
+    "score_tasks",
+    "spearman",
+]

@@ -18,7 +18,8 @@ def sample_cells(table: NasBench201, number: int | None, seed: int) -> list[int]
 
 
 def representatives(table: NasBench201, cells: list[int]) -> dict[int, int]:
-    """{cell: the first of the cells that computes the same}: what is measured of one holds for the others, but for its size.
+    """{cell: the first of the cells that computes the same}: what is measured of one holds for the others, but for its
+    size.
 
     >>> table = NasBench201()
     >>> same = representatives(table, list(range(len(table))))

@@ -1,4 +1,5 @@
-"""Scores of many networks at initialisation: tasks that run in any order, on one process or many, and go on where they stopped."""
+"""Scores of many networks at initialisation: tasks that run in any order, on one process or many, and go on where they
+stopped."""
 
 import csv
 import sys
@@ -25,7 +26,8 @@ HEADER = ["index", "repeat", "measure", "value", "seconds"]
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be measured of one network: its index in the table, its cell, which initialisation, and the measures."""
+    """What is to be measured of one network: its index in the table, its cell, which initialisation, and the
+    measures."""
 
     index: int
     cell: str
@@ -51,7 +53,8 @@ class Build:
 
 @dataclass(frozen=True)
 class Images:
-    """What the networks see: images x and labels y, and normal noise of the same shape for measures that are spelt MEASURE@noise."""
+    """What the networks see: images x and labels y, and normal noise of the same shape for measures that are spelt
+    MEASURE@noise."""
 
     x: Tensor
     y: Tensor
@@ -73,41 +76,66 @@ def _he(mode: str) -> Callable[[nn.Module], None]:
     return draw
 
 
-INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {"default": _keep, "he_fan_in": _he("fan_in"), "he_fan_out": _he("fan_out")}
+INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
+    "default": _keep,
+    "he_fan_in": _he("fan_in"),
+    "he_fan_out": _he("fan_out"),
+}
 
 
 def network(task: Task, how: Build) -> nn.Module:
     """The network of a task; its weights depend on the seed and the repeat only."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed * 1000 + task.repeat)
-        net = build(Genotype.from_text(task.cell), channels=how.channels, layers=how.layers, num_classes=how.num_classes, in_chans=how.in_chans)
+        net = build(
+            Genotype.from_text(task.cell),
+            channels=how.channels,
+            layers=how.layers,
+            num_classes=how.num_classes,
+            in_chans=how.in_chans,
+        )
         INITIALISATIONS[how.initialisation](net)
     return net
 
 
 def score_task(task: Task, how: Build, images: Images) -> list[dict]:
-    """A row for each measure; a value that is not a number stands for one that the measure could not take, with the reason. Of measures that share a kernel
-    the first pays for it."""
+    """A row for each measure; a value that is not a number stands for one that the measure could not take, with the
+    reason. Of measures that share a kernel the first pays for it."""
     torch.set_num_threads(1)
     net, rows = network(task, how).to(images.x.device), []
     with kernels_kept():
         for name in task.measures:
             start, reason = time.perf_counter(), ""
             try:
-                value = measure(name.removesuffix(NOISE), net, images.noise if name.endswith(NOISE) else images.x, images.y)
+                value = measure(
+                    name.removesuffix(NOISE), net, images.noise if name.endswith(NOISE) else images.x, images.y
+                )
             except SelectionError as error:
                 value, reason = float("nan"), f"{name} cannot be taken of {task.cell}: {error}"
-            row = {"index": task.index, "repeat": task.repeat, "measure": name, "value": repr(value), "seconds": f"{time.perf_counter() - start:.4f}"}
+            row = {
+                "index": task.index,
+                "repeat": task.repeat,
+                "measure": name,
+                "value": repr(value),
+                "seconds": f"{time.perf_counter() - start:.4f}",
+            }
             rows.append(row | {"reason": reason})
     return rows
 
 
 def score_tasks(
-    tasks: Sequence[Task], how: Build, images: Callable[[int], Images], path: Path, *, processes: int = 1, backend: AbstractContextManager | None = None
+    tasks: Sequence[Task],
+    how: Build,
+    images: Callable[[int], Images],
+    path: Path,
+    *,
+    processes: int = 1,
+    backend: AbstractContextManager | None = None,
 ) -> Iterator[int]:
     """Appends the rows of every task that is not in the file yet, as they come; yields the number of networks done.
 
-    A process that dies takes what it was at with it; others are started, and score that again. Of each measure the first that cannot be taken is told.
+    A process that dies takes what it was at with it; others are started, and score that again. Of each measure the
+    first that cannot be taken is told.
 
     Args:
         images: from a repeat to what its networks see.
@@ -120,7 +148,9 @@ def score_tasks(
     with backend or nullcontext():
         while waiting := _waiting(tasks, read_scores(path)):
             count = before = len(tasks) - len(waiting)
-            work = joblib.Parallel(n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1)  # one that failed may hold old results
+            work = joblib.Parallel(
+                n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1
+            )  # one that failed may hold old results
             try:
                 for rows in work(joblib.delayed(score_task)(task, how, images(task.repeat)) for task in waiting):
                     _append(path, rows)
@@ -129,14 +159,22 @@ def score_tasks(
                     yield count
             except TerminatedWorkerError:
                 if count == before:
-                    raise UsageError("a process that scores networks was killed, perhaps for want of memory: lower --processes and repeat") from None
+                    raise UsageError(
+                        "a process that scores networks was killed, perhaps for want of memory: lower --processes and repeat"
+                    ) from None
 
 
 def _waiting(tasks: Sequence[Task], rows: Sequence[dict]) -> list[Task]:
     """The tasks with the measures that are not in the file."""
     done = {(int(row["index"]), int(row["repeat"]), row["measure"]) for row in rows}
     left = [
-        Task(task.index, task.cell, task.repeat, tuple(name for name in task.measures if (task.index, task.repeat, name) not in done)) for task in tasks
+        Task(
+            task.index,
+            task.cell,
+            task.repeat,
+            tuple(name for name in task.measures if (task.index, task.repeat, name) not in done),
+        )
+        for task in tasks
     ]
     return [task for task in left if task.measures]
 

@@ -40,12 +40,18 @@ def partial_spearman(scores: np.ndarray, accuracies: np.ndarray, given: np.ndarr
     >>> round(partial_spearman(x, x, -x), 6)
     0.0
     """
-    both, with_scores, with_accuracies = spearman(scores, accuracies), spearman(scores, given), spearman(accuracies, given)
+    both, with_scores, with_accuracies = (
+        spearman(scores, accuracies),
+        spearman(scores, given),
+        spearman(accuracies, given),
+    )
     rest = (1 - with_scores**2) * (1 - with_accuracies**2)
     return (both - with_scores * with_accuracies) / rest**0.5 if rest > 1e-12 else 0.0
 
 
-def interval(statistic: Callable[..., float], *columns: np.ndarray, resamples: int = 200, seed: int = 0) -> tuple[float, float]:
+def interval(
+    statistic: Callable[..., float], *columns: np.ndarray, resamples: int = 200, seed: int = 0
+) -> tuple[float, float]:
     """The 95 % bootstrap interval of a statistic over the cells (percentile)."""
     rng, count = np.random.default_rng(seed), len(columns[0])
     draws = [rng.integers(count, size=count) for _ in range(resamples)]
@@ -54,8 +60,8 @@ def interval(statistic: Callable[..., float], *columns: np.ndarray, resamples: i
 
 
 def pick(scores: np.ndarray, accuracies: np.ndarray, number: int, seed: int = 0) -> tuple[float, float]:
-    """Mean and standard deviation of the accuracy of the cell with the highest score among `number` drawn at random, over 1,000 draws; ties are broken at
-    random. Not a number where there are not so many."""
+    """Mean and standard deviation of the accuracy of the cell with the highest score among `number` drawn at random,
+    over 1,000 draws; ties are broken at random. Not a number where there are not so many."""
     if number > len(scores):
         return nan, nan
     rng, accuracies_of = np.random.default_rng(seed), []
@@ -66,7 +72,8 @@ def pick(scores: np.ndarray, accuracies: np.ndarray, number: int, seed: int = 0)
 
 
 def combined(name: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The scores of a combination "A+B+C" or "TNORM:A+B+C": each calibrated by rank among the cells, then joined by the t-norm ("product", if none is named).
+    """The scores of a combination "A+B+C" or "TNORM:A+B+C": each calibrated by rank among the cells, then joined by the
+    t-norm ("product", if none is named).
 
     >>> combined("minimum:a+b", {"a": np.array([1.0, 2.0]), "b": np.array([9.0, 8.0])}).tolist()
     [0.5, 0.5]
@@ -82,22 +89,33 @@ def combined(name: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def over_repeats(values: np.ndarray) -> np.ndarray:
-    """One score a cell from those of its initialisations [repeats, cells]: the mean of its ranks in each, because units and infinities do not average."""
+    """One score a cell from those of its initialisations [repeats, cells]: the mean of its ranks in each, because units
+    and infinities do not average."""
     return np.mean([calibrate(orders(row)) for row in values], axis=0)
 
 
-def leaderboard(columns: Mapping[str, np.ndarray], accuracies: Mapping[str, np.ndarray], parameters: np.ndarray, seconds: Mapping[str, float]) -> list[dict]:
+def leaderboard(
+    columns: Mapping[str, np.ndarray],
+    accuracies: Mapping[str, np.ndarray],
+    parameters: np.ndarray,
+    seconds: Mapping[str, float],
+) -> list[dict]:
     """A row for each measure, best first by Spearman's correlation on the first data set.
 
     Args:
-        columns: {measure: score of each cell}. accuracies: {data set: test accuracy of each cell, per cent}. seconds: {measure: of one network}.
+        columns: {measure: score of each cell}. accuracies: {data set: test accuracy of each cell, per cent}. seconds:
+            {measure: of one network}.
     """
-    rows = [_row(name, orders(scores), accuracies, parameters, seconds.get(name, 0.0)) for name, scores in columns.items()]
+    rows = [
+        _row(name, orders(scores), accuracies, parameters, seconds.get(name, 0.0)) for name, scores in columns.items()
+    ]
     first = next(iter(accuracies))
     return sorted(rows, key=lambda row: -row[f"{first}_spearman"])
 
 
-def _row(name: str, scores: np.ndarray, accuracies: Mapping[str, np.ndarray], parameters: np.ndarray, seconds: float) -> dict:
+def _row(
+    name: str, scores: np.ndarray, accuracies: Mapping[str, np.ndarray], parameters: np.ndarray, seconds: float
+) -> dict:
     row: dict[str, object] = {"measure": name, "cells": len(scores), "seconds": seconds}
     for dataset, reached in accuracies.items():
         row[f"{dataset}_spearman"] = spearman(scores, reached)

@@ -1,4 +1,5 @@
-"""How a choice came about: what it cost, the order of its decisions, the reasons, the candidates, and what the measures remarked."""
+"""How a choice came about: what it cost, the order of its decisions, the reasons, the candidates, and what the measures
+remarked."""
 
 from collections.abc import Mapping
 from math import nan
@@ -11,7 +12,11 @@ from darts_ext.report.palette import Look
 from darts_ext.report.steps import Step, step_chart
 from darts_ext.report.tables import Candidate, Reason, amount, candidates, criteria_of, in_order, reasons
 
-LIMITS = {"max_parameters": ("parameters", "{:,.0f}"), "max_flops": ("multiply-adds", "{:,.0f}"), "max_latency": ("seconds", "{:.3g}")}
+LIMITS = {
+    "max_parameters": ("parameters", "{:,.0f}"),
+    "max_flops": ("multiply-adds", "{:,.0f}"),
+    "max_latency": ("seconds", "{:.3g}"),
+}
 EDGE = " (edge)"  # how selection marks the reasons of edges
 
 
@@ -39,10 +44,19 @@ def account(choice: Choice, look: Mapping[str, Look]) -> Account:
     edges = {name: row for name, row in rows.items() if name.endswith(EDGE)}
     heads, best = candidates(scores.get("candidates") or [], look)
     return Account(
-        label(choice.criterion), facts(scores), _limits(scores), steps(scores, look), _maps(scores, look), criteria_of(rows),
-        reasons({name: row for name, row in rows.items() if name not in edges}), reasons({name.removesuffix(EDGE): row for name, row in edges.items()}),
-        heads, best, _options(scores) if best else [], [str(note) for note in scores.get("notes") or []],
-    )  # fmt: skip
+        label(choice.criterion),
+        facts(scores),
+        _limits(scores),
+        steps(scores, look),
+        _maps(scores, look),
+        criteria_of(rows),
+        reasons({name: row for name, row in rows.items() if name not in edges}),
+        reasons({name.removesuffix(EDGE): row for name, row in edges.items()}),
+        heads,
+        best,
+        _options(scores) if best else [],
+        [str(note) for note in scores.get("notes") or []],
+    )
 
 
 def facts(scores: Mapping) -> list[str]:
@@ -70,11 +84,17 @@ def facts(scores: Mapping) -> list[str]:
 def _limits(scores: Mapping) -> str:
     """What an architecture may cost, and how many unfinished ones cost more."""
     asked = scores.get("settings") or {}
-    most = [f"{amount(asked[name], form)} {unit}" for name, (unit, form) in LIMITS.items() if asked.get(name) is not None]
+    most = [
+        f"{amount(asked[name], form)} {unit}" for name, (unit, form) in LIMITS.items() if asked.get(name) is not None
+    ]
     if not most:
         return ""
     over = sum(row.get("over") or 0 for row in scores.get("history") or [])
-    dropped = f"; {over or 'no'} unfinished architecture{'s' * (over != 1)} could not stay below" if scores.get("strategy") == "beam" else ""
+    dropped = (
+        f"; {over or 'no'} unfinished architecture{'s' * (over != 1)} could not stay below"
+        if scores.get("strategy") == "beam"
+        else ""
+    )
     return f"At most {listed(most)}, counted in the supernet{dropped}."
 
 
@@ -85,7 +105,9 @@ def steps(scores: Mapping, look: Mapping[str, Look]) -> str:
     title = "value of the best after each decision" if beam else f"{measure or 'measure'} after each round"
     found = []
     for row in scores.get("history") or []:
-        if beam and not any(name in scores.get("inputs", {}) or name in scores.get("reasons", {}) for name in row["decided"]):
+        if beam and not any(
+            name in scores.get("inputs", {}) or name in scores.get("reasons", {}) for name in row["decided"]
+        ):
             continue  # the edge was dropped by its node before, and its option decides nothing
         value = row.get("value")
         found.append(Step([_decided(name, scores) for name in row["decided"]], nan if value is None else scale * value))

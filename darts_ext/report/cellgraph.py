@@ -1,7 +1,7 @@
 """A cell as a drawing: inputs at the left, output at the right, what every edge carries in a box in front of its node.
 
-An operation's activation stands behind its name where it is not ReLU; of fully-connected layers only the activation is named. An added skip is an arc of its
-own.
+An operation's activation stands behind its name where it is not ReLU; of fully-connected layers only the activation is
+named. An added skip is an arc of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,12 +45,18 @@ def arcs_of(edge: Mapping[str, object]) -> list[Edge]:
 
 
 def draw_cell(
-    edges: Iterable[Mapping[str, object]], *, inputs: int, concat: Sequence[int], title: str, look: Mapping[str, Look] | None = None
+    edges: Iterable[Mapping[str, object]],
+    *,
+    inputs: int,
+    concat: Sequence[int],
+    title: str,
+    look: Mapping[str, Look] | None = None,
 ) -> str:
     """An SVG of one cell.
 
     Args:
-        edges: mappings with "op", "from", "to", and perhaps "act" and "add_skip"; other keys are ignored. Edges run from lower to higher node numbers.
+        edges: mappings with "op", "from", "to", and perhaps "act" and "add_skip"; other keys are ignored. Edges run
+            from lower to higher node numbers.
         inputs: number of input nodes, numbered from 0.
         concat: the nodes whose outputs are joined; a single one is drawn as the output itself.
         title: the name that screen readers and tooltips show.
@@ -66,7 +72,9 @@ def draw_cell(
     arcs = [arc for edge in edges for arc in arcs_of(edge)]
     for arc in arcs:
         if not 0 <= arc.source < arc.target or arc.target < inputs:
-            raise UsageError(f"{title}: edge {arc.source} -> {arc.target} does not run forward to a node after the {inputs} inputs")
+            raise UsageError(
+                f"{title}: edge {arc.source} -> {arc.target} does not run forward to a node after the {inputs} inputs"
+            )
     look = look or looks(arc.op for arc in arcs)
     nodes = {*range(inputs), *concat, *(end for arc in arcs for end in arc[:2])}
     output = concat[0] if len(concat) == 1 else max(nodes) + 1
@@ -112,7 +120,8 @@ def _label_width(label: str) -> float:
 
 
 def _ports(arcs: Sequence[Edge], layout: Layout) -> list[float]:
-    """Height at which each arc enters its node: in the order in which the arcs come in, so that they do not cross there."""
+    """Height at which each arc enters its node: in the order in which the arcs come in, so that they do not cross
+    there."""
     ports = [0.0] * len(arcs)
     for node in {arc.target for arc in arcs}:
         entering = [i for i, arc in enumerate(arcs) if arc.target == node]
@@ -124,12 +133,21 @@ def _ports(arcs: Sequence[Edge], layout: Layout) -> list[float]:
 
 
 def _draw(
-    arcs: Sequence[Edge], layout: Layout, heights: Mapping[int, float], names: Mapping[int, Markup], look: Mapping[str, Look], title: str
+    arcs: Sequence[Edge],
+    layout: Layout,
+    heights: Mapping[int, float],
+    names: Mapping[int, Markup],
+    look: Mapping[str, Look],
+    title: str,
 ) -> Markup:
     columns = _columns(arcs, layout)
     column = {item: columns[i] for i, layer in enumerate(layout.layers) for item in layer}
-    tops = [layout.centre[node] - height / 2 for node, height in heights.items()] + [y - 8 for y in layout.centre.values()]
-    feet = [layout.centre[node] + height / 2 for node, height in heights.items()] + [y + 8 for y in layout.centre.values()]
+    tops = [layout.centre[node] - height / 2 for node, height in heights.items()] + [
+        y - 8 for y in layout.centre.values()
+    ]
+    feet = [layout.centre[node] + height / 2 for node, height in heights.items()] + [
+        y + 8 for y in layout.centre.values()
+    ]
     shift = MARGIN - min(tops)
     y = {item: centre + shift for item, centre in layout.centre.items()}
     ports = [port + shift for port in _ports(arcs, layout)]
@@ -137,7 +155,9 @@ def _draw(
     for arc, route, port in zip(arcs, layout.routes, ports, strict=True):
         draw = _gathering if arc.op is None else _labelled
         drawn.append(draw(arc, _path(route, column, y, port), column[arc.target], port, look))
-    boxes = [_node(node, names.get(node, str(node)), column[node].node, y[node], height) for node, height in heights.items()]
+    boxes = [
+        _node(node, names.get(node, str(node)), column[node].node, y[node], height) for node, height in heights.items()
+    ]
     return drawing(columns[-1].right + MARGIN, max(feet) + shift + MARGIN, title, *drawn, *boxes)
 
 
@@ -163,31 +183,68 @@ def _labelled(arc: Edge, path: str, column: _Column, port: float, look: Mapping[
     width = _label_width(arc.label)
     right = column.node - STUB
     box = element(
-        "rect", x=right - width, y=port - LABEL_HEIGHT / 2, width=width, height=LABEL_HEIGHT, rx=LABEL_HEIGHT / 2,
-        fill="none" if absent else colour, stroke=colour, stroke_dasharray="2 2" if absent else None,
-    )  # fmt: skip
+        "rect",
+        x=right - width,
+        y=port - LABEL_HEIGHT / 2,
+        width=width,
+        height=LABEL_HEIGHT,
+        rx=LABEL_HEIGHT / 2,
+        fill="none" if absent else colour,
+        stroke=colour,
+        stroke_dasharray="2 2" if absent else None,
+    )
     ink = "currentColor" if absent else ink_on(colour)
     return element(
-        "g", element("title", f"{arc.label}: {arc.source} \u2192 {arc.target}"),
-        element("path", d=f"{path} H{right - width:.1f}M{right:.1f} {port:.1f}h{STUB - 8}", fill="none", stroke=colour, stroke_width=2,
-                stroke_dasharray=dash or None),
+        "g",
+        element("title", f"{arc.label}: {arc.source} \u2192 {arc.target}"),
+        element(
+            "path",
+            d=f"{path} H{right - width:.1f}M{right:.1f} {port:.1f}h{STUB - 8}",
+            fill="none",
+            stroke=colour,
+            stroke_width=2,
+            stroke_dasharray=dash or None,
+        ),
         element("path", d=f"M{column.node - 1:.1f} {port:.1f}l-8 -4v8z", fill=colour),
-        box, text(right - width / 2, port + 3.8, arc.label, size=LABEL_SIZE, anchor="middle", font_family=MONO, fill=ink),
-        class_="edge", data_op=arc.op, data_from=arc.source, data_to=arc.target, opacity=0.7 if absent else None,
-    )  # fmt: skip
+        box,
+        text(right - width / 2, port + 3.8, arc.label, size=LABEL_SIZE, anchor="middle", font_family=MONO, fill=ink),
+        class_="edge",
+        data_op=arc.op,
+        data_from=arc.source,
+        data_to=arc.target,
+        opacity=0.7 if absent else None,
+    )
 
 
 def _gathering(arc: Edge, path: str, column: _Column, port: float, look: Mapping[str, Look]) -> Markup:
     return element(
-        "path", d=path, fill="none", stroke="currentColor", stroke_opacity=0.35, stroke_width=1.5, class_="concat", data_from=arc.source
+        "path",
+        d=path,
+        fill="none",
+        stroke="currentColor",
+        stroke_opacity=0.35,
+        stroke_width=1.5,
+        class_="concat",
+        data_from=arc.source,
     )
 
 
 def _node(node: int, name: object, left: float, y: float, height: float) -> Markup:
     return element(
         "g",
-        element("rect", x=left, y=y - height / 2, width=NODE_WIDTH, height=height, rx=7, fill="currentColor", fill_opacity=0.07,
-                stroke="currentColor", stroke_opacity=0.6),
+        element(
+            "rect",
+            x=left,
+            y=y - height / 2,
+            width=NODE_WIDTH,
+            height=height,
+            rx=7,
+            fill="currentColor",
+            fill_opacity=0.07,
+            stroke="currentColor",
+            stroke_opacity=0.6,
+        ),
         text(left + NODE_WIDTH / 2, y + 4, name, size=13, anchor="middle"),
-        class_="node", data_node=node,
-    )  # fmt: skip
+        class_="node",
+        data_node=node,
+    )

@@ -11,11 +11,16 @@ from markupsafe import Markup
 from darts_ext.report.palette import MAGNITUDE, QUIET
 from darts_ext.report.svg import drawing, element, text
 
-SMALL, CHARACTER, ROW = 10, 6.2, 15  # font size of ticks; about the width of one of its letters; height of a row of a legend
+SMALL, CHARACTER, ROW = (
+    10,
+    6.2,
+    15,
+)  # font size of ticks; about the width of one of its letters; height of a row of a legend
 
 
 class Line(NamedTuple):
-    """One line of a chart: a value for each step from `first` on, NaN where there is none; and how low and how high it might lie at each, as a band."""
+    """One line of a chart: a value for each step from `first` on, NaN where there is none; and how low and how high it
+    might lie at each, as a band."""
 
     label: str
     values: Sequence[float]
@@ -68,7 +73,7 @@ def line_chart(
     >>> svg = line_chart([Line("train", [1.0, float("nan"), 3.0, 4.0], "#888888")], title="loss")
     >>> svg.count('class="line"'), svg.count("<circle")
     (2, 1)
-    """  # fmt: skip
+    """
     width, height = size
     low, high = limits([v for line in lines for v in (*line.values, *chain(*line.band))], low, high)
     steps = max((len(line.values) for line in lines), default=0)
@@ -79,14 +84,16 @@ def line_chart(
     head = f"{title} ({unit})" if unit else title
     legends = _in_rows(lines, width - left) if legend else []
     return drawing(
-        width, height + ROW * max(0, len(legends) - 1), head,
+        width,
+        height + ROW * max(0, len(legends) - 1),
+        head,
         text(4, 13, head, size=12, font_weight=600),
         text(width - right, 13, note, size=SMALL, anchor="end") if note else None,
         *frame.rules(marks, x_label),
         *(frame.band(line) for line in lines if line.band),
         *(piece for line in lines for piece in frame.line(line)),
         *(_legend(row, left, height - 6 + ROW * i) for i, row in enumerate(legends)),
-    )  # fmt: skip
+    )
 
 
 class Frame(NamedTuple):
@@ -126,9 +133,19 @@ class Frame(NamedTuple):
 
     def band(self, line: Line) -> Markup:
         """The area between the lower and the upper values, where there are any."""
-        ends = [(self.x(self.x_low + i), self.y(low), self.y(high)) for i, (low, high) in enumerate(line.band) if isfinite(low) and isfinite(high)]
+        ends = [
+            (self.x(self.x_low + i), self.y(low), self.y(high))
+            for i, (low, high) in enumerate(line.band)
+            if isfinite(low) and isfinite(high)
+        ]
         around = [(x, low) for x, low, _ in ends] + [(x, high) for x, _, high in reversed(ends)]
-        return element("path", d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in around) + "Z", fill=line.colour, fill_opacity="0.13", class_="band")
+        return element(
+            "path",
+            d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in around) + "Z",
+            fill=line.colour,
+            fill_opacity="0.13",
+            class_="band",
+        )
 
     def line(self, line: Line) -> Iterable[Markup]:
         """A path for each run of numbers, a dot for a number that stands alone."""
@@ -140,12 +157,24 @@ class Frame(NamedTuple):
                 yield element("circle", hint, cx=run[0][0], cy=run[0][1], r=3, fill=line.colour, class_="line")
             elif there:
                 d = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run)
-                yield element("path", hint, d=d, fill="none", stroke=line.colour, stroke_width=1.8, stroke_dasharray=line.dash or None,
-                              stroke_linejoin="round", class_="line")  # fmt: skip
+                yield element(
+                    "path",
+                    hint,
+                    d=d,
+                    fill="none",
+                    stroke=line.colour,
+                    stroke_width=1.8,
+                    stroke_dasharray=line.dash or None,
+                    stroke_linejoin="round",
+                    class_="line",
+                )
 
 
-def dot_plot(groups: Mapping[str, Sequence[float]], *, title: str, x_label: str, quiet: Iterable[str] = (), width: int = 820) -> str:
-    """An SVG with one row for each group: a dot for each value, a bar at their mean and the mean in figures; `quiet` rows are grey.
+def dot_plot(
+    groups: Mapping[str, Sequence[float]], *, title: str, x_label: str, quiet: Iterable[str] = (), width: int = 820
+) -> str:
+    """An SVG with one row for each group: a dot for each value, a bar at their mean and the mean in figures; `quiet`
+    rows are grey.
 
     >>> svg = dot_plot({"magnitude": [96.0, 97.0], "random": [95.0]}, title="accuracy", x_label="%", quiet=["random"])
     >>> svg.count("<circle")
@@ -157,18 +186,41 @@ def dot_plot(groups: Mapping[str, Sequence[float]], *, title: str, x_label: str,
     low, high = limits([v for values in groups.values() for v in values])
     frame = Frame(left, width - 56, top, foot, low, high, 0, 1)
     parts = [rule(frame.x(mark), top, frame.x(mark), foot) for mark in ticks(low, high)]
-    parts += [text(frame.x(mark), foot + 15, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8) for mark in ticks(low, high)]
+    parts += [
+        text(frame.x(mark), foot + 15, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8)
+        for mark in ticks(low, high)
+    ]
     quiet = set(quiet)
     for i, (name, values) in enumerate(groups.items()):
-        parts += _dots(frame, name, [v for v in values if isfinite(v)], top + row * (i + 0.5), QUIET if name in quiet else MAGNITUDE)
-    return drawing(width, foot + 36, title, *parts, text((frame.left + frame.right) / 2, foot + 30, x_label, size=SMALL, anchor="middle"))
+        parts += _dots(
+            frame,
+            name,
+            [v for v in values if isfinite(v)],
+            top + row * (i + 0.5),
+            QUIET if name in quiet else MAGNITUDE,
+        )
+    return drawing(
+        width,
+        foot + 36,
+        title,
+        *parts,
+        text((frame.left + frame.right) / 2, foot + 30, x_label, size=SMALL, anchor="middle"),
+    )
 
 
 def _dots(frame: Frame, name: str, values: Sequence[float], y: float, colour: str) -> Iterable[Markup]:
     yield rule(frame.left, y, frame.right, y)
     yield text(frame.left - 8, y + 4, name, size=12, anchor="end")
     for value in values:
-        yield element("circle", element("title", f"{name}: {value:.2f}"), cx=frame.x(value), cy=y, r=5, fill=colour, fill_opacity=0.75)
+        yield element(
+            "circle",
+            element("title", f"{name}: {value:.2f}"),
+            cx=frame.x(value),
+            cy=y,
+            r=5,
+            fill=colour,
+            fill_opacity=0.75,
+        )
     if values:
         x = frame.x(fmean(values))
         yield element("path", d=f"M{x:.1f} {y - 10:.1f}v20", stroke="currentColor", stroke_width=2.5)
@@ -192,7 +244,15 @@ def _wide(line: Line) -> float:
 def _legend(lines: Iterable[Line], x: float, y: float) -> Markup:
     parts = []
     for line in lines:
-        parts.append(element("path", d=f"M{x:.1f} {y - 4:.1f}h18", stroke=line.colour, stroke_width=2.5, stroke_dasharray=line.dash or None))
+        parts.append(
+            element(
+                "path",
+                d=f"M{x:.1f} {y - 4:.1f}h18",
+                stroke=line.colour,
+                stroke_width=2.5,
+                stroke_dasharray=line.dash or None,
+            )
+        )
         parts.append(text(x + 23, y, line.label, size=SMALL))
         x += _wide(line)
     return element("g", *parts, class_="legend")

@@ -18,7 +18,8 @@ SEED = re.compile(r"seed(\d+)(?:-(\w+))?")  # seed3, or seed3-NAME of a further 
 
 @dataclass(frozen=True)
 class Choice:
-    """What one criterion chose: scores.json, genotype.json and the epochs of retraining (evaluate/summary.csv); `criterion` is spelt as the user did."""
+    """What one criterion chose: scores.json, genotype.json and the epochs of retraining (evaluate/summary.csv);
+    `criterion` is spelt as the user did."""
 
     criterion: str
     scores: dict | None
@@ -30,7 +31,10 @@ class Choice:
         if self.genotype is None:
             return ""
         cells = {
-            name: (sorted((e["to"], e["from"], e["op"], e.get("act", ""), bool(e.get("add_skip"))) for e in cell["edges"]), sorted(cell["concat"]))
+            name: (
+                sorted((e["to"], e["from"], e["op"], e.get("act", ""), bool(e.get("add_skip"))) for e in cell["edges"]),
+                sorted(cell["concat"]),
+            )
             for name, cell in self.genotype["cells"].items()
         }
         return json.dumps(cells, sort_keys=True)
@@ -80,14 +84,19 @@ def read(folder: Path) -> Contents:
     folder = Path(folder)
     if not (folder / "args.yaml").is_file():
         raise UsageError(f"{folder} is not a run folder or a comparison folder: it has no args.yaml")
-    seeds = sorted((path for path in folder.glob("seed*") if SEED.fullmatch(path.name)), key=lambda path: (int(SEED.fullmatch(path.name)[1]), path.name))
+    seeds = sorted(
+        (path for path in folder.glob("seed*") if SEED.fullmatch(path.name)),
+        key=lambda path: (int(SEED.fullmatch(path.name)[1]), path.name),
+    )
     comparison = bool(seeds) or (folder / "comparison.csv").is_file()
     results = _rows(folder / "summary.csv", "seed", "criterion") if comparison else []
     return Contents(
         name=folder.resolve().name,
         args=_settings(folder / "args.yaml"),
         environment=_json(folder / "environment.json") or {},
-        runs=[_run(seed, _choices(seed, folder, results)) for seed in seeds] if comparison else [_run(folder, _own_choice(folder))],
+        runs=[_run(seed, _choices(seed, folder, results)) for seed in seeds]
+        if comparison
+        else [_run(folder, _own_choice(folder))],
         comparison=comparison,
         criteria=_rows(folder / "comparison.csv", "criterion"),
         results=results,
@@ -114,7 +123,12 @@ def column(rows: Sequence[Mapping[str, str]], name: str) -> list[float]:
 
 
 def _run(folder: Path, choices: list[Choice]) -> Run:
-    return Run(folder.name, _rows(folder / "summary.csv"), _json(folder / "search" / "alphas.json", "choices", "epochs"), choices)
+    return Run(
+        folder.name,
+        _rows(folder / "summary.csv"),
+        _json(folder / "search" / "alphas.json", "choices", "epochs"),
+        choices,
+    )
 
 
 def _own_choice(folder: Path) -> list[Choice]:
@@ -127,7 +141,9 @@ def _own_choice(folder: Path) -> list[Choice]:
 
 def _choices(seed: Path, folder: Path, results: Rows) -> list[Choice]:
     """The criteria of one seed, in the order of the table of results, then by name."""
-    children = {row["criterion"]: row.get("child") for row in results if row.get("seed") == SEED.fullmatch(seed.name)[1]}
+    children = {
+        row["criterion"]: row.get("child") for row in results if row.get("seed") == SEED.fullmatch(seed.name)[1]
+    }
     found = {}
     for path in sorted(path for path in seed.iterdir() if path.is_dir()):
         scores, genotype = _json(path / "scores.json"), _genotype(path / "genotype.json")
@@ -164,7 +180,9 @@ def _json(path: Path, *keys: str) -> dict | None:
     except ValueError:
         found = None
     if not isinstance(found, dict) or not found.keys() >= set(keys):
-        raise UsageError(f"{path} is not a JSON object{' with ' if keys else ''}{' and '.join(keys)}; write it anew or remove it")
+        raise UsageError(
+            f"{path} is not a JSON object{' with ' if keys else ''}{' and '.join(keys)}; write it anew or remove it"
+        )
     return found
 
 

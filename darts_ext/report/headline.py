@@ -40,7 +40,8 @@ def headline(criteria: Sequence[Mapping[str, str]], results: Sequence[Mapping[st
 
     >>> row = {"criterion": "ntk", "test_accuracy_mean": "90", "test_accuracy_std": "1", "seeds": "3"}
     >>> headline([row, row | {"criterion": "random", "test_accuracy_mean": "89.5"}])[1]
-    'That is 0.50 points above random (baseline), within the spread (1.41): this comparison does not show that it is better.'
+    'That is 0.50 points above random (baseline), within the spread (1.41): this comparison does not show that it is
+    better.'
     """
     if not criteria:
         return ["The comparison is not finished yet."]
@@ -61,22 +62,33 @@ def headline(criteria: Sequence[Mapping[str, str]], results: Sequence[Mapping[st
     else:
         sentences.append("There is no criterion to compare with the baselines.")
     if not set(BASELINES) & set(done):
-        sentences.append(f"Without a baseline ({' or '.join(BASELINES)}) this does not show whether it is better than chance.")
+        sentences.append(
+            f"Without a baseline ({' or '.join(BASELINES)}) this does not show whether it is better than chance."
+        )
     if len({number(row, "seeds") for row in done.values()}) > 1:
         sentences.append("The criteria do not have the same number of seeds yet.")
     return sentences
 
 
-def _distances(name: str, done: Mapping[str, Mapping[str, str]], leaders: Sequence[str], results: Sequence[Mapping[str, str]]) -> list[str]:
+def _distances(
+    name: str, done: Mapping[str, Mapping[str, str]], leaders: Sequence[str], results: Sequence[Mapping[str, str]]
+) -> list[str]:
     """How far it is above each of the references that it is above."""
     mean = number(done[name], "test_accuracy_mean")
-    below = [other for other in REFERENCES if other in done and other not in (name, *leaders) and number(done[other], "test_accuracy_mean") <= mean]
+    below = [
+        other
+        for other in REFERENCES
+        if other in done and other not in (name, *leaders) and number(done[other], "test_accuracy_mean") <= mean
+    ]
     return [_above(done[name], done[other], other, _ahead(name, other, results)) for other in below]
 
 
 def _ahead(name: str, other: str, results: Sequence[Mapping[str, str]]) -> str:
     """In how many seeds it is ahead, where both were run in several."""
-    mine, theirs = ({row["seed"]: number(row, "test_accuracy") for row in results if row["criterion"] == who} for who in (name, other))
+    mine, theirs = (
+        {row["seed"]: number(row, "test_accuracy") for row in results if row["criterion"] == who}
+        for who in (name, other)
+    )
     both = mine.keys() & theirs.keys()
     return f", ahead in {sum(mine[seed] > theirs[seed] for seed in both)} of {len(both)} seeds" if len(both) > 1 else ""
 

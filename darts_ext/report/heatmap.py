@@ -19,7 +19,8 @@ def heat_map(
     kept: Iterable[str] | None = None,
     look: Mapping[str, Look],
 ) -> str:
-    """An SVG with a row for each choice and a column for each option: stronger is better within the row, a frame marks what was chosen.
+    """An SVG with a row for each choice and a column for each option: stronger is better within the row, a frame marks
+    what was chosen.
 
     Args:
         scores: {choice: {option: score}}; None and NaN are shown as a dash.
@@ -32,15 +33,19 @@ def heat_map(
     >>> svg = heat_map(scores, title="t", chosen={"cell/0/op": "none"}, look=looks(["none", "skip_connect"]))
     >>> svg.count('class="score"'), svg.count('class="chosen"')
     (2, 1)
-    """  # fmt: skip
+    """
     options = list(dict.fromkeys(option for row in scores.values() for option in row))
     left = 14 + 6.6 * max((len(choice) for choice in scores), default=0)
     kept = set(scores if kept is None else kept)
-    parts = [part for j, option in enumerate(options) for part in _column_head(option, left + CELL * j, look[option].colour)]
+    parts = [
+        part for j, option in enumerate(options) for part in _column_head(option, left + CELL * j, look[option].colour)
+    ]
     for i, (choice, row) in enumerate(scores.items()):
         y = HEAD + ROW * i
         weight = 700 if choice in kept else 400
-        parts.append(text(left - 6, y + 14, choice, anchor="end", font_weight=weight, opacity=1 if choice in kept else 0.7))
+        parts.append(
+            text(left - 6, y + 14, choice, anchor="end", font_weight=weight, opacity=1 if choice in kept else 0.7)
+        )
         parts += _row(choice, [(option, _number(row.get(option))) for option in options], left, y, chosen.get(choice))
     return drawing(left + CELL * len(options) + 62, HEAD + ROW * len(scores) + 6, title, *parts)
 
@@ -58,17 +63,37 @@ def _row(choice: str, row: Sequence[tuple[str, float]], left: float, y: float, c
         hint = element("title", f"{choice} {option}: {score:.5g}" + (" (chosen)" if option == chosen else ""))
         if isfinite(score):
             shade = 0.06 + 0.9 * ((score - low) / (high - low) if high > low else 0.0)
-            yield element("rect", hint, x=x + 1, y=y + 1, width=CELL - 2, height=ROW - 2, rx=3, fill=MAGNITUDE, fill_opacity=f"{shade:.2f}",
-                          class_="score")  # fmt: skip
+            yield element(
+                "rect",
+                hint,
+                x=x + 1,
+                y=y + 1,
+                width=CELL - 2,
+                height=ROW - 2,
+                rx=3,
+                fill=MAGNITUDE,
+                fill_opacity=f"{shade:.2f}",
+                class_="score",
+            )
         else:
             yield element("g", hint, text(x + CELL / 2, y + 14, "\u2013", anchor="middle", opacity=0.6))
         if option == chosen:
             yield element(
                 "g",
-                element("rect", x=x + 1, y=y + 1, width=CELL - 2, height=ROW - 2, rx=3, fill="none", stroke="currentColor", stroke_width=2),
+                element(
+                    "rect",
+                    x=x + 1,
+                    y=y + 1,
+                    width=CELL - 2,
+                    height=ROW - 2,
+                    rx=3,
+                    fill="none",
+                    stroke="currentColor",
+                    stroke_width=2,
+                ),
                 element("circle", hint, cx=x + CELL / 2, cy=y + ROW / 2, r=3.5, fill="currentColor"),
                 class_="chosen",
-            )  # fmt: skip
+            )
 
 
 def _number(score: float | None) -> float:

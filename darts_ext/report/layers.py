@@ -12,7 +12,8 @@ SWEEPS = 12
 
 
 class Layout(NamedTuple):
-    """Where everything lies: the items of each layer from top to bottom, the centre of each item, the items on each arc's way."""
+    """Where everything lies: the items of each layer from top to bottom, the centre of each item, the items on each
+    arc's way."""
 
     layers: list[list[Item]]
     centre: dict[Item, float]
@@ -55,7 +56,8 @@ def _depths(arcs: Sequence[tuple[int, int]], heights: Mapping[int, float], roots
 
 
 def _untangle(layers: list[list[Item]], links: Sequence[tuple[Item, Item]]) -> list[list[Item]]:
-    """Sort every layer by the mean rank of its neighbours, forwards and backwards by turns; the fewest crossings win."""
+    """Sort every layer by the mean rank of its neighbours, forwards and backwards by turns; the fewest crossings
+    win."""
     before, after = _neighbours(links)
     best = layers = [list(layer) for layer in layers]
     fewest = _crossings(layers, links)
@@ -99,7 +101,8 @@ def _positions(
 
 
 def _spread(wanted: Sequence[float], heights: Sequence[float], gap: float) -> list[float]:
-    """The positions nearest to those wanted, in least squares, that keep the order and leave the gap: isotonic regression.
+    """The positions nearest to those wanted, in least squares, that keep the order and leave the gap: isotonic
+    regression.
 
     >>> _spread([0, 0, 50], [10, 10, 10], gap=2)
     [-6.0, 6.0, 50.0]

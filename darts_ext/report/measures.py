@@ -20,7 +20,9 @@ def measure_rows(measures: Rows) -> list[dict]:
         {
             "name": row["measure"],
             "baseline": row["measure"] in BASELINES,
-            "cells": ["the same for all", ""] if isnan(number(row, "kendall")) else [SIGNED.format(number(row, "kendall")), _span(row)],
+            "cells": ["the same for all", ""]
+            if isnan(number(row, "kendall"))
+            else [SIGNED.format(number(row, "kendall")), _span(row)],
         }
         for row in measures
     ]

@@ -21,7 +21,8 @@ from darts_ext.report.views import alpha_curves, groups, options, search_curves,
 
 
 def write_report(folder: Path) -> Path:
-    """Write report.html into a run folder or a comparison folder and return its path; an older one is replaced in one step.
+    """Write report.html into a run folder or a comparison folder and return its path; an older one is replaced in one
+    step.
 
     Raises:
         UsageError: the folder has no args.yaml, or one of its files cannot be read.
@@ -42,7 +43,9 @@ def _render(contents: Contents) -> str:
         name=contents.name,
         style=files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
         comparison=contents.comparison,
-        sentences=headline(contents.criteria, contents.results) if contents.comparison else _run_sentences(contents.runs[0]),
+        sentences=headline(contents.criteria, contents.results)
+        if contents.comparison
+        else _run_sentences(contents.runs[0]),
         missing=_missing(contents),
         table=results(contents.criteria, contents.args.get("judge", "retrain")),
         dots=_dots(contents),
@@ -53,7 +56,9 @@ def _render(contents: Contents) -> str:
         population=len(contents.population),
         runs=[_run(run, look) for run in contents.runs],
         settings=[
-            (title, _plain(values)) for title, values in (("Settings", contents.args), ("Environment", contents.environment)) if values
+            (title, _plain(values))
+            for title, values in (("Settings", contents.args), ("Environment", contents.environment))
+            if values
         ],
     )
 
@@ -83,14 +88,19 @@ def _run_sentences(run: Run) -> list[str]:
             sentences += [f"How: {', '.join(facts(choice.scores))}."] if choice.scores else []
     if run.epochs:
         accuracy = _per_cent(run.epochs, "val_accuracy")
-        sentences.append(f"The search ran for {_count(run.epochs, 'epoch')}; the supernet ended with a validation accuracy of {accuracy}.")
+        sentences.append(
+            f"The search ran for {_count(run.epochs, 'epoch')}; the supernet ended with a validation accuracy of "
+            f"{accuracy}."
+        )
     return sentences or ["Nothing has been run yet."]
 
 
 def _missing(contents: Contents) -> list[str]:
     """What a finished folder would have and this one does not have yet."""
     missing = [] if contents.criteria or not contents.comparison else ["the table of criteria (comparison.csv)"]
-    criteria = dict.fromkeys([row["criterion"] for row in contents.criteria] + [c.criterion for run in contents.runs for c in run.choices])
+    criteria = dict.fromkeys(
+        [row["criterion"] for row in contents.criteria] + [c.criterion for run in contents.runs for c in run.choices]
+    )
     done = {(row["seed"], row["criterion"]) for row in contents.results if not isnan(number(row, "test_accuracy"))}
     for run in contents.runs:
         parts = [] if run.epochs else ["search curves (summary.csv)"]
@@ -126,7 +136,10 @@ def _dots(contents: Contents) -> str:
 
 
 def _plain(values: Mapping) -> list[tuple[str, str]]:
-    return [(str(name), value if isinstance(value, str) else json.dumps(value, default=str)) for name, value in values.items()]
+    return [
+        (str(name), value if isinstance(value, str) else json.dumps(value, default=str))
+        for name, value in values.items()
+    ]
 
 
 def _count(rows: Rows, what: str) -> str:

@@ -49,7 +49,12 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     found = {name: _KNOWN[name] for name in names if name in _KNOWN}
     colours = list(dict.fromkeys(look.colour for name, look in _KNOWN.items() if look.colour != QUIET))
     taken = {look.colour for look in found.values()}
-    free = [Look(colour, dash) for dash in _DASHES for colour in sorted(colours, key=taken.__contains__) if dash or colour not in taken]
+    free = [
+        Look(colour, dash)
+        for dash in _DASHES
+        for colour in sorted(colours, key=taken.__contains__)
+        if dash or colour not in taken
+    ]
     unknown = (name for name in names if name not in _KNOWN)
     return found | {name: free[i % len(free)] for i, name in enumerate(unknown)}
 

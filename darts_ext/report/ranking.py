@@ -17,23 +17,37 @@ BASELINES = ("random", "parameters")
 LOWEST = 60  # per cent, of what is drawn: a few broken cells would squeeze the rest into a line
 
 
-def write_ranking(folder: Path, rows: Sequence[Mapping], columns: Mapping[str, np.ndarray], accuracies: Mapping[str, np.ndarray]) -> Path:
+def write_ranking(
+    folder: Path, rows: Sequence[Mapping], columns: Mapping[str, np.ndarray], accuracies: Mapping[str, np.ndarray]
+) -> Path:
     """Writes report.html into the folder and returns its path.
 
     Args:
-        rows: of the leaderboard, best first. columns: {measure: score of each cell}. accuracies: {data set: of each cell, per cent}.
+        rows: of the leaderboard, best first. columns: {measure: score of each cell}. accuracies: {data set: of each
+            cell, per cent}.
     """
     jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = folder / "report.html"
-    shared = {name: files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("ranking.html", "page.css")}
+    shared = {
+        name: files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("ranking.html", "page.css")
+    }
     template = jinja.from_string(shared["ranking.html"])
     first = next(iter(accuracies))
-    write_whole(page, template.render(
-        name=folder.resolve().name, style=shared["page.css"], titles=[TITLES.get(name, name) for name in accuracies], baselines=BASELINES,
-        sentences=_sentences(rows, first), rows=[_line(row, accuracies) for row in rows],
-        pictures=[_picture(row, columns[row["measure"]], accuracies[first], first) for row in rows],
-        cells=len(accuracies[first]), lowest=LOWEST, first=TITLES.get(first, first),
-    ))  # fmt: skip
+    write_whole(
+        page,
+        template.render(
+            name=folder.resolve().name,
+            style=shared["page.css"],
+            titles=[TITLES.get(name, name) for name in accuracies],
+            baselines=BASELINES,
+            sentences=_sentences(rows, first),
+            rows=[_line(row, accuracies) for row in rows],
+            pictures=[_picture(row, columns[row["measure"]], accuracies[first], first) for row in rows],
+            cells=len(accuracies[first]),
+            lowest=LOWEST,
+            first=TITLES.get(first, first),
+        ),
+    )
     return page
 
 
@@ -41,12 +55,19 @@ def _sentences(rows: Sequence[Mapping], dataset: str) -> list[str]:
     """The best measure, and whether its interval clears that of the number of parameters."""
     best, size = rows[0], next(row for row in rows if row["measure"] == "parameters")
     name = f"{dataset}_spearman"
-    said = [f"{best['measure']} orders the cells best: Spearman {best[name]:.3f} with the test accuracy on {TITLES.get(dataset, dataset)}."]
+    said = [
+        f"{best['measure']} orders the cells best: Spearman {best[name]:.3f} with the test accuracy on "
+        f"{TITLES.get(dataset, dataset)}."
+    ]
     if best is size:
         return [*said, "That is the baseline: no other measure beats the number of parameters here."]
     clear = best[f"{name}_low"] > size[f"{name}_high"]
     beats = "clear of its interval" if clear else "but the intervals overlap: these cells do not show that it is better"
-    return [*said, f"The number of parameters reaches {size[name]:.3f} [{size[f'{name}_low']:.3f}, {size[f'{name}_high']:.3f}]; the best is above it, {beats}."]
+    return [
+        *said,
+        f"The number of parameters reaches {size[name]:.3f} [{size[f'{name}_low']:.3f}, {size[f'{name}_high']:.3f}]; "
+        f"the best is above it, {beats}.",
+    ]
 
 
 def _line(row: Mapping, datasets: Mapping) -> dict:
@@ -63,7 +84,10 @@ def _line(row: Mapping, datasets: Mapping) -> dict:
             *(f"{row[f'{dataset}_spearman']:.3f}" for dataset in datasets if dataset != first),
             span(f"{first}_kendall"),
             f"{row[f'{first}_partial']:.3f}",
-            *(_best(row[f"{first}_best_of_{number}"], row[f"{first}_best_of_{number}_sd"]) for number in (10, 100, 1000)),
+            *(
+                _best(row[f"{first}_best_of_{number}"], row[f"{first}_best_of_{number}_sd"])
+                for number in (10, 100, 1000)
+            ),
             f"{row['seconds']:.2f}",
         ],
     }
@@ -71,7 +95,14 @@ def _line(row: Mapping, datasets: Mapping) -> dict:
 
 def _picture(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, dataset: str) -> str:
     ranks = rankdata(np.where(np.isnan(scores), -np.inf, scores)) / len(scores)
-    return scatter(ranks.tolist(), accuracies.tolist(), title=row["measure"], x_label="rank of the score", note=f"{row[f'{dataset}_spearman']:.3f}", low=LOWEST)
+    return scatter(
+        ranks.tolist(),
+        accuracies.tolist(),
+        title=row["measure"],
+        x_label="rank of the score",
+        note=f"{row[f'{dataset}_spearman']:.3f}",
+        low=LOWEST,
+    )
 
 
 def _best(mean: float, spread: float) -> str:

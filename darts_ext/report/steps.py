@@ -14,14 +14,16 @@ TALL, LINE, SLOPE = 132, 14, 55  # height of the plot, distance between two labe
 
 
 class Step(NamedTuple):
-    """One round: (what was decided, for what) of each decision in it, and the measure after it (NaN where there is none)."""
+    """One round: (what was decided, for what) of each decision in it, and the measure after it (NaN where there is
+    none)."""
 
     decided: Sequence[tuple[str, str]]
     value: float
 
 
 def step_chart(steps: Sequence[Step], *, title: str, unit: str = "", look: Mapping[str, Look]) -> str:
-    """An SVG with a column for each round: its decisions below, a dot in the colour of the (first) chosen option at its value, a line from step to step.
+    """An SVG with a column for each round: its decisions below, a dot in the colour of the (first) chosen option at its
+    value, a line from step to step.
 
     >>> from darts_ext.report.palette import looks
     >>> steps = [Step([("cell/0/op", "none")], 0.5), Step([("cell/1/op", "none"), ("n3", "keeps 1")], float("nan"))]
@@ -33,18 +35,30 @@ def step_chart(steps: Sequence[Step], *, title: str, unit: str = "", look: Mappi
     marks = ticks(low, high, 4)
     longest = CHARACTER * max(len(f"{name} {chosen}") for step in steps for name, chosen in step.decided)
     column = 12 + LINE * max(len(step.decided) for step in steps)
-    left = max(12 + CHARACTER * max((len(f"{mark:g}") for mark in marks), default=1), longest * cos(radians(SLOPE)) - column / 2)
+    left = max(
+        12 + CHARACTER * max((len(f"{mark:g}") for mark in marks), default=1),
+        longest * cos(radians(SLOPE)) - column / 2,
+    )
     right, top = left + column * len(steps), 26
     frame = Frame(left, right, top, top + TALL, 0, len(steps), low, high)
     head = f"{title} ({unit})" if unit else title
     return drawing(
-        max(right, left + CHARACTER * len(head)) + 12, frame.foot + 20 + longest * sin(radians(SLOPE)), head,
+        max(right, left + CHARACTER * len(head)) + 12,
+        frame.foot + 20 + longest * sin(radians(SLOPE)),
+        head,
         text(4, 13, head, size=12, font_weight=600),
         *frame.levels(marks),
         rule(left, frame.foot, right, frame.foot, opacity=0.5),
-        element("path", d=_stairs(frame, [step.value for step in steps]), fill="none", stroke=MAGNITUDE, stroke_width=1.5, stroke_opacity=0.6),
+        element(
+            "path",
+            d=_stairs(frame, [step.value for step in steps]),
+            fill="none",
+            stroke=MAGNITUDE,
+            stroke_width=1.5,
+            stroke_opacity=0.6,
+        ),
         *(part for i, step in enumerate(steps) for part in _step(frame, i, step, look)),
-    )  # fmt: skip
+    )
 
 
 def _stairs(frame: Frame, values: Sequence[float]) -> str:
@@ -67,5 +81,12 @@ def _step(frame: Frame, index: int, step: Step, look: Mapping[str, Look]) -> Ite
     for line, (name, chosen) in enumerate(step.decided):
         at, y = x + LINE * (line - (len(step.decided) - 1) / 2) + 4, frame.foot + 13
         where = f"rotate({-SLOPE} {at:.1f} {y:.1f})"
-        yield text(at, y, element("tspan", f"{name} ", fill_opacity=0.65) + element("tspan", chosen), size=SMALL + 0.5, anchor="end",
-                   transform=where, class_="decision")  # fmt: skip
+        yield text(
+            at,
+            y,
+            element("tspan", f"{name} ", fill_opacity=0.65) + element("tspan", chosen),
+            size=SMALL + 0.5,
+            anchor="end",
+            transform=where,
+            class_="decision",
+        )

@@ -12,7 +12,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def element(tag: str, *children: object, **attributes: object) -> Markup:
-    """One SVG element; every child and attribute that is not Markup is escaped, `None` is left out, `_` in a name stands for `-`.
+    """One SVG element; every child and attribute that is not Markup is escaped, `None` is left out, `_` in a name
+    stands for `-`.
 
     >>> print(element("text", "a < b", x=1.25, stroke_width=2, class_="note"))
     <text x="1.2" stroke-width="2" class="note">a &lt; b</text>
@@ -32,9 +33,17 @@ def text(x: float, y: float, words: object, *, size: float = 11, anchor: str = "
 def drawing(width: float, height: float, title: str, *children: object) -> Markup:
     """A whole SVG of its natural size in pixels, in the text colour of the page around it."""
     return element(
-        "svg", element("title", title), *children, xmlns=Markup("http://www.w3.org/2000/svg"), width=round(width), height=round(height),
-        viewBox=f"0 0 {round(width)} {round(height)}", font_family=FONT, role="img", aria_label=title,
-    )  # fmt: skip
+        "svg",
+        element("title", title),
+        *children,
+        xmlns=Markup("http://www.w3.org/2000/svg"),
+        width=round(width),
+        height=round(height),
+        viewBox=f"0 0 {round(width)} {round(height)}",
+        font_family=FONT,
+        role="img",
+        aria_label=title,
+    )
 
 
 def _clean(value: object) -> object:

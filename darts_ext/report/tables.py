@@ -44,7 +44,14 @@ def in_order(rows: Mapping[str, Mapping]) -> dict[str, Mapping]:
     >>> list(in_order({"normal/10/op": {}, "normal/9/op": {}, "cell/11/op": {}}))
     ['cell/11/op', 'normal/9/op', 'normal/10/op']
     """
-    return dict(sorted(rows.items(), key=lambda item: [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in item[0].split("/")]))
+    return dict(
+        sorted(
+            rows.items(),
+            key=lambda item: [
+                (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in item[0].split("/")
+            ],
+        )
+    )
 
 
 def criteria_of(rows: Mapping[str, Mapping]) -> list[str]:
@@ -61,7 +68,10 @@ def reasons(rows: Mapping[str, Mapping]) -> list[Reason]:
 def _reason(choice: str, row: Mapping, names: Sequence[str]) -> Reason:
     atoms, chosen = row.get("atoms") or {}, row.get("chosen")
     deciding = row.get("deciding") or ""
-    cells = [(bar(atoms.get(name, nan), name == deciding), amount(atoms.get(name), "{:.2f}"), name == deciding) for name in names]
+    cells = [
+        (bar(atoms.get(name, nan), name == deciding), amount(atoms.get(name), "{:.2f}"), name == deciding)
+        for name in names
+    ]
     second = f"{row['runner_up']} {amount(row.get('runner_up_value'), '{:.2f}')}" if row.get("runner_up") else ""
     shown = {True: "kept", False: "dropped"}[chosen] if isinstance(chosen, bool) else str(chosen)
     limited = (row.get("runner_up_value") or 0) > (row.get("value") or 0)
@@ -76,10 +86,14 @@ def bar(share: float, strong: bool) -> str:
     """
     long = BAR * min(max(share, 0.0), 1.0) if isfinite(share) else 0.0
     return drawing(
-        BAR, THICK, amount(share, "{:.2f}"),
+        BAR,
+        THICK,
+        amount(share, "{:.2f}"),
         element("rect", x=0, y=0, width=BAR, height=THICK, rx=2, fill="currentColor", fill_opacity="0.08"),
-        element("rect", x=0, y=0, width=long, height=THICK, rx=2, fill=MAGNITUDE, fill_opacity="1" if strong else "0.45"),
-    )  # fmt: skip
+        element(
+            "rect", x=0, y=0, width=long, height=THICK, rx=2, fill=MAGNITUDE, fill_opacity="1" if strong else "0.45"
+        ),
+    )
 
 
 def candidates(found: Sequence[Mapping], look: Mapping[str, Look]) -> tuple[list[str], list[Candidate]]:
@@ -88,7 +102,10 @@ def candidates(found: Sequence[Mapping], look: Mapping[str, Look]) -> tuple[list
     heads = list(dict.fromkeys(name for row in rows for name in row.get("measured") or {}))
     heads = heads if len(heads) > 1 else []  # the value of a single criterion is what it measured
     return heads, [
-        Candidate(amount(row["value"]), [amount((row.get("measured") or {}).get(name)) for name in heads], _squares(row, look)) for row in rows
+        Candidate(
+            amount(row["value"]), [amount((row.get("measured") or {}).get(name)) for name in heads], _squares(row, look)
+        )
+        for row in rows
     ]
 
 
@@ -100,6 +117,18 @@ def _squares(row: Mapping, look: Mapping[str, Look]) -> str:
         there = not kept or choice in kept
         hint = element("title", f"{choice}: {option}" if there else f"{choice}: dropped")
         colour = look[option].colour if there and option in look else "none"
-        parts.append(element("rect", hint, x=SQUARE * i + 1, y=1, width=SQUARE - 2, height=SQUARE - 2, rx=2, fill=colour, stroke=QUIET,
-                             stroke_opacity="0" if there else "0.6"))  # fmt: skip
+        parts.append(
+            element(
+                "rect",
+                hint,
+                x=SQUARE * i + 1,
+                y=1,
+                width=SQUARE - 2,
+                height=SQUARE - 2,
+                rx=2,
+                fill=colour,
+                stroke=QUIET,
+                stroke_opacity="0" if there else "0.6",
+            )
+        )
     return drawing(SQUARE * len(row["options"]), SQUARE, "options", *parts)

@@ -5,19 +5,49 @@ from dataclasses import fields
 from .errors import UsageError
 
 AT_LEAST_ONE = (
-    "epochs", "batch_size", "layers", "seeds", "image_size", "train_limit", "test_limit", "select_images", "width", "repeats", "images", "processes",
-    "track_every", "track_images",
-)  # fmt: skip
-ABOVE_ZERO = ("learning_rate", "clip", "alpha_learning_rate", "tune_learning_rate_factor", "max_parameters", "max_flops", "max_latency")
+    "epochs",
+    "batch_size",
+    "layers",
+    "seeds",
+    "image_size",
+    "train_limit",
+    "test_limit",
+    "select_images",
+    "width",
+    "repeats",
+    "images",
+    "processes",
+    "track_every",
+    "track_images",
+)
+ABOVE_ZERO = (
+    "learning_rate",
+    "clip",
+    "alpha_learning_rate",
+    "tune_learning_rate_factor",
+    "max_parameters",
+    "max_flops",
+    "max_latency",
+)
 NOT_NEGATIVE = (
-    "learning_rate_min", "weight_decay", "alpha_weight_decay", "auxiliary_weight", "pad", "cutout", "threads", "seed", "tune_epochs", "track_tune_epochs",
+    "learning_rate_min",
+    "weight_decay",
+    "alpha_weight_decay",
+    "auxiliary_weight",
+    "pad",
+    "cutout",
+    "threads",
+    "seed",
+    "tune_epochs",
+    "track_tune_epochs",
     "population",
-)  # fmt: skip
+)
 SHARES = ("momentum", "ema_decay", "average_from", "drop_path", "race")
 
 
 def check_numbers(*settings: object) -> None:
-    """Raises UsageError for the first field of these dataclasses that lies outside its range; a field that is None is left to its default.
+    """Raises UsageError for the first field of these dataclasses that lies outside its range; a field that is None is
+    left to its default.
 
     >>> from darts_ext.config import SearchSettings
     >>> check_numbers(SearchSettings())
@@ -30,7 +60,10 @@ def check_numbers(*settings: object) -> None:
             if name in AT_LEAST_ONE and value < 1:
                 raise UsageError(f"{name} must be at least 1, not {value}")
             if name == "channels" and (value < 1 or (value % 2 and getattr(part, "space", None) != "mlp")):
-                raise UsageError(f"channels must be even and at least 2, not {value}: a skip connection of stride 2 makes its output in two halves")
+                raise UsageError(
+                    f"channels must be even and at least 2, not {value}: a skip connection of stride 2 makes its "
+                    f"output in two halves"
+                )
             if name in ABOVE_ZERO and not value > 0:
                 raise UsageError(f"{name} must be above 0, not {value}")
             if name in NOT_NEGATIVE and value < 0:

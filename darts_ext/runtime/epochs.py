@@ -30,8 +30,11 @@ class Stage(Protocol):
     def load(self, state: dict) -> None: ...
 
 
-def run_epochs(stage: Stage, epochs: int, checkpoint: Path, summary: Path, on_epoch: Callable[[Row], None] = lambda row: None) -> list[Row]:
-    """Runs the epochs that are not done yet; after each one a checkpoint and the summary (one row an epoch) are written whole.
+def run_epochs(
+    stage: Stage, epochs: int, checkpoint: Path, summary: Path, on_epoch: Callable[[Row], None] = lambda row: None
+) -> list[Row]:
+    """Runs the epochs that are not done yet; after each one a checkpoint and the summary (one row an epoch) are written
+    whole.
 
     Returns:
         the rows of all epochs.
@@ -43,7 +46,9 @@ def run_epochs(stage: Stage, epochs: int, checkpoint: Path, summary: Path, on_ep
             history = saved["history"]
             stage.load(saved["stage"])
         except (KeyError, RuntimeError, ValueError, TypeError):
-            raise UsageError(f"{checkpoint} belongs to another network or stage: choose another folder, or delete it to start anew") from None
+            raise UsageError(
+                f"{checkpoint} belongs to another network or stage: choose another folder, or delete it to start anew"
+            ) from None
         if history:
             write_csv(summary, history)
     with tqdm(total=epochs, initial=len(history), desc=stage.name, unit="epoch", miniters=0, disable=None) as bar:
@@ -69,5 +74,7 @@ def _substeps(bar: tqdm, steps, total: int):
 
 
 def _short(row: Row) -> str:
-    shown = {name: row[name] for name in ("train_accuracy", "val_accuracy", "test_accuracy", "skip_share") if name in row}
+    shown = {
+        name: row[name] for name in ("train_accuracy", "val_accuracy", "test_accuracy", "skip_share") if name in row
+    }
     return ", ".join(f"{name} {value:.4g}" for name, value in shown.items())

@@ -9,7 +9,8 @@ from .errors import UsageError
 
 @contextmanager
 def event_writer(folder: Path, wanted: bool) -> Iterator[Callable[[dict], None]]:
-    """A function that takes a row of the summary; its numbers become scalars at the row's epoch, its genotype a text."""
+    """A function that takes a row of the summary; its numbers become scalars at the row's epoch, its genotype a
+    text."""
     if not wanted:
         yield lambda row: None
         return

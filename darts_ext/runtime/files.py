@@ -18,7 +18,8 @@ FORMAT = "darts_ext/1"
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader, also after a kill or a power cut, finds the old content or the new, never half of it."""
+    """Writes a file so that a reader, also after a kill or a power cut, finds the old content or the new, never half of
+    it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
     with open(draft, "wb") as file:
@@ -73,5 +74,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
         reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
         raise UsageError(f"{path} cannot be read as a checkpoint ({reason}): delete it to start anew") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise UsageError(f"{path} is not a checkpoint that this program wrote: choose another folder, or delete it to start anew")
+        raise UsageError(
+            f"{path} is not a checkpoint that this program wrote: choose another folder, or delete it to start anew"
+        )
     return state

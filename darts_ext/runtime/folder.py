@@ -19,7 +19,8 @@ _FREE = ("out", "device", "threads", "download", "data_root", "tensorboard")
 
 
 def check_folder(folder: Path, command: str, settings: Mapping[str, object], free: Sequence[str] = ()) -> Path:
-    """The folder, if it is new or was made by the same command with the same settings, but for those that are `free` to differ; nothing is written.
+    """The folder, if it is new or was made by the same command with the same settings, but for those that are `free` to
+    differ; nothing is written.
 
     Raises:
         UsageError: the folder holds something else, or a run with other settings (the first difference is named).
@@ -29,7 +30,9 @@ def check_folder(folder: Path, command: str, settings: Mapping[str, object], fre
         for name, value in {"command": command, **settings}.items():
             if name not in (*_FREE, *free) and before.get(name) != value:
                 old, new = (textwrap.shorten(str(word), 40, placeholder="...") for word in (before.get(name), value))
-                raise UsageError(f"{folder} was made with {name}={old}, now it is {new}: repeat the old setting or give another --out")
+                raise UsageError(
+                    f"{folder} was made with {name}={old}, now it is {new}: repeat the old setting or give another --out"
+                )
     elif folder.exists() and (not folder.is_dir() or any(path.suffix != ".part" for path in folder.iterdir())):
         raise UsageError(f"{folder} exists and is not a folder of this program: give another --out")
     return folder

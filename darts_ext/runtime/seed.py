@@ -1,4 +1,5 @@
-"""Randomness as a function of what is being done, so that a resumed run repeats what the uninterrupted one would have done."""
+"""Randomness as a function of what is being done, so that a resumed run repeats what the uninterrupted one would have
+done."""
 
 import hashlib
 

@@ -61,14 +61,18 @@ def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str) -> dict[str,
 def check_finite(loss: Tensor, where: str, lower: str) -> None:
     """Raises UsageError if the loss is no longer a number."""
     if not torch.isfinite(loss):
-        raise UsageError(f"the loss became {float(loss.detach())} in {where}: lower {lower}; the last good checkpoint is kept")
+        raise UsageError(
+            f"the loss became {float(loss.detach())} in {where}: lower {lower}; the last good checkpoint is kept"
+        )
 
 
 class Average:
-    """A running average of a network's weights after every step: kind "ema" from the first one on, "uniform" all alike from an epoch on; "none" is the network.
+    """A running average of a network's weights after every step: kind "ema" from the first one on, "uniform" all alike
+    from an epoch on; "none" is the network.
 
-    The uniform mean of the iterates of SGD at a constant rate is what reaches the optimal rate in the NTK regime (Nitanda & Suzuki 2021, algorithm 1).
-    BatchNorm statistics of the averaged network are computed anew from training batches before it is used, because they are not averages of the others'.
+    The uniform mean of the iterates of SGD at a constant rate is what reaches the optimal rate in the NTK regime
+    (Nitanda & Suzuki 2021, algorithm 1). BatchNorm statistics of the averaged network are computed anew from training
+    batches before it is used, because they are not averages of the others'.
 
     Args:
         decay: of "ema". first: epoch with which "uniform" begins; until then the network itself is evaluated.
@@ -103,4 +107,3 @@ class Average:
     def load(self, state: dict) -> None:
         if self.model is not None:
             self.model.load_state_dict(state)
-

@@ -27,33 +27,52 @@ class Search:
         settings: learning rates and the like.
         train, val: batches that train the weights and the alphas. val_clean: the validation half without augmentation.
         seed: of the run.
-        judge: what is known of the genotype that alpha would choose, as columns of the epoch's row; not asked where alphas are fixed, and choose nothing.
+        judge: what is known of the genotype that alpha would choose, as columns of the epoch's row; not asked where
+            alphas are fixed, and choose nothing.
         tracker: has `picks(net, epoch)`, what other criteria would choose, as columns.
 
-    In each step the alphas move first, then the weights, as in the reference; but the validation batches pass over their whole half before one comes again.
+    In each step the alphas move first, then the weights, as in the reference; but the validation batches pass over
+    their whole half before one comes again.
     """
 
     name = "search"
     rates = "--learning_rate or --alpha_learning_rate"  # what to lower when the loss is no longer a number
 
     def __init__(
-        self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int,
-        judge: Callable[[Genotype], dict[str, float]] | None = None, tracker=None,
-    ):  # fmt: skip
+        self,
+        net: nn.Module,
+        settings: SearchSettings,
+        train: Batches,
+        val: Batches,
+        val_clean: Batches,
+        seed: int,
+        judge: Callable[[Genotype], dict[str, float]] | None = None,
+        tracker=None,
+    ):
         if settings.hypergradient not in KINDS:
             raise unknown("hypergradient", settings.hypergradient, KINDS)
         if settings.alpha not in ("learned", "fixed"):
             raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
         self.net, self.settings, self.seed, self.tracker = net, settings, seed, tracker
-        self.train, self.val, self.val_clean, self.judge = train, val, val_clean, judge if settings.alpha == "learned" else None
+        self.train, self.val, self.val_clean, self.judge = (
+            train,
+            val,
+            val_clean,
+            judge if settings.alpha == "learned" else None,
+        )
         self.weights = list(net.weight_parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights, settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
-        )  # fmt: skip
+        )
         self.alpha_optimizer = torch.optim.Adam(
-            net.arch_parameters(), settings.alpha_learning_rate, betas=(0.5, 0.999), weight_decay=settings.alpha_weight_decay
-        )  # fmt: skip
-        self.average = Average(net, settings.average, settings.ema_decay, first=int(settings.average_from * settings.epochs))
+            net.arch_parameters(),
+            settings.alpha_learning_rate,
+            betas=(0.5, 0.999),
+            weight_decay=settings.alpha_weight_decay,
+        )
+        self.average = Average(
+            net, settings.average, settings.ema_decay, first=int(settings.average_from * settings.epochs)
+        )
         self.mixing = [mixing_weights(net)]
 
     def run_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
@@ -100,7 +119,9 @@ class Search:
             yield from self.val.epoch((epoch << 20) + part)
 
     def _alpha_step(self, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> None:
-        gradients = hypergradient(self.settings.hypergradient, self.net, F.cross_entropy, train, val, self.weight_optimizer)
+        gradients = hypergradient(
+            self.settings.hypergradient, self.net, F.cross_entropy, train, val, self.weight_optimizer
+        )
         for alpha, gradient in zip(self.net.arch_parameters(), gradients):
             alpha.grad = gradient
         self.alpha_optimizer.step()

@@ -1,11 +1,13 @@
-"""The gradient of the validation loss with respect to the alphas, through one step of the weights (Liu et al. 2019, eq. 5 to 8).
+"""The gradient of the validation loss with respect to the alphas, through one step of the weights (Liu et al. 2019, eq.
+5 to 8).
 
     first              d L_val(w, alpha) / d alpha: the step is ignored
     finite_difference  dalpha L_val(w', alpha) - xi [dalpha L_train(w + R v) - dalpha L_train(w - R v)] / 2R,   R = 0.01 / |v|,   v = dw' L_val(w', alpha)
     exact              d L_val(w'(alpha), alpha) / d alpha by double backward
 
-with w' = w - xi (SGD's own step at w). No network is copied: w' and w +- R v go through functional calls on the one net. Where quark0/darts lets the unrolled
-passes move the live BatchNorm statistics (three times a step) and the weights (by rounding), here both stay as they are.
+with w' = w - xi (SGD's own step at w). No network is copied: w' and w +- R v go through functional calls on the one
+net. Where quark0/darts lets the unrolled passes move the live BatchNorm statistics (three times a step) and the weights
+(by rounding), here both stay as they are.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,20 +22,25 @@ Batch = tuple[Tensor, Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def hypergradient(kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batch, optimizer: torch.optim.SGD) -> list[Tensor]:
-    """The alphas' gradients, in the order of `net.arch_parameters()`; gradients and statistics that the net holds are not touched, but for the running
-    statistics of the one validation pass of "first".
+def hypergradient(
+    kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batch, optimizer: torch.optim.SGD
+) -> list[Tensor]:
+    """The alphas' gradients, in the order of `net.arch_parameters()`; gradients and statistics that the net holds are
+    not touched, but for the running statistics of the one validation pass of "first".
 
     Args:
         kind: "first", "finite_difference" or "exact".
         net: answers weight_parameters() and arch_parameters().
         loss: (logits, labels) -> scalar.
         train, val: batches (x, y).
-        optimizer: the SGD of the weights: its learning rate, momentum buffers, weight decay, dampening and Nesterov flag make the step.
+        optimizer: the SGD of the weights: its learning rate, momentum buffers, weight decay, dampening and Nesterov
+            flag make the step.
     """
     alphas = net.arch_parameters()
     if kind == "first":
-        weights = {name: w.detach() for name, w in _named_weights(net).items()}  # or their gradients would be computed too
+        weights = {
+            name: w.detach() for name, w in _named_weights(net).items()
+        }  # or their gradients would be computed too
         return list(_gradients(loss(functional_call(net, weights, (val[0],)), val[1]), alphas))
     with statistics_untouched(net):
         weights = _named_weights(net)
@@ -44,7 +51,9 @@ def hypergradient(kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batc
         if kind == "exact":
             stepped = _sgd_step(weights, at(weights, train), optimizer, differentiable=True)
             return list(_gradients(at(stepped, val), alphas))
-        stepped = {name: w.detach().requires_grad_() for name, w in _sgd_step(weights, at(weights, train), optimizer).items()}
+        stepped = {
+            name: w.detach().requires_grad_() for name, w in _sgd_step(weights, at(weights, train), optimizer).items()
+        }
         both = _gradients(at(stepped, val), [*alphas, *stepped.values()])
         direct, v = both[: len(alphas)], both[len(alphas) :]
         radius = 0.01 / torch.linalg.vector_norm(torch.stack([part.norm() for part in v]))
@@ -54,7 +63,10 @@ def hypergradient(kind: str, net: nn.Module, loss: Loss, train: Batch, val: Batc
             return _gradients(at(moved, train), alphas)
 
         xi = optimizer.param_groups[0]["lr"]
-        return [d - xi * (plus - minus) / (2 * radius) for d, plus, minus in zip(direct, alpha_gradient(+1), alpha_gradient(-1))]
+        return [
+            d - xi * (plus - minus) / (2 * radius)
+            for d, plus, minus in zip(direct, alpha_gradient(+1), alpha_gradient(-1))
+        ]
 
 
 def _gradients(loss: Tensor, of: list[Tensor], create_graph: bool = False) -> tuple[Tensor, ...]:
@@ -69,7 +81,9 @@ def _named_weights(net: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in net.named_parameters() if id(parameter) in wanted}
 
 
-def _sgd_step(weights: dict[str, nn.Parameter], loss: Tensor, optimizer: torch.optim.SGD, differentiable: bool = False) -> dict[str, Tensor]:
+def _sgd_step(
+    weights: dict[str, nn.Parameter], loss: Tensor, optimizer: torch.optim.SGD, differentiable: bool = False
+) -> dict[str, Tensor]:
     """What `optimizer` would make of the weights, as new tensors."""
     gradients = _gradients(loss, list(weights.values()), create_graph=differentiable)
     (group,) = optimizer.param_groups
@@ -79,7 +93,9 @@ def _sgd_step(weights: dict[str, nn.Parameter], loss: Tensor, optimizer: torch.o
         direction = gradient + group["weight_decay"] * w
         if group["momentum"]:
             buffer = optimizer.state.get(weights[name], {}).get("momentum_buffer")
-            velocity = direction if buffer is None else group["momentum"] * buffer + (1 - group["dampening"]) * direction
+            velocity = (
+                direction if buffer is None else group["momentum"] * buffer + (1 - group["dampening"]) * direction
+            )
             direction = direction + group["momentum"] * velocity if group["nesterov"] else velocity
         stepped[name] = w - group["lr"] * direction
     return stepped
@@ -88,7 +104,11 @@ def _sgd_step(weights: dict[str, nn.Parameter], loss: Tensor, optimizer: torch.o
 @contextmanager
 def statistics_untouched(net: nn.Module) -> Iterator[None]:
     """Inside the block BatchNorms in training mode use the batch's statistics and leave their running ones alone."""
-    tracking = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats]
+    tracking = [
+        module
+        for module in net.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+    ]
     try:
         for module in tracking:
             module.track_running_stats = False

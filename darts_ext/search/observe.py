@@ -23,11 +23,15 @@ def entropies(mixing: dict[str, list[float]]) -> dict[str, float]:
     return {choice: -sum(p * math.log(p) for p in row if p > 0) for choice, row in mixing.items()}
 
 
-def skip_shares(mixing: dict[str, list[float]], options: dict[str, Sequence[str]], excluded: Sequence[str]) -> dict[str, float]:
-    """How many choices would fall on a skip, of those whose largest mixing weight decides among the options that may be chosen; ties go to the first.
+def skip_shares(
+    mixing: dict[str, list[float]], options: dict[str, Sequence[str]], excluded: Sequence[str]
+) -> dict[str, float]:
+    """How many choices would fall on a skip, of those whose largest mixing weight decides among the options that may be
+    chosen; ties go to the first.
 
     Returns:
-        "skip_share": of the operations, those that skip_connect would replace; "added_skip_share": of the added skips, those that would be there. Each only
+        "skip_share": of the operations, those that skip_connect would replace; "added_skip_share": of the added skips,
+            those that would be there. Each only
         where there are such choices.
 
     >>> names = ("none", "skip_connect", "nor_conv_3x3")

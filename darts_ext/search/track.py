@@ -25,18 +25,22 @@ class Tracker:
     """Criteria, each CRITERION or CRITERION@STRATEGY, and what they see.
 
     Args:
-        settings: of the search. train, val, val_clean, seed: see Search. judge: what is known of a genotype, as columns of the epoch's row.
+        settings: of the search. train, val, val_clean, seed: see Search. judge: what is known of a genotype, as columns
+            of the epoch's row.
 
     Raises:
         SelectionError, UsageError: an unknown criterion or strategy.
     """
 
-    def __init__(self, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, judge: Judge):
+    def __init__(
+        self, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, judge: Judge
+    ):
         self.settings, self.seed, self.judge, self.halves = settings, seed, judge, (train, val, val_clean)
         self.tracked = [_read(name.strip()) for name in settings.track.split(",") if name.strip()]
 
     def picks(self, net: nn.Module, epoch: int) -> dict[str, object]:
-        """{"pick:NAME": its genotype as text, and what `judge` knows of it}, after every few epochs and the last; the network stays as it was."""
+        """{"pick:NAME": its genotype as text, and what `judge` knows of it}, after every few epochs and the last; the
+        network stays as it was."""
         if (epoch + 1) % self.settings.track_every and epoch + 1 < self.settings.epochs:
             return {}
         row: dict[str, object] = {}
@@ -57,8 +61,17 @@ class Tracker:
         batches = _first(self.halves[-1], self.settings.track_images)
         if strategy == "progressive":
             net = deepcopy(net)
-            tuning = Tuning(net, self.settings, *self.halves, self.seed, epochs=self.settings.track_tune_epochs, factor=FACTOR)
-            made = select(net, criterion, strategy, batches=batches, seed=self.seed, tune=lambda _: tuning.run_round(lambda steps, _: steps))
+            tuning = Tuning(
+                net, self.settings, *self.halves, self.seed, epochs=self.settings.track_tune_epochs, factor=FACTOR
+            )
+            made = select(
+                net,
+                criterion,
+                strategy,
+                batches=batches,
+                seed=self.seed,
+                tune=lambda _: tuning.run_round(lambda steps, _: steps),
+            )
         else:
             made = select(net, criterion, strategy, batches=batches, seed=self.seed)
         return net.genotype(made.decisions, made.inputs)
@@ -67,7 +80,9 @@ class Tracker:
 def _read(name: str) -> tuple[str, str, str]:
     criterion, _, strategy = name.partition("@")
     if not find_criterion(criterion).measure and strategy == "progressive":
-        raise SelectionError(f"criterion {criterion} measures nothing, so that tuning in between does not change it: track {criterion}")
+        raise SelectionError(
+            f"criterion {criterion} measures nothing, so that tuning in between does not change it: track {criterion}"
+        )
     if strategy and strategy not in STRATEGIES:
         raise unknown("strategy of --track", strategy, STRATEGIES)
     return name, criterion, strategy or "oneshot"

@@ -1,4 +1,5 @@
-"""Tuning: the search's training goes on between the rounds of a selection, on the network as it is decided so far (Wang et al. 2021)."""
+"""Tuning: the search's training goes on between the rounds of a selection, on the network as it is decided so far (Wang
+et al. 2021)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,8 @@ from .bilevel import Search
 
 
 class Tuning(Search):
-    """Trains a supernet at a constant learning rate; the optimisers are fresh at the first round, and go on from round to round.
+    """Trains a supernet at a constant learning rate; the optimisers are fresh at the first round, and go on from round
+    to round.
 
     Args:
         net: a Supernet, on its device; its committed choices stay committed, because their softmax has no gradient.
@@ -24,9 +26,27 @@ class Tuning(Search):
     name = "tuning"
     rates = "--tune_learning_rate_factor"
 
-    def __init__(self, net: nn.Module, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, *, epochs: float, factor: float):
+    def __init__(
+        self,
+        net: nn.Module,
+        settings: SearchSettings,
+        train: Batches,
+        val: Batches,
+        val_clean: Batches,
+        seed: int,
+        *,
+        epochs: float,
+        factor: float,
+    ):
         rate = factor * settings.learning_rate
-        super().__init__(net, replace(settings, learning_rate=rate, learning_rate_min=rate, average="none", track=""), train, val, val_clean, seed)
+        super().__init__(
+            net,
+            replace(settings, learning_rate=rate, learning_rate_min=rate, average="none", track=""),
+            train,
+            val,
+            val_clean,
+            seed,
+        )
         self.epochs, self.done = epochs, 0
 
     def run_round(self, bar: Callable) -> None:

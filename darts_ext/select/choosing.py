@@ -1,4 +1,5 @@
-"""Choosing, with a bar, and a checkpoint after each round of a progressive strategy from which the same call goes on."""
+"""Choosing, with a bar, and a checkpoint after each round of a progressive strategy from which the same call goes
+on."""
 
 import sys
 import time
@@ -17,7 +18,8 @@ from .entry import Entry
 
 
 class Fresh:
-    """A function that returns the images anew at each call, in another order and augmentation; `count` calls have been made."""
+    """A function that returns the images anew at each call, in another order and augmentation; `count` calls have been
+    made."""
 
     def __init__(self, batches: Batches):
         self.batches, self.count = batches, 0
@@ -29,7 +31,15 @@ class Fresh:
 
 
 def choose(
-    net: torch.nn.Module, entry: Entry, batches: list | Fresh, *, seed: int, checkpoint: Path, asked: dict, tuning=None, build: Callable | None = None
+    net: torch.nn.Module,
+    entry: Entry,
+    batches: list | Fresh,
+    *,
+    seed: int,
+    checkpoint: Path,
+    asked: dict,
+    tuning=None,
+    build: Callable | None = None,
 ) -> Selection:
     """Chooses an architecture; a progressive strategy goes on from `checkpoint` if that was left by the same call.
 
@@ -46,9 +56,18 @@ def choose(
         if entry.strategy == "progressive":
             options |= {"checkpoint": work.save, "resume": work.resume()}
         chosen = select(
-            net, entry.criterion, entry.strategy, batches=batches, tune=work.tune if tuning else None, seed=seed, race=entry.taken["race"],
-            protocol=entry.taken["protocol"], settings=entry.taken["settings"], listener=work.listen, **options,
-        )  # fmt: skip
+            net,
+            entry.criterion,
+            entry.strategy,
+            batches=batches,
+            tune=work.tune if tuning else None,
+            seed=seed,
+            race=entry.taken["race"],
+            protocol=entry.taken["protocol"],
+            settings=entry.taken["settings"],
+            listener=work.listen,
+            **options,
+        )
     chosen.seconds = work.seconds()
     return chosen
 
@@ -56,11 +75,28 @@ def choose(
 class _Work:
     """What is under way: its bar, and what it must know to go on after a kill."""
 
-    def __init__(self, net: torch.nn.Module, entry: Entry, batches: list | Fresh, checkpoint: Path, asked: dict, tuning):
-        self.net, self.entry, self.batches, self.checkpoint, self.asked, self.tuning = net, entry, batches, checkpoint, asked, tuning
+    def __init__(
+        self, net: torch.nn.Module, entry: Entry, batches: list | Fresh, checkpoint: Path, asked: dict, tuning
+    ):
+        self.net, self.entry, self.batches, self.checkpoint, self.asked, self.tuning = (
+            net,
+            entry,
+            batches,
+            checkpoint,
+            asked,
+            tuning,
+        )
         self.start, self.before, self.rounds = time.perf_counter(), 0.0, 0
         form = "{desc}: {percentage:3.0f}%|{bar}| {n:.4g}/{total:.4g} [{elapsed}<{remaining}{postfix}]"
-        self.bar = tqdm(total=0, desc=f"select by {entry.name}", unit="evaluation", miniters=0, bar_format=form, disable=None, leave=False)
+        self.bar = tqdm(
+            total=0,
+            desc=f"select by {entry.name}",
+            unit="evaluation",
+            miniters=0,
+            bar_format=form,
+            disable=None,
+            leave=False,
+        )
 
     def seconds(self) -> float:
         """Wall time, of the calls that were killed too."""
@@ -78,7 +114,10 @@ class _Work:
     def _steps(self, steps: Iterable, total: int):
         epoch = self.tuning.done - self.rounds * ceil(self.tuning.epochs) + 1
         for count, step in enumerate(steps, start=1):
-            self.bar.set_postfix_str(f"round {self.rounds + 1}, tuning epoch {epoch} of {self.tuning.epochs:g}, step {count}/{total}", refresh=False)
+            self.bar.set_postfix_str(
+                f"round {self.rounds + 1}, tuning epoch {epoch} of {self.tuning.epochs:g}, step {count}/{total}",
+                refresh=False,
+            )
             self.bar.update(0)
             yield step
 
@@ -107,5 +146,7 @@ class _Work:
             self.batches.count = saved["batches"]
         self.before, self.rounds = saved["seconds"], progress["done"]
         self.bar.n = self.bar.initial = progress["evaluations"]
-        tqdm.write(f"{self.entry.name}: goes on after {self.rounds} of {len(progress['rounds'])} rounds", file=sys.stderr)
+        tqdm.write(
+            f"{self.entry.name}: goes on after {self.rounds} of {len(progress['rounds'])} rounds", file=sys.stderr
+        )
         return progress

@@ -67,11 +67,14 @@ class Entry:
         direct = {name: self.taken.get(name) for name in ("order", "joint", "candidates", "width", "combine")}
         limits = {name.removeprefix("max_"): self.taken[name] for name in LIMITS if self.taken.get(name) is not None}
         options = {name: value for name, value in direct.items() if value is not None}
-        return options | ({"limits": limits} if limits else {}) | ({"rescore": True} if self.taken.get("rescore") else {})
+        return (
+            options | ({"limits": limits} if limits else {}) | ({"rescore": True} if self.taken.get("rescore") else {})
+        )
 
 
 def read_entries(names: Sequence[str], settings: SelectionSettings, strategy: str | None = None) -> list[Entry]:
-    """The entries of a command, each CRITERION or CRITERION@STRATEGY, and in front the name of a supernet and a slash, where it is not the command's own.
+    """The entries of a command, each CRITERION or CRITERION@STRATEGY, and in front the name of a supernet and a slash,
+    where it is not the command's own.
 
     Args:
         strategy: of the entries that name none; by default what suits each.
@@ -85,7 +88,9 @@ def read_entries(names: Sequence[str], settings: SelectionSettings, strategy: st
         if not any(name in entry.taken for entry in entries):
             used = ", ".join(dict.fromkeys(entry.strategy for entry in entries))
             takers = " and ".join(strategy for strategy, options in TAKES.items() if name in options)
-            raise UsageError(f"{name} is an option of {takers}, and the strategy is {used}: name another strategy, or leave {name} out")
+            raise UsageError(
+                f"{name} is an option of {takers}, and the strategy is {used}: name another strategy, or leave {name} out"
+            )
     strange = [name for name in settings.settings or {} if not any(name in entry.criteria for entry in entries)]
     if strange:
         raise unknown("criterion in --settings", strange[0], [name for entry in entries for name in entry.criteria])
@@ -108,9 +113,17 @@ def _read(name: str, settings: SelectionSettings, strategy: str | None) -> Entry
         raise unknown("strategy", strategy, SINGLE | JOINT)
     if len(found) > 1 and strategy in SINGLE:
         raise UsageError(f"strategy {strategy} takes one criterion, not {criterion}: beam and sample combine several")
-    entry = Entry(name, criterion, strategy, {option: getattr(settings, option) for option in (*EVERY, *TAKES[strategy])}, supernet)
+    entry = Entry(
+        name,
+        criterion,
+        strategy,
+        {option: getattr(settings, option) for option in (*EVERY, *TAKES[strategy])},
+        supernet,
+    )
     if settings.settings:
-        entry.taken["settings"] = {part: values for part, values in settings.settings.items() if part in entry.criteria} or None
+        entry.taken["settings"] = {
+            part: values for part, values in settings.settings.items() if part in entry.criteria
+        } or None
     _check_measures(entry, settings)
     return entry
 
@@ -131,7 +144,11 @@ def _fitting(found: list, tune_epochs: int) -> str:
 
 def _given(settings: SelectionSettings) -> list[str]:
     """The options of strategies that are not at their default."""
-    return [field.name for field in fields(settings) if field.name not in EVERY and getattr(settings, field.name) != field.default]
+    return [
+        field.name
+        for field in fields(settings)
+        if field.name not in EVERY and getattr(settings, field.name) != field.default
+    ]
 
 
 def _check_values(settings: SelectionSettings) -> None:
@@ -149,9 +166,16 @@ def _check_values(settings: SelectionSettings) -> None:
 def _check_measures(entry: Entry, settings: SelectionSettings) -> None:
     """What would fail only when the supernet has been trained, said before."""
     measuring = [part for part in entry.criteria if find_criterion(part).measure]
-    if entry.strategy == "sample" and (silent := [part for part in entry.criteria if part not in measuring and part not in list_measures()]):
-        raise UsageError(f"criterion {silent[0]} reads options and measures nothing of a whole architecture: sample takes criteria that measure")
+    if entry.strategy == "sample" and (
+        silent := [part for part in entry.criteria if part not in measuring and part not in list_measures()]
+    ):
+        raise UsageError(
+            f"criterion {silent[0]} reads options and measures nothing of a whole architecture: sample takes criteria "
+            f"that measure"
+        )
     if entry.strategy == "beam" and settings.rescore and not measuring:
         raise UsageError(f"rescore measures whole architectures, and {entry.criterion} measures nothing")
-    if settings.protocol == "darts-pt" and any(find_criterion(part).lift is find_lift("taylor") for part in entry.criteria):
+    if settings.protocol == "darts-pt" and any(
+        find_criterion(part).lift is find_lift("taylor") for part in entry.criteria
+    ):
         raise UsageError("taylor scores all options on the same images: leave --protocol at paired")

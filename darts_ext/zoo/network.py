@@ -10,7 +10,11 @@ from torch.nn import functional as F
 
 from supernet import DiscreteNetwork, Genotype, SpaceError
 
-SIZES = {("darts", "cifar"): (36, 20), ("darts", "imagenet"): (48, 14), ("nasbench201", "cifar"): (16, 5)}  # channels and layers in the papers
+SIZES = {
+    ("darts", "cifar"): (36, 20),
+    ("darts", "imagenet"): (48, 14),
+    ("nasbench201", "cifar"): (16, 5),
+}  # channels and layers in the papers
 
 
 class TimmNetwork(DiscreteNetwork):
@@ -20,9 +24,11 @@ class TimmNetwork(DiscreteNetwork):
         num_classes: 0 leaves the classifier out, so that pooled features are returned.
         global_pool: "avg", or "" for feature maps (without a classifier).
         drop_rate: dropout in front of the classifier.
-        drop_path_rate: rate at which each sample loses an operation's output; constant here, DARTS raises it over the epochs.
+        drop_path_rate: rate at which each sample loses an operation's output; constant here, DARTS raises it over the
+            epochs.
         channels, layers: by default those of the papers, for CIFAR or for ImageNet.
-        stem, auxiliary, node_scale: see `supernet.build`; with an auxiliary head, training mode returns (logits, auxiliary logits).
+        stem, auxiliary, node_scale: see `supernet.build`; with an auxiliary head, training mode returns (logits,
+            auxiliary logits).
 
     Raises:
         SpaceError: sizes that cannot be built, or the genotype is not one of cells.
@@ -34,21 +40,46 @@ class TimmNetwork(DiscreteNetwork):
     """
 
     def __init__(
-        self, genotype: Genotype, *, num_classes: int = 10, in_chans: int = 3, global_pool: str = "avg", drop_rate: float = 0.0, drop_path_rate: float = 0.0,
-        channels: int | None = None, layers: int | None = None, stem: str = "cifar", auxiliary: bool = False, node_scale: float | None = None,
-    ):  # fmt: skip
+        self,
+        genotype: Genotype,
+        *,
+        num_classes: int = 10,
+        in_chans: int = 3,
+        global_pool: str = "avg",
+        drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+        channels: int | None = None,
+        layers: int | None = None,
+        stem: str = "cifar",
+        auxiliary: bool = False,
+        node_scale: float | None = None,
+    ):
         usual = SIZES.get((genotype.format, stem), (channels, layers))
         if genotype.format == "mlp":
-            raise SpaceError("timm models are networks of cells, and the genotype is MLP(...): supernet.build makes its network")
-        for name, size in {"num_classes": num_classes, "in_chans": in_chans, "channels": channels, "layers": layers}.items():
+            raise SpaceError(
+                "timm models are networks of cells, and the genotype is MLP(...): supernet.build makes its network"
+            )
+        for name, size in {
+            "num_classes": num_classes,
+            "in_chans": in_chans,
+            "channels": channels,
+            "layers": layers,
+        }.items():
             if size is not None and not isinstance(size, Integral):
                 raise SpaceError(f"{name} is a whole number, not {size!r}")
         if num_classes < 0:
             raise SpaceError(f"num_classes must be at least 0, not {num_classes}")
         super().__init__(
-            genotype, auxiliary=auxiliary, drop_path=drop_path_rate, stem=stem, node_scale=node_scale, in_chans=in_chans,
-            channels=usual[0] if channels is None else channels, layers=usual[1] if layers is None else layers, num_classes=max(num_classes, 1),
-        )  # fmt: skip
+            genotype,
+            auxiliary=auxiliary,
+            drop_path=drop_path_rate,
+            stem=stem,
+            node_scale=node_scale,
+            in_chans=in_chans,
+            channels=usual[0] if channels is None else channels,
+            layers=usual[1] if layers is None else layers,
+            num_classes=max(num_classes, 1),
+        )
         self.drop_rate = drop_rate
         self.num_features = self.head_hidden_size = self.classifier.in_features
         self.feature_info, self._places = self._levels(genotype, stem)
@@ -59,7 +90,8 @@ class TimmNetwork(DiscreteNetwork):
         self.register_load_state_dict_pre_hook(_without_auxiliary_head)
 
     def _levels(self, genotype: Genotype, stem: str) -> tuple[list[dict], list[int]]:
-        """For each resolution the last block that has it: what timm must know of it, and its number among the blocks, stems first."""
+        """For each resolution the last block that has it: what timm must know of it, and its number among the blocks,
+        stems first."""
         reduction = 4 if stem == "imagenet" else 1
         blocks = [("stem", reduction, self.stem[-1].num_features)]
         if self.second_stem is not None:
@@ -70,7 +102,10 @@ class TimmNetwork(DiscreteNetwork):
             width = 1 if site.group is None else len(genotype.cells[site.group][1])
             blocks.append((f"cells.{index}", reduction, site.channels * width))
         last = {reduction: place for place, (_, reduction, _) in enumerate(blocks)}
-        info = [{"module": blocks[place][0], "reduction": reduction, "num_chs": blocks[place][2]} for reduction, place in last.items()]
+        info = [
+            {"module": blocks[place][0], "reduction": reduction, "num_chs": blocks[place][2]}
+            for reduction, place in last.items()
+        ]
         return info, list(last.values())
 
     def _blocks(self, x: Tensor) -> Iterator[Tensor]:
@@ -112,16 +147,28 @@ class TimmNetwork(DiscreteNetwork):
         """
         pool = self.global_pool if global_pool is None else global_pool
         if pool not in ("avg", "") or (num_classes and not pool):
-            raise SpaceError(f"global_pool is 'avg', or '' with num_classes=0, not {pool!r} with num_classes={num_classes}")
+            raise SpaceError(
+                f"global_pool is 'avg', or '' with num_classes=0, not {pool!r} with num_classes={num_classes}"
+            )
         self.num_classes, self.global_pool = num_classes, pool
         weight = self.stem[0].weight
-        self.classifier = nn.Linear(self.num_features, num_classes, device=weight.device, dtype=weight.dtype) if num_classes else nn.Identity()
+        self.classifier = (
+            nn.Linear(self.num_features, num_classes, device=weight.device, dtype=weight.dtype)
+            if num_classes
+            else nn.Identity()
+        )
 
     def forward_intermediates(
-        self, x: Tensor, indices: int | Sequence[int] | None = None, norm: bool = False, stop_early: bool = False, output_fmt: str = "NCHW",
+        self,
+        x: Tensor,
+        indices: int | Sequence[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
         intermediates_only: bool = False,
-    ) -> Any:  # fmt: skip
-        """Feature maps of the levels of `feature_info`, the last ones of each resolution; with the final features in front unless `intermediates_only`.
+    ) -> Any:
+        """Feature maps of the levels of `feature_info`, the last ones of each resolution; with the final features in
+        front unless `intermediates_only`.
 
         Args:
             indices: levels; an int takes that many of the last; None takes all.
@@ -142,8 +189,11 @@ class TimmNetwork(DiscreteNetwork):
                 break
         return found if intermediates_only else (self.last(features), found)
 
-    def prune_intermediate_layers(self, indices: int | Sequence[int] | None = None, prune_norm: bool = False, prune_head: bool = True) -> list[int]:
-        """Leaves out the cells behind the deepest of these levels, and the head; returns the levels as indices from the front."""
+    def prune_intermediate_layers(
+        self, indices: int | Sequence[int] | None = None, prune_norm: bool = False, prune_head: bool = True
+    ) -> list[int]:
+        """Leaves out the cells behind the deepest of these levels, and the head; returns the levels as indices from the
+        front."""
         levels, deepest = feature_take_indices(len(self.feature_info), indices)
         stems = 1 if self.second_stem is None else 2
         kept = max(0, self._places[deepest] + 1 - stems)

@@ -19,7 +19,8 @@ _TEXT = re.compile(r"\s*(Genotype\s*\(|\||MLP\s*\(|\{)")
 
 @dataclass(frozen=True)
 class Found:
-    """A genotype, the sizes of its network as far as they are known, and what timm should know of its weights and images.
+    """A genotype, the sizes of its network as far as they are known, and what timm should know of its weights and
+    images.
 
     Args:
         sizes: channels, layers, stem, node_scale, as `TimmNetwork` takes them.
@@ -32,7 +33,8 @@ class Found:
 
 
 def read_source(source: Genotype | str | Path) -> Found:
-    """The genotype of a text, a file, a run's folder, or a `.safetensors` file that `retrain` wrote, whose tensors give the sizes as well.
+    """The genotype of a text, a file, a run's folder, or a `.safetensors` file that `retrain` wrote, whose tensors give
+    the sizes as well.
 
     Raises:
         UsageError, GenotypeError: it is none of them; one line says why.
@@ -59,7 +61,8 @@ def no_weights(source: Genotype | str | Path) -> UsageError:
     """The error for a source whose weights are asked for.
 
     >>> str(no_weights("runs/s3"))
-    'runs/s3 has no weights: those of a retrained run are RUN/evaluate/model.safetensors; pretrained=False draws new ones'
+    'runs/s3 has no weights: those of a retrained run are RUN/evaluate/model.safetensors; pretrained=False draws new
+    ones'
     """
     name = "a genotype" if isinstance(source, Genotype) or _TEXT.match(str(source)) else str(source)
     file = Path(name) / WEIGHTS
@@ -87,7 +90,10 @@ def _read_weights(path: Path) -> Found:
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{path} cannot be read as a file of weights: {error}") from None
     if "genotype" not in known or "stem.0.weight" not in shapes:
-        raise UsageError(f"{path} holds no genotype beside its weights: `retrain` writes both; otherwise give the genotype, and the weights as checkpoint_path")
+        raise UsageError(
+            f"{path} holds no genotype beside its weights: `retrain` writes both; otherwise give the genotype, and "
+            f"the weights as checkpoint_path"
+        )
     genotype = Genotype.from_json(known["genotype"])
     sizes = read_sizes(shapes, genotype.format)
     return Found(genotype, sizes, {"file": str(path), **_image_cfg(shapes, json.loads(known.get("images", "{}")))})
@@ -104,7 +110,12 @@ def read_sizes(shapes: dict[str, list[int]], form: str) -> dict[str, Any]:
     channels = 2 * width if stem == "imagenet" else width // 3 if form == "darts" else width
     layers = cells if form == "darts" else (cells - 2) // 3
     scaled = any(name.endswith(".awake") for name in shapes)
-    return {"channels": channels, "layers": layers, "stem": stem, "node_scale": 1.0 if scaled else None}  # the scales themselves are among the tensors
+    return {
+        "channels": channels,
+        "layers": layers,
+        "stem": stem,
+        "node_scale": 1.0 if scaled else None,
+    }  # the scales themselves are among the tensors
 
 
 def _image_cfg(shapes: dict[str, list[int]], images: dict[str, Any]) -> dict[str, Any]:

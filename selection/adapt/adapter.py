@@ -17,7 +17,8 @@ class Choice:
 
     Args:
         options: {option: [modules]}, in the order of the alphas.
-        owner, path: the row of alphas is owner.path[0].path[1]...; an int is an index. Looked up each time: hosts bind new tensors.
+        owner, path: the row of alphas is owner.path[0].path[1]...; an int is an index. Looked up each time: hosts bind
+            new tensors.
         source, node: states of the cell that the edge goes from and to.
     """
 
@@ -60,7 +61,10 @@ class Adapter(nn.Module):
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
         """{choice: {option: the host's modules that carry it, one for each cell that shares the choice}}."""
-        return {name: {option: list(modules) for option, modules in choice.options.items()} for name, choice in self.chosen.items()}
+        return {
+            name: {option: list(modules) for option, modules in choice.options.items()}
+            for name, choice in self.chosen.items()
+        }
 
     def logits(self) -> dict[str, Tensor]:
         """{choice: alpha [options]}, live views of the host's own tensors."""
@@ -81,14 +85,18 @@ class Adapter(nn.Module):
 
     @torch.no_grad()
     def strengths(self, name: str) -> Tensor:
-        """The weights [options] with which a choice's options are mixed; edges are ranked by the largest of them that may be chosen."""
+        """The weights [options] with which a choice's options are mixed; edges are ranked by the largest of them that
+        may be chosen."""
         return self.chosen[name].alpha().softmax(0)
 
-    def genotype(self, decisions: Mapping[str, str] | None = None, inputs: Mapping[str, Iterable[str]] | None = None) -> object:
+    def genotype(
+        self, decisions: Mapping[str, str] | None = None, inputs: Mapping[str, Iterable[str]] | None = None
+    ) -> object:
         """The architecture in the host's own form: a `Genotype` tuple, a NAS-Bench-201 string, or names.
 
         Args:
-            decisions: {choice: option}; where one is missing, the option of the largest weight that may be chosen (ties: the first).
+            decisions: {choice: option}; where one is missing, the option of the largest weight that may be chosen
+                (ties: the first).
             inputs: {node: [choices it keeps, strongest first]}; where one is missing, the edges of the largest weights.
 
         Raises:
@@ -96,8 +104,11 @@ class Adapter(nn.Module):
         """
         return self.host_form(self.kept(decisions, inputs))
 
-    def to_json(self, decisions: Mapping[str, str] | None = None, inputs: Mapping[str, Iterable[str]] | None = None) -> str:
-        """The architecture as JSON, {"format", "cells": {GROUP: {"edges": [{"op", "from", "to"}], "concat"}}}; arguments as in `genotype`."""
+    def to_json(
+        self, decisions: Mapping[str, str] | None = None, inputs: Mapping[str, Iterable[str]] | None = None
+    ) -> str:
+        """The architecture as JSON, {"format", "cells": {GROUP: {"edges": [{"op", "from", "to"}], "concat"}}};
+        arguments as in `genotype`."""
         return json.dumps(self.as_data(self.kept(decisions, inputs)))
 
     def as_data(self, kept: Kept) -> dict:
@@ -113,8 +124,11 @@ class Adapter(nn.Module):
         nodes = [choice.node for choice in self.chosen.values()]
         return range(self.states, max(nodes) + 1)
 
-    def kept(self, decisions: Mapping[str, str] | None = None, inputs: Mapping[str, Iterable[str]] | None = None) -> Kept:
-        """{group: [(option, source, node)]} of the edges that stay, node by node, the strongest first; arguments as in `genotype`."""
+    def kept(
+        self, decisions: Mapping[str, str] | None = None, inputs: Mapping[str, Iterable[str]] | None = None
+    ) -> Kept:
+        """{group: [(option, source, node)]} of the edges that stay, node by node, the strongest first; arguments as in
+        `genotype`."""
         decided = self._decided(decisions or {})
         nodes = self._nodes(decided, inputs or {})
         order = [name for names in nodes.values() for name in names] if nodes else list(decided)
@@ -134,7 +148,9 @@ class Adapter(nn.Module):
 
     def _strongest(self, name: str) -> tuple[str, float]:
         weights = zip(self.chosen[name].options, self.strengths(name).tolist())
-        return max(((option, weight) for option, weight in weights if option not in self.excluded()), key=lambda pair: pair[1])
+        return max(
+            ((option, weight) for option, weight in weights if option not in self.excluded()), key=lambda pair: pair[1]
+        )
 
     def _nodes(self, decided: Mapping[str, str], inputs: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
         own = self.inputs()
@@ -142,10 +158,15 @@ class Adapter(nn.Module):
             if node not in own:
                 raise unknown("node", node, own)
             if not set(names) <= set(own[node][1]) or len(set(names)) != own[node][0]:
-                raise SelectionError(f"{node}: it keeps {own[node][0]} of {', '.join(own[node][1])}, not {', '.join(names)}")
+                raise SelectionError(
+                    f"{node}: it keeps {own[node][0]} of {', '.join(own[node][1])}, not {', '.join(names)}"
+                )
         found = {}
         for node, (keep, names) in own.items():
-            weights = {name: self.strengths(name)[list(self.chosen[name].options).index(decided[name])].item() for name in names}
+            weights = {
+                name: self.strengths(name)[list(self.chosen[name].options).index(decided[name])].item()
+                for name in names
+            }
             found[node] = list(inputs.get(node) or sorted(names, key=lambda name: -weights[name])[:keep])
         return found
 
@@ -156,5 +177,8 @@ class Adapter(nn.Module):
         for name, choice in self.chosen.items():
             modules = next(iter(choice.options.values()))
             where = ".".join(map(str, choice.path)) or "given"
-            lines.append(f"  {name}: {', '.join(choice.options)}; alphas {where}; in {', '.join(paths.get(module, '?') for module in modules)}")
+            lines.append(
+                f"  {name}: {', '.join(choice.options)}; alphas {where}; in "
+                f"{', '.join(paths.get(module, '?') for module in modules)}"
+            )
         return "\n".join(lines)

@@ -1,4 +1,5 @@
-"""darts-pt: the layout of quark0/darts, with operations that may differ from edge to edge, and a projection of its own."""
+"""darts-pt: the layout of quark0/darts, with operations that may differ from edge to edge, and a projection of its
+own."""
 
 from torch import nn
 
@@ -11,13 +12,18 @@ def lacks(host: nn.Module) -> str | None:
     missing = quark0.lacks(host)
     if missing:
         return missing
-    return None if all(isinstance(getattr(cell, "primitives", None), list) for cell in host.cells) else "cells with `primitives`, the names on each edge"
+    return (
+        None
+        if all(isinstance(getattr(cell, "primitives", None), list) for cell in host.cells)
+        else "cells with `primitives`, the names on each edge"
+    )
 
 
 class DartsPT(quark0.Quark0):
     """A `Network` or `DartsNetworkProj` of darts-pt.
 
-    The names are those that the cells were built with: the code also keeps them in `nn.Module.PRIMITIVES`, where the next network overwrites them.
+    The names are those that the cells were built with: the code also keeps them in `nn.Module.PRIMITIVES`, where the
+    next network overwrites them.
     """
 
     def __init__(self, host: nn.Module, *, primitives: object = None, genotype: type | None = None) -> None:
@@ -26,8 +32,12 @@ class DartsPT(quark0.Quark0):
 
 
 def check_unprojected(flags: object) -> None:
-    """Raises SelectionError where darts-pt's own projection has decided edges: it overwrites their weights, so that nothing else could decide them."""
+    """Raises SelectionError where darts-pt's own projection has decided edges: it overwrites their weights, so that
+    nothing else could decide them."""
     rows = flags.values() if isinstance(flags, dict) else [flags]
     projected = sum(int((~row).sum()) for row in rows)
     if projected:
-        raise SelectionError(f"darts-pt has projected {projected} edges itself: adapt the network before, or set its candidate_flags back to True")
+        raise SelectionError(
+            f"darts-pt has projected {projected} edges itself: adapt the network before, or set its candidate_flags "
+            f"back to True"
+        )

@@ -1,4 +1,5 @@
-"""NAS-Bench-201 supernets of AutoDL-Projects and darts-pt: cells with `edges` of candidates, and no module for the mixed operation."""
+"""NAS-Bench-201 supernets of AutoDL-Projects and darts-pt: cells with `edges` of candidates, and no module for the
+mixed operation."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ def cells_of(host: nn.Module) -> list[nn.Module]:
 
 def _has_candidates(cell: nn.Module) -> bool:
     found = getattr(cell, "edges", None)
-    return isinstance(found, nn.ModuleDict) and all(re.fullmatch(r"\d+<-\d+", key) and isinstance(edge, nn.ModuleList) for key, edge in found.items())
+    return isinstance(found, nn.ModuleDict) and all(
+        re.fullmatch(r"\d+<-\d+", key) and isinstance(edge, nn.ModuleList) for key, edge in found.items()
+    )
 
 
 def _alphas(host: nn.Module) -> str | None:
@@ -42,7 +45,9 @@ def _alphas(host: nn.Module) -> str | None:
 def choices_of(host: nn.Module) -> dict[str, Choice]:
     """The choices cell/0/op ... cell/5/op, node by node."""
     cells = cells_of(host)
-    wires = sorted((int(node), int(source), f"{node}<-{source}") for node, source in (key.split("<-") for key in cells[0].edges))
+    wires = sorted(
+        (int(node), int(source), f"{node}<-{source}") for node, source in (key.split("<-") for key in cells[0].edges)
+    )
     chosen = {}
     for row, (node, source, key) in enumerate(wires):
         name = f"cell/{row}/op"
@@ -54,7 +59,8 @@ def choices_of(host: nn.Module) -> dict[str, Choice]:
 class NASBench201(Adapter):
     """`GenericNAS201Model` or a `TinyNetwork...` of AutoDL-Projects, or a `TinyNetwork...` of darts-pt.
 
-    A network that can run in several modes is run as the mixture of all candidates, whatever its mode is. `none` may be chosen, and all edges stay.
+    A network that can run in several modes is run as the mixture of all candidates, whatever its mode is. `none` may be
+    chosen, and all edges stay.
 
     Args:
         genotype: what to answer with, as `Structure`; where None, the string of NAS-Bench-201.
@@ -66,7 +72,10 @@ class NASBench201(Adapter):
         check_unprojected(getattr(host, "candidate_flags", {}))
         if hasattr(host, "set_tau") and not self._mode_of(host):
             name = type(host).__name__
-            raise SelectionError(f"{name} runs one sampled candidate an edge, never the mixture: load its state_dict into a TinyNetworkDarts, and adapt that")
+            raise SelectionError(
+                f"{name} runs one sampled candidate an edge, never the mixture: load its state_dict into a "
+                f"TinyNetworkDarts, and adapt that"
+            )
         super().__init__(host, choices_of(host), genotype)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -18,7 +18,9 @@ def lacks(host: nn.Module) -> str | None:
         if not isinstance(getattr(host, f"alpha_{group}", None), nn.ParameterList):
             return f"alpha_{group}, a ParameterList [edges, operations] a node"
     cells = getattr(getattr(host, "net", None), "cells", None)
-    if not isinstance(cells, nn.ModuleList) or not all(isinstance(getattr(cell, "dag", None), nn.ModuleList) for cell in cells):
+    if not isinstance(cells, nn.ModuleList) or not all(
+        isinstance(getattr(cell, "dag", None), nn.ModuleList) for cell in cells
+    ):
         return "net.cells with `dag`, a list of mixed operations a node"
     return None
 
@@ -33,7 +35,9 @@ def choices_of(host: nn.Module, primitives: Sequence[str] | None) -> dict[str, C
             for source in range(len(mixed)):
                 name, operations = f"{group}/{row}/op", [cell.dag[node][source] for cell in cells]
                 own = from_source(host, "gt.PRIMITIVES", "genotypes.PRIMITIVES", "PRIMITIVES")
-                options = check_names(name, own if primitives is None else primitives, [operation._ops for operation in operations])
+                options = check_names(
+                    name, own if primitives is None else primitives, [operation._ops for operation in operations]
+                )
                 chosen[name] = Choice(options, host, (f"alpha_{group}", node, source), source, node + 2)
                 row += 1
     return chosen
@@ -49,17 +53,27 @@ class PtDarts(Adapter):
         genotype: the namedtuple to answer with; where None, the one of that module.
     """
 
-    def __init__(self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None) -> None:
-        super().__init__(host, choices_of(host, primitives), genotype or from_source(host, "gt.Genotype", "genotypes.Genotype", "Genotype"))
+    def __init__(
+        self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None
+    ) -> None:
+        super().__init__(
+            host,
+            choices_of(host, primitives),
+            genotype or from_source(host, "gt.Genotype", "genotypes.Genotype", "Genotype"),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """inputs [B, ...] -> logits [B, classes]; on one device, where the controller would send copies of the network to all GPUs."""
-        normal, reduce = ([alpha.softmax(-1) for alpha in alphas] for alphas in (self.host.alpha_normal, self.host.alpha_reduce))
+        """inputs [B, ...] -> logits [B, classes]; on one device, where the controller would send copies of the network
+        to all GPUs."""
+        normal, reduce = (
+            [alpha.softmax(-1) for alpha in alphas] for alphas in (self.host.alpha_normal, self.host.alpha_reduce)
+        )
         return self.host.net(x, normal, reduce)
 
     @torch.no_grad()
     def strengths(self, name: str) -> Tensor:
-        """alpha [options], which its `genotypes.parse` ranks as it is; the order of the options is that of the softmax, the order of the edges is not."""
+        """alpha [options], which its `genotypes.parse` ranks as it is; the order of the options is that of the softmax,
+        the order of the edges is not."""
         return self.chosen[name].alpha().clone()
 
     def host_form(self, kept: Kept) -> object:

@@ -1,4 +1,5 @@
-"""quark0/darts, and the codes that keep its layout: `alphas_normal`, `alphas_reduce`, and cells whose `_ops` are mixed operations with `_ops` of their own."""
+"""quark0/darts, and the codes that keep its layout: `alphas_normal`, `alphas_reduce`, and cells whose `_ops` are mixed
+operations with `_ops` of their own."""
 
 from collections.abc import Sequence
 
@@ -41,7 +42,8 @@ def choices_of(host: nn.Module, primitives: object) -> dict[str, Choice]:
     """The choices normal/0/op ... reduce/13/op, those of a cell type that the network has no cell of left out.
 
     Args:
-        primitives: names of the operations, see `names.of_edge`; where None, those that the cells keep, or the source file of the mixed operation.
+        primitives: names of the operations, see `names.of_edge`; where None, those that the cells keep, or the source
+            file of the mixed operation.
     """
     chosen = {}
     for group in GROUPS:
@@ -49,7 +51,9 @@ def choices_of(host: nn.Module, primitives: object) -> dict[str, Choice]:
         for row, (source, node) in enumerate(edges(len(mixed_of(cells[0])) if cells else 0, states=2)):
             name, mixed = f"{group}/{row}/op", [mixed_of(cell)[row] for cell in cells]
             if row >= len(getattr(host, f"alphas_{group}")):
-                raise SelectionError(f"{name}: alphas_{group} has {row} rows, and the cells have {len(mixed_of(cells[0]))} edges")
+                raise SelectionError(
+                    f"{name}: alphas_{group} has {row} rows, and the cells have {len(mixed_of(cells[0]))} edges"
+                )
             own = getattr(cells[0], "primitives", None) or from_source(mixed[0], "PRIMITIVES", "genotypes.PRIMITIVES")
             names = of_edge(own if primitives is None else primitives, group, row)
             options = check_names(name, names, [operation._ops for operation in mixed])
@@ -61,12 +65,17 @@ class Quark0(Adapter):
     """A `Network` of quark0/darts.
 
     Args:
-        primitives: names of the operations, in the order in which the network was built; where None, those of the source file.
+        primitives: names of the operations, in the order in which the network was built; where None, those of the
+            source file.
         genotype: the namedtuple to answer with; where None, the one of the source file.
     """
 
-    def __init__(self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None) -> None:
-        super().__init__(host, choices_of(host, primitives), genotype or from_source(host, "Genotype", "genotypes.Genotype"))
+    def __init__(
+        self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None
+    ) -> None:
+        super().__init__(
+            host, choices_of(host, primitives), genotype or from_source(host, "Genotype", "genotypes.Genotype")
+        )
 
     def concat(self) -> range:
         """The last `_multiplier` of the cell's states."""

@@ -33,20 +33,25 @@ def list_kinds() -> list[str]:
 
 
 def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selectable:
-    """A network of somebody else's code as a selectable one: every measure, lift and strategy runs on it, and the network itself stays as it is.
+    """A network of somebody else's code as a selectable one: every measure, lift and strategy runs on it, and the
+    network itself stays as it is.
 
     Args:
-        net: the host; what wraps it (DataParallel, DistributedDataParallel, torch.compile) is taken off. One that is selectable comes back as it is.
+        net: the host; what wraps it (DataParallel, DistributedDataParallel, torch.compile) is taken off. One that is
+            selectable comes back as it is.
         kind: one of `list_kinds`; where None, it is recognised by structure.
-        context: what the host's code keeps elsewhere: `primitives` (names of the operations) and `genotype` (its namedtuple) of the DARTS codes, which are
-            otherwise read in the source files of the network's classes; `mapping`, `logits`, `inputs`, `excluded` and `output` of "generic", see there.
+        context: what the host's code keeps elsewhere: `primitives` (names of the operations) and `genotype` (its
+            namedtuple) of the DARTS codes, which are otherwise read in the source files of the network's classes;
+            `mapping`, `logits`, `inputs`, `excluded` and `output` of "generic", see there.
 
     Returns:
-        an `Adapter`: choices(), logits(), inputs() and excluded(); genotype(decisions, inputs) in the host's own form, and to_json(decisions, inputs).
+        an `Adapter`: choices(), logits(), inputs() and excluded(); genotype(decisions, inputs) in the host's own form,
+            and to_json(decisions, inputs).
         Printed, it lists what was found.
 
     Raises:
-        SelectionError: the network is of no known kind, or not of the one that is given; the line says what it lacks, and what to give.
+        SelectionError: the network is of no known kind, or not of the one that is given; the line says what it lacks,
+            and what to give.
 
     >>> class Mixed(nn.Module):
     ...     def __init__(self):
@@ -63,10 +68,15 @@ def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selecta
     {'cell/0/op': 'relu'}
     """
     host = unwrapped(net)
-    if kind is None and all(callable(getattr(host, question, None)) and not isinstance(getattr(host, question), nn.Module) for question in QUESTIONS):
+    if kind is None and all(
+        callable(getattr(host, question, None)) and not isinstance(getattr(host, question), nn.Module)
+        for question in QUESTIONS
+    ):
         return host
     if not isinstance(host, nn.Module):
-        raise SelectionError(f"adapt takes a network, a torch.nn.Module, not a {type(host).__name__} (of NASLib: optimizer.graph)")
+        raise SelectionError(
+            f"adapt takes a network, a torch.nn.Module, not a {type(host).__name__} (of NASLib: optimizer.graph)"
+        )
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
     kind = kind or _recognised(host)
@@ -102,11 +112,18 @@ def _recognised(host: nn.Module) -> str:
     except SelectionError as error:
         raise SelectionError(f"{told}; by search: {error}") from None
     options = ", ".join(next(iter(found.values())).options)
-    raise SelectionError(f"{told}; by search it has {len(found)} choices ({options}): adapt(net, kind='generic') takes them, and print lists them")
+    raise SelectionError(
+        f"{told}; by search it has {len(found)} choices ({options}): adapt(net, kind='generic') takes them, and print "
+        f"lists them"
+    )
 
 
 def _check_context(kind: str, build: type, context: dict[str, object]) -> None:
-    known = [name for name, parameter in inspect.signature(build).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    known = [
+        name
+        for name, parameter in inspect.signature(build).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
     strange = [name for name in context if name not in known]
     if not callable(context.get("genotype", dict)):
         raise SelectionError(f"genotype is the host's own namedtuple or class, not {context['genotype']!r}")

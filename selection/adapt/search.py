@@ -14,10 +14,12 @@ GIVE = "say which is which: adapt(net, kind='generic', mapping={choice: {option:
 
 
 def found_in(host: nn.Module) -> dict[str, Choice]:
-    """The choices of a network whose mixed operations each hold a ModuleList or ModuleDict of candidates; cell/0/op, cell/1/op, ... in module order.
+    """The choices of a network whose mixed operations each hold a ModuleList or ModuleDict of candidates; cell/0/op,
+    cell/1/op, ... in module order.
 
-    The alphas are a tensor [options] on the mixed operation itself; or one tensor [edges, options], or a list of them, held by a module around it: a row for
-    each mixed operation of the network, or of each of its cells, which then share the rows.
+    The alphas are a tensor [options] on the mixed operation itself; or one tensor [edges, options], or a list of them,
+    held by a module around it: a row for each mixed operation of the network, or of each of its cells, which then share
+    the rows.
 
     Raises:
         SelectionError: there are none, or no alphas fit, or several do; the line says what was found and what to give.
@@ -29,7 +31,8 @@ def found_in(host: nn.Module) -> dict[str, Choice]:
     else:
         places = [(host, place, paths) for place, paths in _shared(host, mixed)]
     return {
-        f"cell/{row}/op": Choice(_options([mixed[path] for path in paths]), owner, place) for row, (owner, place, paths) in enumerate(places)
+        f"cell/{row}/op": Choice(_options([mixed[path] for path in paths]), owner, place)
+        for row, (owner, place, paths) in enumerate(places)
     }
 
 
@@ -40,7 +43,11 @@ def _mixed(host: nn.Module) -> dict[str, dict[str, nn.Module]]:
         lists = [child for child in module.children() if isinstance(child, (nn.ModuleList, nn.ModuleDict))]
         if path and len(lists) == 1 and not isinstance(module, (nn.ModuleList, nn.ModuleDict)):
             found[path] = dict(lists[0].named_children())
-    return {path: candidates for path, candidates in found.items() if not any(other.startswith(f"{path}.") for other in found)}
+    return {
+        path: candidates
+        for path, candidates in found.items()
+        if not any(other.startswith(f"{path}.") for other in found)
+    }
 
 
 def _own(mixed: nn.Module, count: int) -> Path | None:
@@ -60,7 +67,9 @@ def _shared(host: nn.Module, mixed: dict[str, dict[str, nn.Module]]) -> Iterator
     if len(fitting) != 1:
         some = ", ".join([*list(mixed)[:2], *["..."] * (len(mixed) > 2)]) or "none"
         fit = f"{len(fitting)} tensors fit" if fitting else "no tensor has a row for each"
-        raise SelectionError(f"{len(mixed)} modules hold a list of candidates ({some}), and as their alphas {fit}: {GIVE}")
+        raise SelectionError(
+            f"{len(mixed)} modules hold a list of candidates ({some}), and as their alphas {fit}: {GIVE}"
+        )
     for place, paths in fitting[0]:
         yield place, list(paths)
 
@@ -84,7 +93,9 @@ def _tensors(module: nn.Module) -> Iterator[tuple[Path, Tensor]]:
     lists = {name: child for name, child in module.named_children() if isinstance(child, nn.ParameterList)}
     for name, held in (*module._parameters.items(), *vars(module).items(), *lists.items()):
         several = isinstance(held, (list, tuple, nn.ParameterList))
-        for place, tensor in [((name, index), part) for index, part in enumerate(held)] if several else [((name,), held)]:
+        for place, tensor in (
+            [((name, index), part) for index, part in enumerate(held)] if several else [((name,), held)]
+        ):
             if isinstance(tensor, Tensor) and tensor.requires_grad:
                 yield place, tensor
 
@@ -93,7 +104,11 @@ def _rows(held: list[tuple[Path, Tensor]], count: int) -> list[Path]:
     """Where each row [count] of some tensors is; nothing where one of them is no such rows."""
     if any(tensor.shape[-1:] != (count,) or tensor.dim() > 2 for _, tensor in held):
         return []
-    return [row for place, tensor in held for row in ([place] if tensor.dim() == 1 else [(*place, index) for index in range(len(tensor))])]
+    return [
+        row
+        for place, tensor in held
+        for row in ([place] if tensor.dim() == 1 else [(*place, index) for index in range(len(tensor))])
+    ]
 
 
 def _cells(paths: list[str], rows: int) -> list[list[str]]:
@@ -107,10 +122,12 @@ def _cells(paths: list[str], rows: int) -> list[list[str]]:
 
 
 def _options(carriers: list[dict[str, nn.Module]]) -> dict[str, list[nn.Module]]:
-    """{option: [modules]}: keys of a ModuleDict; of a ModuleList the classes, with the position where one comes twice."""
+    """{option: [modules]}: keys of a ModuleDict; of a ModuleList the classes, with the position where one comes
+    twice."""
     first = carriers[0]
     kinds = [type(module).__name__ for module in first.values()]
     names = [
-        (kind if Counter(kinds)[kind] == 1 else f"{kind}_{key}") if key.isdigit() else key for key, kind in zip(first, kinds)
+        (kind if Counter(kinds)[kind] == 1 else f"{kind}_{key}") if key.isdigit() else key
+        for key, kind in zip(first, kinds)
     ]
     return {name: [list(candidates.values())[index] for candidates in carriers] for index, name in enumerate(names)}

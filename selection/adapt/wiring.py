@@ -44,13 +44,18 @@ def as_string(kept: Kept) -> str:
     >>> as_string({"cell": [("nor_conv_3x3", 0, 1), ("none", 0, 2), ("skip_connect", 1, 2)]})
     '|nor_conv_3x3~0|+|none~0|skip_connect~1|'
     """
-    return "+".join("|" + "|".join(f"{option}~{source}" for option, source in node) + "|" for node in by_node(kept["cell"]))
+    return "+".join(
+        "|" + "|".join(f"{option}~{source}" for option, source in node) + "|" for node in by_node(kept["cell"])
+    )
 
 
 def as_data(form: str, kept: Kept, concat: range) -> dict:
     """What a genotype's JSON holds."""
     cells = {
-        group: {"edges": [{"op": option, "from": source, "to": node} for option, source, node in found], "concat": list(concat)}
+        group: {
+            "edges": [{"op": option, "from": source, "to": node} for option, source, node in found],
+            "concat": list(concat),
+        }
         for group, found in kept.items()
     }
     return {"format": form, "cells": cells}

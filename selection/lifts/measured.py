@@ -13,7 +13,8 @@ from ..registry import register_lift
 def removal(probe: Probe, choice: str) -> dict[str, float]:
     """score(o) = measure(net) - measure(net without o) (Wang et al. 2021).
 
-    Where the measure is a mean over images, an option that is clearly not the best is not evaluated to the end: its score is then an estimate below the best's.
+    Where the measure is a mean over images, an option that is clearly not the best is not evaluated to the end: its
+    score is then an estimate below the best's.
     """
     allowed = allowed_options(probe.net, choice)
     masks = {option: {choice: [option]} for option in probe.net.choices()[choice]}
@@ -38,7 +39,12 @@ def alone(probe: Probe, choice: str) -> dict[str, float]:
 def edges(probe: Probe, names: list[str], keep: int) -> dict[str, float]:
     """score(edge) = measure(net) - measure(net without the edge), of the edges among which `keep` are to stay."""
     choices = probe.net.choices()
-    return lost_without(probe, {name: {choice: list(choices[choice]) for choice in on_edges(probe.net, [name])} for name in names}, lambda _: False, keep)
+    return lost_without(
+        probe,
+        {name: {choice: list(choices[choice]) for choice in on_edges(probe.net, [name])} for name in names},
+        lambda _: False,
+        keep,
+    )
 
 
 def lost_without(probe: Probe, masks: dict[str, Mask], known: Callable[[str], bool], keep: int = 1) -> dict[str, float]:
@@ -46,13 +52,23 @@ def lost_without(probe: Probe, masks: dict[str, Mask], known: Callable[[str], bo
     zero = [name for name in masks if known(name)]
     if not probe.racing:
         probe.save(len(zero))
-        return {name: 0.0 if name in zero else _settled(_difference(probe.base(), probe.value(mask)), probe.base()) for name, mask in masks.items()}
+        return {
+            name: 0.0 if name in zero else _settled(_difference(probe.base(), probe.value(mask)), probe.base())
+            for name, mask in masks.items()
+        }
     base, before = probe.base_parts(), probe.evaluations
 
     def lost(name: str, part: range) -> list[float]:
         return [whole - value for whole, value in zip(base[part.start : part.stop], probe.parts(masks[name], part))]
 
-    found = race(lost, list(masks), probe.sizes, error=probe.manner.race, keep=keep, known={name: [0.0] * len(base) for name in zero})
+    found = race(
+        lost,
+        list(masks),
+        probe.sizes,
+        error=probe.manner.race,
+        keep=keep,
+        known={name: [0.0] * len(base) for name in zero},
+    )
     probe.save(len(masks) - (probe.evaluations - before))
     return {name: _settled(value, probe.base()) for name, value in found.estimates.items()}
 

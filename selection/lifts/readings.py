@@ -9,7 +9,8 @@ from ..registry import register_lift
 @register_lift("magnitude")
 @torch.no_grad()
 def magnitude(probe: Probe, choice: str) -> dict[str, float]:
-    """softmax(alpha): vanilla DARTS (Liu et al. 2019). An option that is never chosen still takes its share of the softmax."""
+    """softmax(alpha): vanilla DARTS (Liu et al. 2019). An option that is never chosen still takes its share of the
+    softmax."""
     net = probe.net
     weights = net.strengths(choice) if hasattr(net, "strengths") else net.logits()[choice].softmax(0)
     return dict(zip(net.choices()[choice], weights.tolist()))
@@ -18,7 +19,10 @@ def magnitude(probe: Probe, choice: str) -> dict[str, float]:
 @register_lift("size")
 def size(probe: Probe, choice: str) -> dict[str, float]:
     """Number of parameters of the option's modules."""
-    return {option: float(sum(p.numel() for m in modules for p in m.parameters())) for option, modules in probe.net.choices()[choice].items()}
+    return {
+        option: float(sum(p.numel() for m in modules for p in m.parameters()))
+        for option, modules in probe.net.choices()[choice].items()
+    }
 
 
 @register_lift("random")

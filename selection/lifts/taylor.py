@@ -12,9 +12,11 @@ from ..registry import register_lift
 
 @register_lift("taylor")
 def taylor(probe: Probe, choice: str) -> dict[str, float]:
-    """score(o) = -dL/ds at s = 1, where s scales the option's output: what the mean cross entropy gains, to first order, when the option goes (nats).
+    """score(o) = -dL/ds at s = 1, where s scales the option's output: what the mean cross entropy gains, to first
+    order, when the option goes (nats).
 
-    It is the removal of the loss for small steps (Molchanov et al. 2017), at the cost of one forward and backward pass a batch for the whole network.
+    It is the removal of the loss for small steps (Molchanov et al. 2017), at the cost of one forward and backward pass
+    a batch for the whole network.
     """
     scores = probe.once("taylor", lambda: _all_scores(probe))
     return scores[choice]
@@ -24,7 +26,12 @@ def _all_scores(probe: Probe) -> dict[str, dict[str, float]]:
     if probe.fresh:
         raise SelectionError("taylor scores all options on the same images: give batches as a list [(x, y), ...]")
     choices = probe.net.choices()
-    modules = [(choice, option, module) for choice, options in choices.items() for option, carriers in options.items() for module in carriers]
+    modules = [
+        (choice, option, module)
+        for choice, options in choices.items()
+        for option, carriers in options.items()
+        for module in carriers
+    ]
     scores = {choice: dict.fromkeys(options, 0.0) for choice, options in choices.items()}
     count = sum(len(y) for _, y in probe.batches)
     with preserved(probe.net, seed=0), torch.enable_grad():
@@ -32,7 +39,9 @@ def _all_scores(probe: Probe) -> dict[str, dict[str, float]]:
         for x, y in probe.batches:
             outputs: list[tuple[str, str, Tensor]] = []
             loss = _loss_with_outputs(probe.net, modules, outputs, x, y)
-            gradients = torch.autograd.grad(loss, [output for *_, output in outputs], allow_unused=True, materialize_grads=True)
+            gradients = torch.autograd.grad(
+                loss, [output for *_, output in outputs], allow_unused=True, materialize_grads=True
+            )
             for (choice, option, output), gradient in zip(outputs, gradients):
                 scores[choice][option] -= float((gradient * output.detach()).sum()) / count
     return scores
@@ -43,7 +52,8 @@ def _loss_with_outputs(net: nn.Module, modules: list, outputs: list, x: Tensor, 
 
     def keep(choice: str, option: str):
         def hook(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
-            # an identity's output is its input, which others read as well, and a noise's depends on nothing: each gets a tensor of its own to differentiate by
+            # an identity's output is its input, which others read as well, and a noise's depends on nothing: each gets
+            # a tensor of its own to differentiate by
             own = output.clone() if output.requires_grad else output.detach().requires_grad_()
             outputs.append((choice, option, own))
             return own

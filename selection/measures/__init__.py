@@ -2,4 +2,16 @@
 
 from . import accuracy, activations, alignment, aznas, gradsign, infinite, meco, ntk, saliency, size, zico
 
-__all__ = ["accuracy", "activations", "alignment", "aznas", "gradsign", "infinite", "meco", "ntk", "saliency", "size", "zico"]
+__all__ = [
+    "accuracy",
+    "activations",
+    "alignment",
+    "aznas",
+    "gradsign",
+    "infinite",
+    "meco",
+    "ntk",
+    "saliency",
+    "size",
+    "zico",
+]

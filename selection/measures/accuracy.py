@@ -1,4 +1,5 @@
-"""How well the network does on the batches, with batch statistics in its BatchNorms (as DARTS-PT evaluates a supernet)."""
+"""How well the network does on the batches, with batch statistics in its BatchNorms (as DARTS-PT evaluates a
+supernet)."""
 
 import torch
 from torch import Tensor, nn

@@ -17,7 +17,8 @@ IMAGES = 64
 def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> list[Tensor]:
     """For every use of every ReLU: whether its input is positive, [images, units].
 
-    A ReLU is what NASLib takes for one, a module whose type is named so (LeakyReLU, PReLU, ...), if it holds no others and is not switched off.
+    A ReLU is what NASLib takes for one, a module whose type is named so (LeakyReLU, PReLU, ...), if it holds no others
+    and is not switched off.
     """
     x, _ = first_images(batches, images)
     patterns: list[Tensor] = []
@@ -30,7 +31,11 @@ def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> 
 
     with preserved(net, seed=0):
         net.train(training)
-        relus = [module for module in running(net) if "ReLU" in type(module).__name__ and not any(True for _ in module.children())]
+        relus = [
+            module
+            for module in running(net)
+            if "ReLU" in type(module).__name__ and not any(True for _ in module.children())
+        ]
         with hooked(module.register_forward_pre_hook(note, with_kwargs=True) for module in relus):
             net(x)
     return patterns
@@ -58,7 +63,8 @@ def linear_regions(net: nn.Module, batches: Batches, *, images: int = IMAGES, tr
 
 @register_measure("swap")
 def swap(net: nn.Module, batches: Batches, *, images: int = 32, training: bool = True) -> float:
-    """Number of units whose patterns over the images differ (SWAP-Score, Peng et al. 2024), of the ReLUs' inputs; at most 2^images.
+    """Number of units whose patterns over the images differ (SWAP-Score, Peng et al. 2024), of the ReLUs' inputs; at
+    most 2^images.
 
     >>> swap(nn.Sequential(nn.ReLU()), [(torch.tensor([[1.0, -1.0, 2.0], [1.0, 1.0, 3.0]]), torch.tensor([0, 0]))])
     2.0

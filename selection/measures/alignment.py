@@ -1,7 +1,8 @@
 """How well the samples' loss gradients agree: measures of their Gram matrix G_ij = <g_i, g_j>, cross entropy.
 
-By default of the first 32 images, in float64, over all weights, with frozen batch statistics; `settings` are those of `selection.ntk`.
-GradAlign (Li & Guo 2024) is known from its abstract only; what carries its name here is our reading of it.
+By default of the first 32 images, in float64, over all weights, with frozen batch statistics; `settings` are those of
+`selection.ntk`. GradAlign (Li & Guo 2024) is known from its abstract only; what carries its name here is our reading of
+it.
 """
 
 import torch
@@ -30,7 +31,8 @@ def _cosines(net: nn.Module, batches: Batches, **settings) -> Tensor:
 
 @register_measure("gradalign_1")
 def gradalign_1(net: nn.Module, batches: Batches, **settings) -> float:
-    """Mean cosine of a sample's gradient with the mean gradient, in [-1, 1], 0 where that vanishes; our reading of GradAlign-I."""
+    """Mean cosine of a sample's gradient with the mean gradient, in [-1, 1], 0 where that vanishes; our reading of
+    GradAlign-I."""
     gram = _gram(net, batches, **settings)
     eps = torch.finfo(gram.dtype).eps
     if gram.mean() <= eps * len(gram) * gram.diagonal().max():  # its square is rounding noise, which may be negative
@@ -41,10 +43,11 @@ def gradalign_1(net: nn.Module, batches: Batches, **settings) -> float:
 
 @register_measure("gradalign_2")
 def gradalign_2(net: nn.Module, batches: Batches, *, ridge: float = 0.0, **settings) -> float:
-    """log det(C + ridge I) of the cosines C, at most 0 without a ridge, minus infinity where two gradients are parallel; our reading of GradAlign-II.
+    """log det(C + ridge I) of the cosines C, at most 0 without a ridge, minus infinity where two gradients are
+    parallel; our reading of GradAlign-II.
 
-    Higher is a larger volume: samples that ask for different things of the weights. The abstract leaves the sign open; this one goes with accuracy on
-    NAS-Bench-201.
+    Higher is a larger volume: samples that ask for different things of the weights. The abstract leaves the sign open;
+    this one goes with accuracy on NAS-Bench-201.
     """
     cosines = _cosines(net, batches, **settings)
     return float(torch.linalg.slogdet(cosines + ridge * torch.eye(len(cosines)).to(cosines))[1])

@@ -1,10 +1,13 @@
-"""AZ-NAS (Lee & Ham 2024): how rich, how growing and how trainable the feature maps of a network's blocks are, in training mode, before any training.
+"""AZ-NAS (Lee & Ham 2024): how rich, how growing and how trainable the feature maps of a network's blocks are, in
+training mode, before any training.
 
-AZ-NAS itself draws new weights (He, fan-in) and normal images; here weights and images are taken as they are: initialisation is the caller's affair.
+AZ-NAS itself draws new weights (He, fan-in) and normal images; here weights and images are taken as they are:
+initialisation is the caller's affair.
 
-Which maps, in order: what `net.block_outputs(x)` returns, where the network has that method (supernets and discrete networks do: the stem's output and every
-cell's). Otherwise the 4-d outputs of the direct children of its longest `nn.ModuleList` or `nn.Sequential`, in the order in which they are called; a network
-whose blocks are kept in several lists should say so itself, by the method.
+Which maps, in order: what `net.block_outputs(x)` returns, where the network has that method (supernets and discrete
+networks do: the stem's output and every cell's). Otherwise the 4-d outputs of the direct children of its longest
+`nn.ModuleList` or `nn.Sequential`, in the order in which they are called; a network whose blocks are kept in several
+lists should say so itself, by the method.
 """
 
 import math
@@ -26,7 +29,8 @@ IMAGES = 64
 
 @register_measure("expressivity")
 def expressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
-    """sum_l H_l, H = -sum_k p_k log(p_k + 1e-8) in nats, p the normalised eigenvalues of the channels' covariance over images and positions.
+    """sum_l H_l, H = -sum_k p_k log(p_k + 1e-8) in nats, p the normalised eigenvalues of the channels' covariance over
+    images and positions.
 
     Minus infinity where a map is zero everywhere.
     """
@@ -43,11 +47,13 @@ def progressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> 
 
 @register_measure("trainability")
 def trainability(net: nn.Module, batches: Batches, *, images: int = IMAGES, seed: int = 0) -> float:
-    """mean_l 2 - s_l - 1 / (s_l + 1e-6), at most about 0: s_l is near 1 where block l neither swells nor shrinks gradients.
+    """mean_l 2 - s_l - 1 / (s_l + 1e-6), at most about 0: s_l is near 1 where block l neither swells nor shrinks
+    gradients.
 
-    s is the spectral norm of (G_in' G_out) / positions: G_out random signs at the block's output, G_in what the block makes of them at its input; rows are the
-    positions of all images, columns channels. Where the block lowers the resolution by a factor, G_in's pixels become channels. A block that returns its input
-    has minus infinity. A cell that reads the two cells before it counts by the gradient of the nearer one's output.
+    s is the spectral norm of (G_in' G_out) / positions: G_out random signs at the block's output, G_in what the block
+    makes of them at its input; rows are the positions of all images, columns channels. Where the block lowers the
+    resolution by a factor, G_in's pixels become channels. A block that returns its input has minus infinity. A cell
+    that reads the two cells before it counts by the gradient of the nearer one's output.
 
     Args:
         seed: of the signs.
@@ -86,7 +92,9 @@ def _block_score(entering: Tensor, leaving: Tensor, generator: torch.Generator) 
 def _pull_back(entering: Tensor, leaving: Tensor, gradient: Tensor) -> Tensor:
     if not (entering.requires_grad and leaving.requires_grad):
         return torch.zeros_like(entering)  # a constant, as of a cell in which every edge is `none`
-    return torch.autograd.grad(leaving, entering, gradient, retain_graph=True, allow_unused=True, materialize_grads=True)[0]
+    return torch.autograd.grad(
+        leaving, entering, gradient, retain_graph=True, allow_unused=True, materialize_grads=True
+    )[0]
 
 
 def _unshuffled(back: Tensor, like: Tensor) -> Tensor:
@@ -94,7 +102,9 @@ def _unshuffled(back: Tensor, like: Tensor) -> Tensor:
     (high, wide), (h, w) = back.shape[2:], like.shape[2:]
     factor = high // h
     if (high, wide) != (factor * h, factor * w):
-        raise SelectionError(f"trainability: a block turns {high}x{wide} positions into {h}x{w}; it may only divide both by one integer")
+        raise SelectionError(
+            f"trainability: a block turns {high}x{wide} positions into {h}x{w}; it may only divide both by one integer"
+        )
     return F.pixel_unshuffle(back, factor)
 
 
@@ -114,7 +124,10 @@ def _feature_maps(net: nn.Module, batches: Batches, images: int) -> Iterator[lis
         net.train()
         maps = net.block_outputs(x) if hasattr(net, "block_outputs") else _recorded(net, x)
         if len(maps) < 2:
-            raise SelectionError(f"AZ-NAS compares feature maps [B, C, H, W], and {type(net).__name__} shows {len(maps)}: give it a block_outputs(x)")
+            raise SelectionError(
+                f"AZ-NAS compares feature maps [B, C, H, W], and {type(net).__name__} shows {len(maps)}: give it a "
+                f"block_outputs(x)"
+            )
         if not all(feature.isfinite().all() for feature in maps):
             raise SelectionError("a block's output holds values that are not finite numbers")
         yield maps

@@ -51,7 +51,9 @@ def logits_of(output: object) -> Tensor:
     if isinstance(output, (tuple, list, Mapping)):
         part = "'logits'" if isinstance(output, Mapping) else 1
         give = f"selection.adapt(net, kind='generic', output={part}) takes one part of it"
-        raise SelectionError(f"the network returns a {type(output).__name__}, not logits [B, classes]: {give}; or wrap it so that it does")
+        raise SelectionError(
+            f"the network returns a {type(output).__name__}, not logits [B, classes]: {give}; or wrap it so that it does"
+        )
     return numbers(outputs.logits_of(output))
 
 
@@ -59,7 +61,10 @@ def check_labels(y: Tensor, classes: int) -> None:
     """Raises SelectionError that names the first label for which there is no logit."""
     strange = y[(y < 0) | (y >= classes)]
     if len(strange):
-        raise SelectionError(f"label {strange[0].item()} is out of range: the network has {classes} logits, for labels 0 to {classes - 1}")
+        raise SelectionError(
+            f"label {strange[0].item()} is out of range: the network has {classes} logits, for labels 0 to "
+            f"{classes - 1}"
+        )
 
 
 def cross_entropy(output: object, y: Tensor, reduction: str = "mean") -> Tensor:

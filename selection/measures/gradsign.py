@@ -18,12 +18,14 @@ IMAGES = 32
 def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnorm: str = "frozen") -> float:
     """sum_w |sum_i sign(dl_i / dw)| (Zhang & Jia 2022), l_i the cross entropy of sample i, w the weights of convolutions and linear layers, in float64.
 
-    A count, between 0 and samples times weights; weights that no loss depends on count nothing. The authors' code passes each image alone through a network in
-    training mode, so that its BatchNorms see one image's statistics; AZ-NAS's version takes the mean over the weights.
+    A count, between 0 and samples times weights; weights that no loss depends on count nothing. The authors' code
+    passes each image alone through a network in training mode, so that its BatchNorms see one image's statistics;
+    AZ-NAS's version takes the mean over the weights.
 
     Args:
         images: samples; a backward pass each.
-        batchnorm: "frozen" (the batch's statistics, taken as constants) or "running" (running statistics, as in eval mode).
+        batchnorm: "frozen" (the batch's statistics, taken as constants) or "running" (running statistics, as in eval
+            mode).
 
     >>> gradsign(nn.Linear(1, 2, bias=False), [(torch.tensor([[1.0], [2.0], [-3.0]]), torch.tensor([0, 0, 0]))])
     2.0

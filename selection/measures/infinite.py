@@ -1,7 +1,8 @@
-"""Measures of the neural tangent kernel that a network has in the limit of infinite width: they read its architecture, not its weights.
+"""Measures of the neural tangent kernel that a network has in the limit of infinite width: they read its architecture,
+not its weights.
 
-Of the first 32 images, in float64. The network tells its architecture by `layers_of_kernel()`, a dict of what `infinite_ntk` takes: "activations", "skips" and
-"weight_variance".
+Of the first 32 images, in float64. The network tells its architecture by `layers_of_kernel()`, a dict of what
+`infinite_ntk` takes: "activations", "skips" and "weight_variance".
 """
 
 from functools import lru_cache
@@ -20,7 +21,8 @@ IMAGES = 32
 
 @register_measure("ntk_infinite_min")
 def ntk_infinite_min(net: nn.Module, batches: Batches, *, images: int = IMAGES, normalise: bool = False) -> float:
-    """Smallest eigenvalue of the kernel at infinite width (Zhu et al. 2022); 0 where it drowns in rounding noise, as for an image that comes twice.
+    """Smallest eigenvalue of the kernel at infinite width (Zhu et al. 2022); 0 where it drowns in rounding noise, as
+    for an image that comes twice.
 
     Args:
         normalise: scale every activation so that its mean square over the images is one.
@@ -33,8 +35,11 @@ def ntk_infinite_min(net: nn.Module, batches: Batches, *, images: int = IMAGES, 
 
 
 @register_measure("ntk_infinite_min_relative")
-def ntk_infinite_min_relative(net: nn.Module, batches: Batches, *, images: int = IMAGES, normalise: bool = False) -> float:
-    """Smallest eigenvalue of the kernel at infinite width over its mean eigenvalue, in [0, 1]; settings and errors as for `ntk_infinite_min`."""
+def ntk_infinite_min_relative(
+    net: nn.Module, batches: Batches, *, images: int = IMAGES, normalise: bool = False
+) -> float:
+    """Smallest eigenvalue of the kernel at infinite width over its mean eigenvalue, in [0, 1]; settings and errors as
+    for `ntk_infinite_min`."""
     found = _spectrum(net, batches, images, normalise)
     return found.min_relative if found.resolved else 0.0
 
@@ -42,7 +47,10 @@ def ntk_infinite_min_relative(net: nn.Module, batches: Batches, *, images: int =
 def _spectrum(net: nn.Module, batches: Batches, images: int, normalise: bool) -> Spectrum:
     if not hasattr(net, "layers_of_kernel"):
         name = type(net).__name__
-        raise SelectionError(f"the kernel at infinite width is known for the fully-connected and residual space 'mlp' only: {name} has no layers_of_kernel()")
+        raise SelectionError(
+            f"the kernel at infinite width is known for the fully-connected and residual space 'mlp' only: {name} has "
+            f"no layers_of_kernel()"
+        )
     layers, x = net.layers_of_kernel(), first_images(batches, images)[0].detach().cpu().double()
     recursion = _recursion(x.numpy().tobytes(), x.shape, layers["weight_variance"], normalise)
     return spectrum(recursion.kernel(layers["activations"], layers["skips"]))
@@ -51,4 +59,8 @@ def _spectrum(net: nn.Module, batches: Batches, images: int, normalise: bool) ->
 @lru_cache(maxsize=2)
 def _recursion(images: bytes, shape: torch.Size, weight_variance: float, normalise: bool) -> Recursion:
     """What the candidates of a search have in common, kept while they are measured on the same images."""
-    return Recursion(torch.frombuffer(bytearray(images), dtype=torch.float64).view(shape), weight_variance=weight_variance, normalise=normalise)
+    return Recursion(
+        torch.frombuffer(bytearray(images), dtype=torch.float64).view(shape),
+        weight_variance=weight_variance,
+        normalise=normalise,
+    )

@@ -13,7 +13,8 @@ _KEPT: ContextVar[dict | None] = ContextVar("kept", default=None)
 
 @contextmanager
 def kernels_kept() -> Iterator[None]:
-    """Inside the block a kernel that was computed is not computed again: the networks and images in it must stay as they are."""
+    """Inside the block a kernel that was computed is not computed again: the networks and images in it must stay as
+    they are."""
     token = _KEPT.set({})
     try:
         yield
@@ -31,7 +32,11 @@ def keep(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
         settings = {**compute.__kwdefaults__, **settings}
         key = (compute, id(net), tuple(id(x) for x, _ in batches), repr(sorted(settings.items())))
         if key not in kept:
-            kept[key] = compute(net, batches, **settings), net, batches  # held, so that no other network or batch can get their ids
+            kept[key] = (
+                compute(net, batches, **settings),
+                net,
+                batches,
+            )  # held, so that no other network or batch can get their ids
         return kept[key][0]
 
     return kernel

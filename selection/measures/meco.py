@@ -15,10 +15,12 @@ IMAGES = 8
 @register_measure("meco")
 @torch.no_grad()
 def meco(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
-    """sum_l lambda_min(P_l), P_l Pearson's correlations of the channels of layer l's output over the positions of all images (Jiang et al. 2023).
+    """sum_l lambda_min(P_l), P_l Pearson's correlations of the channels of layer l's output over the positions of all
+    images (Jiang et al. 2023).
 
-    Layers are modules that hold no others and return [B, C, H, W], each use of one counts; statistics of BatchNorms are the batch's. A layer with a constant
-    channel counts 0. The paper takes one image of noise: over its positions alone the last layers have more channels than positions, and all count 0.
+    Layers are modules that hold no others and return [B, C, H, W], each use of one counts; statistics of BatchNorms are
+    the batch's. A layer with a constant channel counts 0. The paper takes one image of noise: over its positions alone
+    the last layers have more channels than positions, and all count 0.
     """
     x, _ = first_images(batches, images)
     found: list[float] = []
@@ -29,7 +31,9 @@ def meco(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
 
     with preserved(net, seed=0):
         net.train()
-        with hooked(module.register_forward_hook(note) for module in running(net) if not any(True for _ in module.children())):
+        with hooked(
+            module.register_forward_hook(note) for module in running(net) if not any(True for _ in module.children())
+        ):
             net(x)
     return sum(found)
 

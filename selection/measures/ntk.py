@@ -1,6 +1,7 @@
 """Measures of the neural tangent kernel.
 
-By default of the first 32 images, in float64, sum of the logits, all weights, frozen batch statistics; `settings` are those of `selection.ntk`.
+By default of the first 32 images, in float64, sum of the logits, all weights, frozen batch statistics; `settings` are
+those of `selection.ntk`.
 """
 
 import math
@@ -25,21 +26,24 @@ def _kernel(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **se
 
 @register_measure("ntk_min")
 def ntk_min(net: nn.Module, batches: Batches, **settings) -> float:
-    """Smallest eigenvalue (Zhu et al. 2022), 0 where it drowns in rounding noise; changes by c^2 when the output is scaled by c."""
+    """Smallest eigenvalue (Zhu et al. 2022), 0 where it drowns in rounding noise; changes by c^2 when the output is
+    scaled by c."""
     found = spectrum(_kernel(net, batches, **settings))
     return found.min if found.resolved else 0.0
 
 
 @register_measure("ntk_min_relative")
 def ntk_min_relative(net: nn.Module, batches: Batches, **settings) -> float:
-    """Smallest eigenvalue over the mean eigenvalue, in [0, 1], 0 where it drowns in rounding noise; does not change when the output is scaled."""
+    """Smallest eigenvalue over the mean eigenvalue, in [0, 1], 0 where it drowns in rounding noise; does not change
+    when the output is scaled."""
     found = spectrum(_kernel(net, batches, **settings))
     return found.min_relative if found.resolved else 0.0
 
 
 @register_measure("ntk_condition")
 def ntk_condition(net: nn.Module, batches: Batches, **settings) -> float:
-    """Negated condition number (TE-NAS, Chen et al. 2021); minus infinity where the smallest eigenvalue drowns in rounding noise."""
+    """Negated condition number (TE-NAS, Chen et al. 2021); minus infinity where the smallest eigenvalue drowns in
+    rounding noise."""
     return -spectrum(_kernel(net, batches, **settings)).condition
 
 
@@ -51,16 +55,21 @@ def ntk_trace(net: nn.Module, batches: Batches, **settings) -> float:
 
 @register_measure("ntk_complexity")
 def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> float:
-    """-sqrt(mean_c y_c' K^-1 y_c / N) with centred one-vs-rest labels and a ridge of 1e-6 of the mean eigenvalue (form of Arora et al. 2019).
+    """-sqrt(mean_c y_c' K^-1 y_c / N) with centred one-vs-rest labels and a ridge of 1e-6 of the mean eigenvalue (form
+    of Arora et al. 2019).
 
     Raises:
-        SelectionError: fewer images than classes: it is a mean over the classes, and those without an image would add nothing.
+        SelectionError: fewer images than classes: it is a mean over the classes, and those without an image would add
+            nothing.
     """
     x, y = first_images(batches, images)
     classes = count_classes(net, x)
     check_labels(y, classes)
     if len(x) < classes:
-        raise SelectionError(f"ntk_complexity needs images of every class, and {len(x)} images cannot show {classes}: give images={classes} or more")
+        raise SelectionError(
+            f"ntk_complexity needs images of every class, and {len(x)} images cannot show {classes}: give "
+            f"images={classes} or more"
+        )
     kernel = _kernel(net, batches, images=images, **settings)
     if not kernel.any():
         return -math.inf  # nothing can be learnt
@@ -73,7 +82,8 @@ def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZ
 
 @register_measure("ntk_alignment")
 def ntk_alignment(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> float:
-    """Label-gradient alignment: correlation of the kernel's entries with +1 for two images of one class and -1 for others (Mok et al. 2022), in [-1, 1].
+    """Label-gradient alignment: correlation of the kernel's entries with +1 for two images of one class and -1 for
+    others (Mok et al. 2022), in [-1, 1].
 
     0 where the kernel is constant, or the images are of one class.
     """

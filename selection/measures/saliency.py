@@ -1,6 +1,8 @@
-"""Saliency of the weights of convolutions and linear layers at one batch, cross entropy (zero-cost-nas, Abdelfattah et al. 2021).
+"""Saliency of the weights of convolutions and linear layers at one batch, cross entropy (zero-cost-nas, Abdelfattah et
+al. 2021).
 
-The sums run over layers. Settings: `images`, at most so many (64); `training`, batch statistics in the BatchNorms as theirs (True), or running ones.
+The sums run over layers. Settings: `images`, at most so many (64); `training`, batch statistics in the BatchNorms as
+theirs (True), or running ones.
 """
 
 import math
@@ -21,7 +23,9 @@ IMAGES = 64
 
 
 @contextmanager
-def _loss(net: nn.Module, batches: Batches, images: int = IMAGES, training: bool = True) -> Iterator[tuple[Tensor, list[nn.Parameter]]]:
+def _loss(
+    net: nn.Module, batches: Batches, images: int = IMAGES, training: bool = True
+) -> Iterator[tuple[Tensor, list[nn.Parameter]]]:
     """The loss on one batch, and the weights that it is differentiated by."""
     x, y = first_images(batches, images)
     with preserved(net, seed=0), torch.enable_grad():
@@ -61,9 +65,12 @@ def grasp(net: nn.Module, batches: Batches, **settings) -> float:
 
 @register_measure("fisher")
 def fisher(net: nn.Module, batches: Batches, **settings) -> float:
-    """Sum over layers and output channels of mean_n (sum_positions a dL/da)^2 / 2, times the weights of the channel (Theis et al. 2018, Turner et al. 2020)."""
+    """Sum over layers and output channels of mean_n (sum_positions a dL/da)^2 / 2, times the weights of the channel
+    (Theis et al. 2018, Turner et al. 2020)."""
     outputs: list[tuple[nn.Module, Tensor]] = []
-    watched = hooked(layer.register_forward_hook(lambda layer, _, a: outputs.append((layer, a))) for layer in weight_layers(net))
+    watched = hooked(
+        layer.register_forward_hook(lambda layer, _, a: outputs.append((layer, a))) for layer in weight_layers(net)
+    )
     with watched, _loss(net, batches, **settings) as (loss, _):
         total = 0.0
         for (layer, a), g in zip(outputs, gradients(loss, [a for _, a in outputs])):
@@ -74,7 +81,8 @@ def fisher(net: nn.Module, batches: Batches, **settings) -> float:
 
 @register_measure("jacob_cov")
 def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True) -> float:
-    """-sum_k log(v_k + e) + 1 / (v_k + e), v the eigenvalues of the correlations of d(sum of logits)/dx between images, e = 1e-5 (Mellor et al. 2020).
+    """-sum_k log(v_k + e) + 1 / (v_k + e), v the eigenvalues of the correlations of d(sum of logits)/dx between images,
+    e = 1e-5 (Mellor et al. 2020).
 
     Minus infinity where the output does not depend on some image.
 
@@ -83,7 +91,9 @@ def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, trainin
     """
     x = first_images(batches, images)[0].detach()
     if len(x) < 2 or not x.is_floating_point():
-        raise SelectionError(f"jacob_cov compares derivatives by images: it needs at least 2 of floating type, not {len(x)} of {x.dtype}")
+        raise SelectionError(
+            f"jacob_cov compares derivatives by images: it needs at least 2 of floating type, not {len(x)} of {x.dtype}"
+        )
     x.requires_grad_()
     with preserved(net, seed=0), torch.enable_grad():
         net.train(training)
@@ -124,7 +134,11 @@ def _absolute(t: Tensor, signed: bool) -> Tensor:
 
 @contextmanager
 def _without_norms(net: nn.Module) -> Iterator[None]:
-    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm) and "forward" not in module.__dict__]
+    norms = [
+        module
+        for module in net.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and "forward" not in module.__dict__
+    ]
     try:
         for norm in norms:
             norm.forward = nn.Identity().forward

@@ -10,7 +10,8 @@ from .batch import Batches, first_images
 
 @register_measure("parameters")
 def parameters(net: nn.Module, batches: Batches | None = None) -> float:
-    """Number of parameters: of a supernet those of all its options, but neither of those that are switched off nor its alphas."""
+    """Number of parameters: of a supernet those of all its options, but neither of those that are switched off nor its
+    alphas."""
     apart = alphas(net)
     held = {id(p): p for module in running(net) for p in module.parameters(recurse=False)}
     return float(sum(p.numel() for p in held.values() if p.untyped_storage().data_ptr() not in apart))
@@ -18,10 +19,12 @@ def parameters(net: nn.Module, batches: Batches | None = None) -> float:
 
 @register_measure("flops")
 def flops(net: nn.Module, batches: Batches) -> float:
-    """Multiply-adds of convolutions and linear layers for one image: sum_l weights of l times the positions at which they are applied.
+    """Multiply-adds of convolutions and linear layers for one image: sum_l weights of l times the positions at which
+    they are applied.
 
-    A layer counts whenever it runs: a supernet counts all its options, but not those that are switched off. Biases, norms, activations and poolings do not;
-    NAS-Bench-201's figure adds, on every edge, 3 for each value behind a convolution (ReLU, BatchNorm) and 9 for each behind a pooling.
+    A layer counts whenever it runs: a supernet counts all its options, but not those that are switched off. Biases,
+    norms, activations and poolings do not; NAS-Bench-201's figure adds, on every edge, 3 for each value behind a
+    convolution (ReLU, BatchNorm) and 9 for each behind a pooling.
 
     >>> import torch
     >>> flops(nn.Conv2d(2, 4, 3, padding=1), [(torch.zeros(8, 2, 5, 5), torch.arange(8))])

@@ -1,4 +1,5 @@
-"""The weights that saliencies and gradient statistics are taken of: those of convolutions and linear layers, never biases, norms or alphas."""
+"""The weights that saliencies and gradient statistics are taken of: those of convolutions and linear layers, never
+biases, norms or alphas."""
 
 import torch
 from torch import Tensor, nn

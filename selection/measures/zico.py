@@ -18,7 +18,8 @@ IMAGES = 64
 def zico(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
     """sum_l log sum_w mean_m |g_w| / std_m g_w (Li et al. 2023), g_w the gradient of mini-batch m's mean cross entropy by a weight w of layer l.
 
-    Layers are convolutions and linear layers; weights of no deviation do not count, nor do layers that have only those. BatchNorms use batch statistics.
+    Layers are convolutions and linear layers; weights of no deviation do not count, nor do layers that have only those.
+    BatchNorms use batch statistics.
 
     Args:
         images: of each mini-batch at most; every batch is one, and where there is only one batch, each of its halves.

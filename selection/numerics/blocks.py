@@ -14,7 +14,8 @@ Passage = Callable[[Tensor, slice, Take], None]
 def assemble(passage: Passage, x: Tensor, x2: Tensor | None, block: int | None, dtype: torch.dtype) -> Tensor:
     """The kernel [B, B] of x with itself, or [B, B2] with x2.
 
-    A block of rows keeps its factors while the blocks of columns pass; of a symmetric kernel only those on and above the diagonal do.
+    A block of rows keeps its factors while the blocks of columns pass; of a symmetric kernel only those on and above
+    the diagonal do.
 
     Args:
         passage: takes some inputs, and the slice that they are, and hands over each of their factors under a name.

@@ -21,11 +21,13 @@ class Capture:
 
     Args:
         model: in the mode in which it is to be measured.
-        state: its parameters and buffers, by name, detached: parameters need no gradient of their own, so a kernel costs about one forward and backward pass.
+        state: its parameters and buffers, by name, detached: parameters need no gradient of their own, so a kernel
+            costs about one forward and backward pass.
         chosen: names of the parameters that count.
 
-    After `forward`, `uncovered` names the parameters for which there is no formula: of other layers, shared between layers, used outside the layer that holds
-    them, in a layer that somebody watches or replaces, or in one whose input or output is not known to have a row for each sample.
+    After `forward`, `uncovered` names the parameters for which there is no formula: of other layers, shared between
+    layers, used outside the layer that holds them, in a layer that somebody watches or replaces, or in one whose input
+    or output is not known to have a row for each sample.
     """
 
     def __init__(self, model: nn.Module, state: dict[str, Tensor], chosen: Iterable[str]):
@@ -39,7 +41,9 @@ class Capture:
         holders = _holders(model, state)
         for name in chosen:
             held = holders[id(state[name])]
-            layer, local = next(iter(held.items()), (None, ""))  # where all are switched off, whatever reads the parameter is a stray
+            layer, local = next(
+                iter(held.items()), (None, "")
+            )  # where all are switched off, whatever reads the parameter is a stray
             if len(held) > 1 or (layer is not None and (_is_watched(layer) or not has_formula(layer, local))):
                 self.uncovered.add(name)
                 continue
@@ -55,7 +59,8 @@ class Capture:
         return output
 
     def try_rows(self, x: Tensor) -> None:
-        """Where it is not sure, lets a few of the inputs pass once more, in another number: dimension 0 is the samples' where it is as many each time."""
+        """Where it is not sure, lets a few of the inputs pass once more, in another number: dimension 0 is the samples'
+        where it is as many each time."""
         if self.sure or self.tried:
             return
         self.tried, count = True, 2 if len(x) != 2 else 3
@@ -117,8 +122,11 @@ class Capture:
         for use in uses:
             use.g = None
 
-    def backward(self, output: Tensor, cotangent: Tensor, take: Callable[[str, Factor], None], keep: bool = False) -> None:
-        """Calls `take` with each covered parameter's factor of the kernel of <cotangent, output>; `keep` allows another backward pass."""
+    def backward(
+        self, output: Tensor, cotangent: Tensor, take: Callable[[str, Factor], None], keep: bool = False
+    ) -> None:
+        """Calls `take` with each covered parameter's factor of the kernel of <cotangent, output>; `keep` allows another
+        backward pass."""
         self.take = take
         if output.requires_grad:
             with gradients_kept(self.leaves):
@@ -146,7 +154,8 @@ def _apart(output: Tensor) -> Tensor:
 
 
 class _Watch(TorchFunctionMode):
-    """Finds the parameters that a torch function receives outside the forward pass of the layer that holds them, and follows the rows of the samples."""
+    """Finds the parameters that a torch function receives outside the forward pass of the layer that holds them, and
+    follows the rows of the samples."""
 
     def __init__(self, owners: dict[int, tuple[str, nn.Module | None]], inside: list[nn.Module], rows: Rows):
         super().__init__()

@@ -1,4 +1,5 @@
-"""How fast a kernel's eigenvalues fall and how well the targets lie along them: the two exponents of averaged SGD's rate (Nitanda & Suzuki 2021)."""
+"""How fast a kernel's eigenvalues fall and how well the targets lie along them: the two exponents of averaged SGD's
+rate (Nitanda & Suzuki 2021)."""
 
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from .spectrum import spectrum
 
 LEAST = 8  # eigenvalues in the window: a slope from fewer says little
 FIRST = 3  # the eigenvalues before it follow no power law
-FIT = 0.98  # R^2 of the eigenvalues: kernels of 2 and 3 inputs reach .99 with 1000 samples, those of 10 and 20 stay below .91
+# R^2 of the eigenvalues: kernels of 2 and 3 inputs reach .99 with 1000 samples, those of 10 and 20 stay below .91
+FIT = 0.98
 TARGET_FIT = 0.8  # R^2 of the targets: sums of few squares scatter
 RESOLVED = 4  # standard deviations of what the noise adds to a sum of squares
 
@@ -21,7 +23,8 @@ class Decay:
 
     Args:
         beta: w_i ~ c i^-beta over the window.
-        source: r of the source condition (the target is Sigma^r of a square-integrable function); None without targets, or where noise hides it.
+        source: r of the source condition (the target is Sigma^r of a square-integrable function); None without targets,
+            or where noise hides it.
         regularisation: lam = c n^(-beta / (2 r' beta + 1)), with r' = r within [1/2, 1], or 1/2 without r.
         effective_dimension: d_eff(lam) = sum of w / (w + lam).
         rate: rho = 2 r' beta / (2 r' beta + 1): the predicted excess risk falls as n^-rho.
@@ -46,27 +49,33 @@ class Decay:
 
 
 def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Decay:
-    """The decay exponent of a kernel K [n, n], the source exponent of targets on it, and the rate that averaged SGD has with them.
+    """The decay exponent of a kernel K [n, n], the source exponent of targets on it, and the rate that averaged SGD has
+    with them.
 
-    beta is the slope of -log w_i against log i, r half the slope of log T(k) against log w_k, for i and k from n/100 (at least 3) to n/4: before it there is
-    no power law, after it a sample's eigenvalues are not the population's. T(k) = sum over k <= i < 2k of <u_i, y>^2 / n, less noise^2 / n each: it falls
-    as the whole tail does, and gathers less noise. lam is the one with which the theory reaches its rate in one pass over n samples; c gives it the kernel's
+    beta is the slope of -log w_i against log i, r half the slope of log T(k) against log w_k, for i and k from n/100
+    (at least 3) to n/4: before it there is no power law, after it a sample's eigenvalues are not the population's. T(k)
+    = sum over k <= i < 2k of <u_i, y>^2 / n, less noise^2 / n each: it falls as the whole tail does, and gathers less
+    noise. lam is the one with which the theory reaches its rate in one pass over n samples; c gives it the kernel's
     unit. So beta, r, d_eff and the rate do not change when the kernel is scaled.
 
-    A diagnostic, not a selector. With 10 or more inputs the eigenvalues of a rotation-invariant kernel form plateaus as long as the window: beta is not
-    identifiable at n = 2000 or fewer, and the note says so. What no note says: on inputs drawn at random no r above about 1 - 1 / (2 beta) is seen, as the
-    sample's eigenvectors are off by that much (even a constant has it); beta is .15 too large at n = 400; weak noise that `noise` leaves out makes r too
-    small; for r below 1/2 the theory promises nothing, and the rate stated is too fast.
+    A diagnostic, not a selector. With 10 or more inputs the eigenvalues of a rotation-invariant kernel form plateaus as
+    long as the window: beta is not identifiable at n = 2000 or fewer, and the note says so. What no note says: on
+    inputs drawn at random no r above about 1 - 1 / (2 beta) is seen, as the sample's eigenvectors are off by that much
+    (even a constant has it); beta is .15 too large at n = 400; weak noise that `noise` leaves out makes r too small;
+    for r below 1/2 the theory promises nothing, and the rate stated is too fast.
 
     Args:
-        y: targets [n] or [n, outputs], whose squares are summed over the outputs, taken as they are. A network's kernel holds constants in its first
-            eigenvectors, before the window; where it does not, taking a mean off y alone would add to every coefficient.
+        y: targets [n] or [n, outputs], whose squares are summed over the outputs, taken as they are. A network's kernel
+            holds constants in its first eigenvectors, before the window; where it does not, taking a mean off y alone
+            would add to every coefficient.
         noise: standard deviation of the noise in y, in the unit of y, the same for all outputs.
 
     Raises:
-        SelectionError: the kernel is not square, not finite, or of fewer than 40 samples; y has another length or is not finite; noise is negative.
+        SelectionError: the kernel is not square, not finite, or of fewer than 40 samples; y has another length or is
+            not finite; noise is negative.
 
-    Source: Nitanda & Suzuki (2021), assumptions A3 and A4 and theorem 1 with its lam; the estimators and their limits are derived.
+    Source: Nitanda & Suzuki (2021), assumptions A3 and A4 and theorem 1 with its lam; the estimators and their limits
+    are derived.
 
     >>> found = decay(torch.diag(torch.arange(1.0, 401.0) ** -2.0))
     >>> round(found.beta, 3), found.window, round(found.rate, 3), found.note
@@ -97,7 +106,8 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
 
 
 def effective_dimension(values: Tensor, regularisation: float) -> float:
-    """d_eff(lam) = Tr(Sigma (Sigma + lam)^-1) of eigenvalues w [n] of Sigma: how many are above lam, softly; ~ lam^(-1 / beta) where w_i ~ i^-beta.
+    """d_eff(lam) = Tr(Sigma (Sigma + lam)^-1) of eigenvalues w [n] of Sigma: how many are above lam, softly; ~ lam^(-1
+    / beta) where w_i ~ i^-beta.
 
     Eigenvalues below 0 are rounding noise and count as 0. Source: Nitanda & Suzuki (2021), theorem 1.
 
@@ -109,7 +119,8 @@ def effective_dimension(values: Tensor, regularisation: float) -> float:
 
 
 def power_law(x: Tensor, y: Tensor) -> tuple[float, float, float]:
-    """(a, c, R^2) of y = c x^a by least squares in the logarithms; x, y [k] positive. A constant y follows a = 0 exactly.
+    """(a, c, R^2) of y = c x^a by least squares in the logarithms; x, y [k] positive. A constant y follows a = 0
+    exactly.
 
     >>> [round(value, 4) for value in power_law(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([3.0, 12.0, 48.0]))]
     [2.0, 3.0, 1.0]
@@ -122,7 +133,8 @@ def power_law(x: Tensor, y: Tensor) -> tuple[float, float, float]:
 
 
 def _eigenvalues_and_squares(kernel: Tensor, y: Tensor | None, noise: float) -> tuple[Tensor, Tensor]:
-    """Eigenvalues [n] of K / n, largest first, and <u_i, y>^2 / n less what noise adds [n], summed over outputs (empty without y), in float64."""
+    """Eigenvalues [n] of K / n, largest first, and <u_i, y>^2 / n less what noise adds [n], summed over outputs (empty
+    without y), in float64."""
     n, symmetric = len(kernel), (kernel.double() + kernel.double().T) / (2 * len(kernel))
     if y is None:
         return torch.linalg.eigvalsh(symmetric).flip(0), symmetric.new_empty(0)
@@ -136,7 +148,8 @@ def _eigenvalues_and_squares(kernel: Tensor, y: Tensor | None, noise: float) -> 
 
 
 def _source(values: Tensor, squares: Tensor, ranks: Tensor, variance: float, outputs: int) -> tuple[float | None, str]:
-    """r over the ranks whose octave [k, 2k) of squares stands out of noise of that variance a square, and what speaks against it."""
+    """r over the ranks whose octave [k, 2k) of squares stands out of noise of that variance a square, and what speaks
+    against it."""
     sums = torch.cat([squares.new_zeros(1), squares.cumsum(0)])
     octaves = sums[2 * ranks - 1] - sums[ranks - 1]
     scatter = variance * (2 * outputs * ranks).sqrt() + torch.finfo(sums.dtype).eps * squares.abs().sum()

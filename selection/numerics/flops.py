@@ -9,7 +9,8 @@ from .state import running
 
 @torch.no_grad()
 def multiply_adds(net: nn.Module, x: Tensor) -> dict[nn.Module, int]:
-    """{convolution or linear layer: its weights times the positions at which they are applied, for one sample}; a layer that runs twice counts twice.
+    """{convolution or linear layer: its weights times the positions at which they are applied, for one sample}; a layer
+    that runs twice counts twice.
 
     >>> list(multiply_adds(nn.Conv2d(2, 4, 3, padding=1), torch.zeros(8, 2, 5, 5)).values())
     [1800]

@@ -1,7 +1,8 @@
 """What an activation does to Gaussian inputs: E s(u) s(v), E s'(u) s'(v) and E s(u), exact to about 1e-13.
 
-Closed forms where there are, Hermite series for the other smooth activations. Not Gauss-Hermite quadrature over the plane: with 32 nodes a side E s's' of tanh
-is off by 2e-5 at standard deviation 1 and by 1 % at 2, where residual networks soon are, and that of a kinked activation by as much anywhere.
+Closed forms where there are, Hermite series for the other smooth activations. Not Gauss-Hermite quadrature over the
+plane: with 32 nodes a side E s's' of tanh is off by 2e-5 at standard deviation 1 and by 1 % at 2, where residual
+networks soon are, and that of a kinked activation by as much anywhere.
 """
 
 import math
@@ -40,8 +41,9 @@ class Moments(NamedTuple):
 def gaussian_moments(activation: str, covariance: Tensor) -> Moments:
     """The moments of an activation at inputs of a covariance [N, N], positive semidefinite up to rounding, float64.
 
-    ReLU's is the arc-cosine kernel (Cho & Saul 2009), erf's that of Williams 1997; both are in Jacot et al. 2018's recursion. An input without variance is the
-    number 0; where a kinked activation meets it, its slopes there count as the mean of both sides.
+    ReLU's is the arc-cosine kernel (Cho & Saul 2009), erf's that of Williams 1997; both are in Jacot et al. 2018's
+    recursion. An input without variance is the number 0; where a kinked activation meets it, its slopes there count as
+    the mean of both sides.
 
     Args:
         activation: see `list_infinite_activations`.
@@ -71,7 +73,8 @@ def list_infinite_activations() -> list[str]:
 
 
 def _correlations(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Standard deviations [N], and correlations [N, N]: exactly 1 or -1 where they are so but for rounding, 0 beside an input without variance."""
+    """Standard deviations [N], and correlations [N, N]: exactly 1 or -1 where they are so but for rounding, 0 beside an
+    input without variance."""
     variance = covariance.diagonal().clamp_min(0)
     scale = (variance[:, None] * variance).sqrt()
     rho = torch.where(scale > 0, covariance / scale, 0.0).clamp(-1, 1)
@@ -87,7 +90,11 @@ def _kinked(slope: float) -> Callable[[Tensor], Moments]:
         d, rho = _correlations(covariance)
         angle = rho.asin()
         both = d[:, None] * d * (((1 - rho) * (1 + rho)).sqrt() + rho * angle)  # pi/2 E|u||v|
-        return Moments(a**2 * covariance + b**2 * 2 / math.pi * both, a**2 + b**2 * 2 / math.pi * angle, b * math.sqrt(2 / math.pi) * d)
+        return Moments(
+            a**2 * covariance + b**2 * 2 / math.pi * both,
+            a**2 + b**2 * 2 / math.pi * angle,
+            b * math.sqrt(2 / math.pi) * d,
+        )
 
     return moments
 
@@ -106,7 +113,9 @@ def _erf(covariance: Tensor) -> Moments:
 
 def _sin(covariance: Tensor) -> Moments:
     variance = covariance.diagonal().clamp_min(0)
-    near, far = (((sign * 2 * covariance - variance[:, None] - variance) / 2).exp() / 2 for sign in (1, -1))  # E cos(u - v) / 2, E cos(u + v) / 2
+    near, far = (
+        ((sign * 2 * covariance - variance[:, None] - variance) / 2).exp() / 2 for sign in (1, -1)
+    )  # E cos(u - v) / 2, E cos(u + v) / 2
     return Moments(near - far, near + far, torch.zeros_like(variance))
 
 
@@ -122,7 +131,8 @@ def _smooth(s: Function, slope: Function) -> Callable[[Tensor], Moments]:
 
 
 def _by_series(f: Function, d: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
-    """E f(u_i) f(u_j) and E f(u_i), from Mehler's formula: sum_k h_k(d_i) h_k(d_j) rho_ij^k, where h_k(d) = E f(d x) He_k(x) / sqrt(k!) at x ~ N(0, 1).
+    """E f(u_i) f(u_j) and E f(u_i), from Mehler's formula: sum_k h_k(d_i) h_k(d_j) rho_ij^k, where h_k(d) = E f(d x)
+    He_k(x) / sqrt(k!) at x ~ N(0, 1).
 
     What K terms leave out is at most |rho|^K sqrt(r_i r_j), with r_i = E f(u_i)^2 - sum_k h_k(d_i)^2.
     """
@@ -136,7 +146,11 @@ def _by_series(f: Function, d: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
         if (error := nearest**terms * rest) < ENOUGH:
             break
     if error > POOR:
-        warnings.warn(f"the Gaussian moments of large inputs that are nearly parallel are exact to {error:.0e} only: scale the inputs down", stacklevel=4)
+        warnings.warn(
+            f"the Gaussian moments of large inputs that are nearly parallel are exact to {error:.0e} only: scale the "
+            f"inputs down",
+            stacklevel=4,
+        )
     total = torch.zeros_like(rho)
     for row in h.T.flip(0):
         total.mul_(rho).addr_(row, row)
@@ -147,7 +161,8 @@ def _by_series(f: Function, d: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
 def _hermite(terms: int, scale: float) -> tuple[Tensor, Tensor]:
     """Points x [P], and w(x) He_k(x) / sqrt(k!) [terms, P], such that sums over P are expectations at x ~ N(0, 1).
 
-    The trapezoidal rule in t, x = sinh(t) / scale: fine about 0, where f(scale x) bends, and coarse outside, where only the density and He_k do.
+    The trapezoidal rule in t, x = sinh(t) / scale: fine about 0, where f(scale x) bends, and coarse outside, where only
+    the density and He_k do.
     """
     end = math.asinh(13 * scale)
     points = math.ceil(end * (16 + 5 * math.sqrt(terms)))

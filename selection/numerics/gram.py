@@ -21,32 +21,43 @@ Cotangents = Callable[[Tensor, slice], list[Tensor]]
 
 
 def ntk(
-    model: nn.Module, x: Tensor, x2: Tensor | None = None, *, outputs: str | int = "sum",
-    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype | str = torch.float64,
-    block: int | None = None, seed: int = 0,
-) -> Tensor:  # fmt: skip
-    """The neural tangent kernel on a batch (Jacot et al. 2018), exact, layer by layer, for about one forward and backward pass.
+    model: nn.Module,
+    x: Tensor,
+    x2: Tensor | None = None,
+    *,
+    outputs: str | int = "sum",
+    parameters: str | Callable[[str, nn.Parameter], bool] = "all",
+    batchnorm: str = "frozen",
+    dtype: torch.dtype | str = torch.float64,
+    block: int | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """The neural tangent kernel on a batch (Jacot et al. 2018), exact, layer by layer, for about one forward and
+    backward pass.
 
     Args:
         x: inputs [B, ...]. x2: a second batch [B2, ...] for a cross kernel.
-        outputs: "sum" of the logits (TE-NAS, Chen et al. 2021), "trace" over the logits (one backward pass each), or an int: the mean over so many random
-            projections, which estimates the trace.
-        parameters: "all", "weight" (names that contain "weight", as TE-NAS), or a predicate(name, parameter). A supernet's alphas never count.
-        batchnorm: "frozen" (x's statistics, taken as constants), "running" (running statistics, as in eval mode), or "coupled" (training mode: a sample's
-            logits depend on the others; one backward pass a sample).
+        outputs: "sum" of the logits (TE-NAS, Chen et al. 2021), "trace" over the logits (one backward pass each), or an
+            int: the mean over so many random projections, which estimates the trace.
+        parameters: "all", "weight" (names that contain "weight", as TE-NAS), or a predicate(name, parameter). A
+            supernet's alphas never count.
+        batchnorm: "frozen" (x's statistics, taken as constants), "running" (running statistics, as in eval mode), or
+            "coupled" (training mode: a sample's logits depend on the others; one backward pass a sample).
         dtype: of the whole computation, or its name; float64, because the smallest eigenvalue is lost in float32.
-        block: inputs a side of the blocks that the same kernel is put together from, so that memory is that of two; n blocks take about n/2 times as long.
-            With "frozen" a pass without gradients takes the statistics of the whole x first. None is all inputs at once.
-        seed: of the random projections, and of what the network draws itself: one with noise, as the option of space S4, has one kernel for each draw (and,
-            as a draw is of a number of inputs, for each `block`).
+        block: inputs a side of the blocks that the same kernel is put together from, so that memory is that of two; n
+            blocks take about n/2 times as long. With "frozen" a pass without gradients takes the statistics of the
+            whole x first. None is all inputs at once.
+        seed: of the random projections, and of what the network draws itself: one with noise, as the option of space
+            S4, has one kernel for each draw (and, as a draw is of a number of inputs, for each `block`).
 
     Returns:
-        [B, B] or [B, B2], not divided by the number of outputs; the model's mode, buffers and gradients, x and torch's random state are left as they were.
-        Parameters for which there is no formula (see `numerics.layers`), or whose layer does not keep a row for each sample, are taken by per-sample gradients,
-        with a warning that names them.
+        [B, B] or [B, B2], not divided by the number of outputs; the model's mode, buffers and gradients, x and torch's
+        random state are left as they were. Parameters for which there is no formula (see `numerics.layers`), or whose
+        layer does not keep a row for each sample, are taken by per-sample gradients, with a warning that names them.
 
     Raises:
-        SelectionError: fewer than two inputs, an unknown setting, an output that is not logits [B, K], or logits or gradients that are not finite.
+        SelectionError: fewer than two inputs, an unknown setting, an output that is not logits [B, K], or logits or
+            gradients that are not finite.
 
     >>> x = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     >>> ntk(nn.Linear(2, 1, bias=False), x)
@@ -60,11 +71,16 @@ def ntk(
         if outputs == "sum":
             return [torch.ones_like(logits)]
         if outputs == "trace":
-            return [torch.zeros_like(logits).index_fill(1, torch.tensor([k], device=logits.device), 1.0) for k in range(logits.shape[1])]
+            return [
+                torch.zeros_like(logits).index_fill(1, torch.tensor([k], device=logits.device), 1.0)
+                for k in range(logits.shape[1])
+            ]
         signs = torch.randint(0, 2, (outputs, logits.shape[1]), generator=torch.Generator().manual_seed(seed)) * 2.0 - 1
         return [row.to(logits).expand_as(logits) / outputs**0.5 for row in signs]
 
-    return gram(model, x, x2, cotangents, parameters=parameters, batchnorm=batchnorm, dtype=dtype, block=block, seed=seed)
+    return gram(
+        model, x, x2, cotangents, parameters=parameters, batchnorm=batchnorm, dtype=dtype, block=block, seed=seed
+    )
 
 
 def loss_gram(model: nn.Module, x: Tensor, y: Tensor, **settings) -> Tensor:
@@ -77,14 +93,22 @@ def loss_gram(model: nn.Module, x: Tensor, y: Tensor, **settings) -> Tensor:
 
 
 def gram(
-    model: nn.Module, x: Tensor, x2: Tensor | None, cotangents: Cotangents, *,
-    parameters: str | Callable[[str, nn.Parameter], bool] = "all", batchnorm: str = "frozen", dtype: torch.dtype | str = torch.float64,
-    block: int | None = None, seed: int = 0,
-) -> Tensor:  # fmt: skip
+    model: nn.Module,
+    x: Tensor,
+    x2: Tensor | None,
+    cotangents: Cotangents,
+    *,
+    parameters: str | Callable[[str, nn.Parameter], bool] = "all",
+    batchnorm: str = "frozen",
+    dtype: torch.dtype | str = torch.float64,
+    block: int | None = None,
+    seed: int = 0,
+) -> Tensor:
     """The sum over cotangents v of the products of grad <v_i, f(x_i)>; settings as in `ntk`.
 
     Args:
-        cotangents: from logits [b, K], and the slice of the inputs that they belong to, to a list of [b, K], row i used for sample i.
+        cotangents: from logits [b, K], and the slice of the inputs that they belong to, to a list of [b, K], row i used
+            for sample i.
     """
     dtype = _floating(dtype)
     _check(x, x2, batchnorm, block)
@@ -95,7 +119,9 @@ def gram(
         if batchnorm == "coupled":
             kernel, note = _coupled(model, state, chosen, x, cotangents), None
         else:
-            kernel, note = _separate(model, state, chosen, x, x2, cotangents, frozen=batchnorm == "frozen", block=block, seed=seed)
+            kernel, note = _separate(
+                model, state, chosen, x, x2, cotangents, frozen=batchnorm == "frozen", block=block, seed=seed
+            )
     if note:
         warnings.warn(f"ntk: {note}", stacklevel=3)
     if not kernel.isfinite().all():
@@ -113,7 +139,10 @@ def _check(x: Tensor, x2: Tensor | None, batchnorm: str, block: int | None) -> N
     if block is not None and not _is_count(block):
         raise SelectionError(f"block is a number of inputs or None, not {block!r}")
     if batchnorm == "coupled" and (x2 is not None or block is not None):
-        raise SelectionError("blocks and cross kernels need samples that do not depend on each other: batchnorm is 'frozen' or 'running', not 'coupled'")
+        raise SelectionError(
+            "blocks and cross kernels need samples that do not depend on each other: batchnorm is 'frozen' or "
+            "'running', not 'coupled'"
+        )
 
 
 def _is_count(value: object) -> bool:
@@ -132,10 +161,19 @@ def _cast(t: Tensor, dtype: torch.dtype, copy: bool = False) -> Tensor:
 
 
 def _separate(
-    model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, x2: Tensor | None, cotangents: Cotangents, *,
-    frozen: bool, block: int | None, seed: int,
-) -> tuple[Tensor, str | None]:  # fmt: skip
-    """The kernel in eval mode, where no sample depends on another, and a note on the parameters that have no formula."""
+    model: nn.Module,
+    state: dict[str, Tensor],
+    names: list[str],
+    x: Tensor,
+    x2: Tensor | None,
+    cotangents: Cotangents,
+    *,
+    frozen: bool,
+    block: int | None,
+    seed: int,
+) -> tuple[Tensor, str | None]:
+    """The kernel in eval mode, where no sample depends on another, and a note on the parameters that have no
+    formula."""
     model.eval()
     batch_norms(model, running=not frozen)  # or they would make samples depend on each other
     recording = partial(frozen_statistics, model) if frozen else nullcontext
@@ -170,7 +208,8 @@ def _separate(
 
 
 def _coupled(model: nn.Module, state: dict[str, Tensor], names: list[str], x: Tensor, cotangents: Cotangents) -> Tensor:
-    """The kernel in training mode, a backward pass a sample: BatchNorm's statistics depend on every parameter and every sample."""
+    """The kernel in training mode, a backward pass a sample: BatchNorm's statistics depend on every parameter and every
+    sample."""
     model.train()
     free = [state[name].requires_grad_() for name in names]
     kernel = 0.0
@@ -188,7 +227,9 @@ def _chosen(model: nn.Module, parameters: str | Callable[[str, nn.Parameter], bo
     if not callable(rule):
         raise SelectionError(f"parameters is 'all', 'weight' or a predicate(name, parameter), not {parameters!r}")
     apart = alphas(model)
-    chosen = [name for name, p in model.named_parameters() if p.untyped_storage().data_ptr() not in apart and rule(name, p)]
+    chosen = [
+        name for name, p in model.named_parameters() if p.untyped_storage().data_ptr() not in apart and rule(name, p)
+    ]
     if not chosen:
         raise SelectionError("no parameter is left to differentiate by")
     return chosen

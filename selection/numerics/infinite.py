@@ -1,9 +1,12 @@
-"""The neural tangent kernel of infinitely wide fully-connected and residual networks, and bounds on its smallest eigenvalue.
+"""The neural tangent kernel of infinitely wide fully-connected and residual networks, and bounds on its smallest
+eigenvalue.
 
-    z_l = sqrt(v / m_(l-1)) W_l f_(l-1),  f_l = c_l s_l(z_l) + a_(l-1) f_(l-1),  f_0 = x, a_0 = 0,  output <w, f_last> / sqrt(m),  all entries ~ N(0, 1)
+    z_l = sqrt(v / m_(l-1)) W_l f_(l-1),  f_l = c_l s_l(z_l) + a_(l-1) f_(l-1),  f_0 = x, a_0 = 0,  output <w, f_last> /
+    sqrt(m),  all entries ~ N(0, 1)
 
-s_l is the activation of hidden layer l, a_(l-1) = 1 where a skip adds the layer's input to it, v the weight variance, m widths that go to infinity; c_l = 1, or
-what makes the mean over the inputs of E (c_l s_l)^2 one ("normalised"). This is the search space of Zhu et al. 2022.
+s_l is the activation of hidden layer l, a_(l-1) = 1 where a skip adds the layer's input to it, v the weight variance, m
+widths that go to infinity; c_l = 1, or what makes the mean over the inputs of E (c_l s_l)^2 one ("normalised"). This is
+the search space of Zhu et al. 2022.
 """
 
 import math
@@ -22,14 +25,25 @@ MEMORY = 2**28  # bytes that a Recursion remembers
 Layers = tuple[tuple[str, bool], ...]  # (s_l, a_(l-1)) of the layers up to some l
 
 
-def infinite_ntk(x: Tensor, activations: Sequence[str], skips: Sequence[bool], *, weight_variance: float = 2.0, normalise: bool = False) -> Tensor:
-    """The neural tangent kernel of the infinitely wide network at its initialisation, all weights trained (Jacot et al. 2018; skips are derived).
+def infinite_ntk(
+    x: Tensor,
+    activations: Sequence[str],
+    skips: Sequence[bool],
+    *,
+    weight_variance: float = 2.0,
+    normalise: bool = False,
+) -> Tensor:
+    """The neural tangent kernel of the infinitely wide network at its initialisation, all weights trained (Jacot et al.
+    2018; skips are derived).
 
-    Per layer, with S = E s(u) s(v), D = E s'(u) s'(v), mu = c E s(u) at (u, v) ~ N(0, v G) and nu the mean of f over its units:
+    Per layer, with S = E s(u) s(v), D = E s'(u) s'(v), mu = c E s(u) at (u, v) ~ N(0, v G) and nu the mean of f over
+    its units:
 
-        G <- c^2 S + a [G + mu nu' + nu mu'],   T <- c^2 v D o (G + T) + a T,   nu <- mu + a nu,   and at the end K = G + T
+        G <- c^2 S + a [G + mu nu' + nu mu'],   T <- c^2 v D o (G + T) + a T,   nu <- mu + a nu,   and at the end K = G
+        + T
 
-    from G = x x' / d, T = 0, nu = 0. Without the cross term mu nu' it would be 43 % off for three residual layers of leaky ReLUs.
+    from G = x x' / d, T = 0, nu = 0. Without the cross term mu nu' it would be 43 % off for three residual layers of
+    leaky ReLUs.
 
     Args:
         x: inputs [N, ...], of d numbers each.
@@ -42,7 +56,8 @@ def infinite_ntk(x: Tensor, activations: Sequence[str], skips: Sequence[bool], *
         [N, N], float64, on the CPU.
 
     Raises:
-        SelectionError: fewer than two inputs or values that are not finite, a wrong number of skips, an unknown activation, a variance that is not positive.
+        SelectionError: fewer than two inputs or values that are not finite, a wrong number of skips, an unknown
+            activation, a variance that is not positive.
 
     >>> infinite_ntk(torch.eye(2), ["relu"], [])  # of x with G = 1/2: 1/2 + 1/2, and 1/(2 pi)
     tensor([[1.0000, 0.1592],
@@ -52,9 +67,15 @@ def infinite_ntk(x: Tensor, activations: Sequence[str], skips: Sequence[bool], *
 
 
 def infinite_bounds(
-    x: Tensor, activations: Sequence[str], skips: Sequence[bool], *, weight_variance: float = 2.0, normalise: bool = False
+    x: Tensor,
+    activations: Sequence[str],
+    skips: Sequence[bool],
+    *,
+    weight_variance: float = 2.0,
+    normalise: bool = False,
 ) -> tuple[float, float]:
-    """(lower, upper) bounds on the smallest eigenvalue of `infinite_ntk`, whose arguments these are; see `Recursion.bounds`.
+    """(lower, upper) bounds on the smallest eigenvalue of `infinite_ntk`, whose arguments these are; see
+    `Recursion.bounds`.
 
     >>> x = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     >>> lower, upper = infinite_bounds(x, ["tanh", "tanh"], [True])
@@ -113,7 +134,9 @@ class Recursion:
         if not covariance.isfinite().all():
             raise SelectionError("the inputs hold values that are not finite numbers, or whose squares are not")
         self.weight_variance, self.normalise = weight_variance, normalise
-        self._input = Layer((covariance + covariance.T) / 2, torch.zeros_like(covariance), torch.zeros_like(covariance[0]), 0.0)
+        self._input = Layer(
+            (covariance + covariance.T) / 2, torch.zeros_like(covariance), torch.zeros_like(covariance[0]), 0.0
+        )
         self._layers: dict[Layers, Layer] = {}
         self._moments: dict[tuple[Layers, str], Moments] = {}
 
@@ -124,7 +147,8 @@ class Recursion:
     def bounds(self, activations: Sequence[str], skips: Sequence[bool]) -> tuple[float, float]:
         """(lower, upper) bounds on the smallest eigenvalue of one architecture's kernel.
 
-        Lower (derived from Schur's product theorem, in the shape of Zhu et al. 2022): with d_l = c_l^2 v min_i D_l(x_i, x_i), and m for smallest eigenvalue,
+        Lower (derived from Schur's product theorem, in the shape of Zhu et al. 2022): with d_l = c_l^2 v min_i D_l(x_i,
+        x_i), and m for smallest eigenvalue,
 
             m(K) >= m(G_last) + sum_l d_l m(G_(l-1)) prod_(p > l) (d_p + a_(p-1))
 
@@ -168,7 +192,11 @@ class Recursion:
         covariance, tangent, mean = c2 * moments.products, slopes * (before.covariance + before.tangent), mu
         if skip:
             cross = torch.outer(mu, before.mean)
-            covariance, tangent, mean = covariance + before.covariance + cross + cross.T, tangent + before.tangent, mu + before.mean
+            covariance, tangent, mean = (
+                covariance + before.covariance + cross + cross.T,
+                tangent + before.tangent,
+                mu + before.mean,
+            )
         return Layer(covariance, tangent, mean, float(slopes.diagonal().min()))
 
 
@@ -176,7 +204,9 @@ def _architecture(activations: Sequence[str], skips: Sequence[bool]) -> Layers:
     if not activations or isinstance(activations, str):
         raise SelectionError(f"activations are a list of at least one name, not {activations!r}")
     if len(skips) != len(activations) - 1:
-        raise SelectionError(f"{len(activations)} hidden layers have {len(activations) - 1} skips between them, not {len(skips)}")
+        raise SelectionError(
+            f"{len(activations)} hidden layers have {len(activations) - 1} skips between them, not {len(skips)}"
+        )
     if any(skip not in (0, 1) for skip in skips):
         raise SelectionError(f"skips are True or False, not {list(skips)}")
     return tuple(zip(activations, (False, *map(bool, skips))))

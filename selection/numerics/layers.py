@@ -1,7 +1,8 @@
 """A parameter's share of the kernel, from the inputs of its layer and the gradients of the layer's outputs.
 
-A layer whose output at position l is W a_l has the per-sample gradient G^T A; A [L, D] holds a sample's inputs a_l, G [L, O] the gradients of its outputs.
-The share <G_i^T A_i, G_j^T A_j> is formed in whichever of three ways takes the fewest operations:
+A layer whose output at position l is W a_l has the per-sample gradient G^T A; A [L, D] holds a sample's inputs a_l, G
+[L, O] the gradients of its outputs. The share <G_i^T A_i, G_j^T A_j> is formed in whichever of three ways takes the
+fewest operations:
 
     ghost         sum_lm (A_i A_j^T)_lm (G_i G_j^T)_lm     few positions: linear layers, late convolutions
     materialised  J = G^T A for this parameter, then J J^T few parameters
@@ -21,11 +22,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 MANY_POSITIONS = 256  # from here on a convolution's own backward beats unfolding its input (measured)
 ONE_PRODUCT = 128  # rows from which on halving a square saves more than small products lose (measured)
-GHOST_SPEED = 2  # operations of the ghost in the time of one that materialises, which writes J and reads it again (measured)
+GHOST_SPEED = (
+    2  # operations of the ghost in the time of one that materialises, which writes J and reads it again (measured)
+)
 
 
 class Use:
-    """One passage of a batch through a layer: its input, a BatchNorm's moments, and the gradient of its output once that is known."""
+    """One passage of a batch through a layer: its input, a BatchNorm's moments, and the gradient of its output once
+    that is known."""
 
     def __init__(self, layer: nn.Module, a: Tensor):
         self.a, self.version, self.g = a, a._version, None
@@ -55,7 +59,10 @@ def square(factor: Factor) -> Tensor:
     count, positions = (factor.a.shape[0], factor.a.shape[2]) if ghost else (len(factor), 1)
     if count == 1 or count * positions <= ONE_PRODUCT:
         return product(factor, factor)
-    upper, lower = (Ghost(factor.a[half], factor.g[half]) if ghost else factor[half] for half in (slice(count // 2), slice(count // 2, None)))
+    upper, lower = (
+        Ghost(factor.a[half], factor.g[half]) if ghost else factor[half]
+        for half in (slice(count // 2), slice(count // 2, None))
+    )
     across = product(upper, lower)
     return torch.cat([torch.cat([square(upper), across], 1), torch.cat([across.T, square(lower)], 1)])
 
@@ -78,7 +85,14 @@ def _cheaper(ghost: Ghost) -> Factor:
 
 
 def _linear(layer: nn.Linear, uses: Sequence[Use]) -> Factor:
-    return _cheaper(Ghost(*(_joined([t.reshape(len(t), 1, -1, t.shape[-1]) for t in ts]) for ts in zip(*((use.a, use.g) for use in uses)))))
+    return _cheaper(
+        Ghost(
+            *(
+                _joined([t.reshape(len(t), 1, -1, t.shape[-1]) for t in ts])
+                for ts in zip(*((use.a, use.g) for use in uses))
+            )
+        )
+    )
 
 
 def _convolution(layer: nn.Conv2d, uses: Sequence[Use]) -> Factor:
@@ -101,7 +115,11 @@ def _joined(parts: list[Tensor]) -> Tensor:
 def _unfold(layer: nn.Conv2d, a: Tensor) -> Tensor:
     """[B, C, H, W] -> what each output position reads, [B, groups, positions, kernel * C/groups]."""
     if layer.kernel_size == (1, 1) and layer.padding == (0, 0):
-        return a[:, :, :: layer.stride[0], :: layer.stride[1]].reshape(len(a), layer.groups, a.shape[1] // layer.groups, -1).transpose(2, 3)
+        return (
+            a[:, :, :: layer.stride[0], :: layer.stride[1]]
+            .reshape(len(a), layer.groups, a.shape[1] // layer.groups, -1)
+            .transpose(2, 3)
+        )
     down, right = layer.padding
     windows = F.pad(a.permute(0, 2, 3, 1), (0, 0, right, right, down, down))
     for axis, size, step, apart in zip((1, 2), layer.kernel_size, layer.stride, layer.dilation):
@@ -114,7 +132,9 @@ def _convolution_backward(layer: nn.Conv2d, a: Tensor, g: Tensor) -> Tensor:
     """Per-sample gradients of the weight [B, O, C/groups, k, k]."""
     shape = a.new_empty(layer.weight.shape)  # only its shape counts
     settings = (layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups, (False, True, False))
-    return torch.vmap(lambda a, g: torch.ops.aten.convolution_backward(g[None], a[None], shape, None, *settings)[1])(a, g)
+    return torch.vmap(lambda a, g: torch.ops.aten.convolution_backward(g[None], a[None], shape, None, *settings)[1])(
+        a, g
+    )
 
 
 def _shift(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
@@ -135,7 +155,8 @@ def _batch_scale(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
 
 
 def _over_positions(layer: nn.Module, t: Tensor) -> Tensor:
-    """[B, ...] -> the sum over positions, which come before a layer's features in Linear and LayerNorm and behind its channels in all others."""
+    """[B, ...] -> the sum over positions, which come before a layer's features in Linear and LayerNorm and behind its
+    channels in all others."""
     if isinstance(layer, (nn.Linear, nn.LayerNorm)):
         return t.reshape(len(t), -1, *getattr(layer, "normalized_shape", t.shape[-1:])).sum(1)
     return t.reshape(*t.shape[:2], -1).sum(2)

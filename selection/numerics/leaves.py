@@ -7,7 +7,8 @@ from torch import Tensor
 
 
 def leaves(output: Tensor) -> list[Tensor]:
-    """The tensors that a backward pass from `output` would leave a gradient with: parameters, and any others that require one, as a plain tensor of alphas.
+    """The tensors that a backward pass from `output` would leave a gradient with: parameters, and any others that
+    require one, as a plain tensor of alphas.
 
     >>> import torch
     >>> a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)

@@ -20,7 +20,9 @@ def logits_of(output: object, count: int | None = None) -> Tensor:
     if output.dim() < 2:
         raise SelectionError(f"the network's output is {list(output.shape)}, not logits [B, classes]")
     if count is not None and (output.dim() != 2 or len(output) != count):
-        raise SelectionError(f"the network's output for {count} inputs is {list(output.shape)}; a kernel needs logits [B, classes]")
+        raise SelectionError(
+            f"the network's output for {count} inputs is {list(output.shape)}; a kernel needs logits [B, classes]"
+        )
     return output
 
 

@@ -12,7 +12,8 @@ VMAP, BACKWARD = "vmap over grad", "a backward pass a sample"
 
 
 class PerSample:
-    """Gradients of <v_i, f(x_i)> by some parameters, by vmap over grad; where that fails, as for noise or an LSTM, by a backward pass a sample.
+    """Gradients of <v_i, f(x_i)> by some parameters, by vmap over grad; where that fails, as for noise or an LSTM, by a
+    backward pass a sample.
 
     Args:
         model: in the mode in which it is to be measured. state: its parameters and buffers, by name, detached.
@@ -24,7 +25,8 @@ class PerSample:
         self.model, self.state, self.way = model, state, VMAP
 
     def rows(self, names: list[str], x: Tensor, v: Tensor, seed: int) -> Tensor:
-        """The gradients at x [B, ...] in the directions v [B, K], [B, P]; noise is drawn from `seed`, as it was when v was found."""
+        """The gradients at x [B, ...] in the directions v [B, K], [B, P]; noise is drawn from `seed`, as it was when v
+        was found."""
         values = {name: self.state[name] for name in names}
         if self.way == VMAP:
             try:
@@ -49,5 +51,8 @@ def gradient_rows(values: Tensor, tensors: list[Tensor]) -> Tensor:
     """The gradient of each of the values [B] by all of the tensors, [B, P]."""
     if not values.requires_grad:  # they depend on none
         return values.new_zeros(len(values), sum(tensor.numel() for tensor in tensors))
-    rows = [torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True, materialize_grads=True) for value in values]
+    rows = [
+        torch.autograd.grad(value, tensors, retain_graph=True, allow_unused=True, materialize_grads=True)
+        for value in values
+    ]
     return torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])

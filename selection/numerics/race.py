@@ -14,8 +14,8 @@ class Race:
     """How a race ended.
 
     Args:
-        estimates: {name: mean over all batches}, where it ran to the end; else the mean of the one it lost against, less the difference between the two when
-            it lost.
+        estimates: {name: mean over all batches}, where it ran to the end; else the mean of the one it lost against,
+            less the difference between the two when it lost.
         seen: {name: number of batches it ran on}.
     """
 
@@ -24,15 +24,22 @@ class Race:
 
 
 def race(
-    evaluate: Callable[[str, range], Sequence[float]], names: Sequence[str], sizes: Sequence[int], *,
-    error: float, keep: int = 1, known: Mapping[str, Sequence[float]] | None = None,
-) -> Race:  # fmt: skip
-    """Finds the `keep` names whose mean over all batches is largest, and stops evaluating those that cannot be among them.
+    evaluate: Callable[[str, range], Sequence[float]],
+    names: Sequence[str],
+    sizes: Sequence[int],
+    *,
+    error: float,
+    keep: int = 1,
+    known: Mapping[str, Sequence[float]] | None = None,
+) -> Race:
+    """Finds the `keep` names whose mean over all batches is largest, and stops evaluating those that cannot be among
+    them.
 
-    All run on the same batches, in the order given, which must be one at random. After 8, 16, ... batches, at the end of a doubling, name b leaves once
-    `keep` others lead it by a difference whose one-sided t-test (batches as units, without replacement from the finite set) is significant at error / (looks
-    * opponents). So the chance that the race drops one that all data would keep is at most `error` (Bonferroni), as far as the differences' means are
-    normal. One that is as good as another to the end stays.
+    All run on the same batches, in the order given, which must be one at random. After 8, 16, ... batches, at the end
+    of a doubling, name b leaves once `keep` others lead it by a difference whose one-sided t-test (batches as units,
+    without replacement from the finite set) is significant at error / (looks
+    * opponents). So the chance that the race drops one that all data would keep is at most `error` (Bonferroni), as far
+    as the differences' means are normal. One that is as good as another to the end stays.
 
     Args:
         evaluate: (name, part) -> the means of those batches.
@@ -78,7 +85,9 @@ def _looks(batches: int) -> list[int]:
     return looks
 
 
-def _losers(running: list[str], means: Mapping[str, np.ndarray], weights: np.ndarray, share: float, level: float, keep: int) -> dict[str, tuple[str, float]]:
+def _losers(
+    running: list[str], means: Mapping[str, np.ndarray], weights: np.ndarray, share: float, level: float, keep: int
+) -> dict[str, tuple[str, float]]:
     """{name: (the best of those that beat it, by how much)}, for each name that at least `keep` others beat."""
     ranked = sorted(running, key=lambda name: -np.average(means[name], weights=weights))
     lost = {}
@@ -99,7 +108,8 @@ def significant(differences: np.ndarray, weights: np.ndarray, share: float, leve
 
 
 def student_quantile(p: float, freedom: int) -> float:
-    """The p-quantile of Student's t, from the normal one (Abramowitz & Stegun 26.7.5); within .2 % from 7 degrees of freedom on, p up to .9995.
+    """The p-quantile of Student's t, from the normal one (Abramowitz & Stegun 26.7.5); within .2 % from 7 degrees of
+    freedom on, p up to .9995.
 
     >>> round(student_quantile(0.975, 30), 3)
     2.042

@@ -1,4 +1,5 @@
-"""Which tensors of a forward pass have a row for each sample, followed through functions that are known to leave rows where they are.
+"""Which tensors of a forward pass have a row for each sample, followed through functions that are known to leave rows
+where they are.
 
 Most networks use no other functions, so that it need not be tried whether their layers' dimension 0 is the samples'.
 """
@@ -50,7 +51,8 @@ def tensors_in(args: tuple, kwargs: dict) -> Iterator[Tensor]:
 
 
 def _first(least: int) -> Rule:
-    """The output has the rows of the first argument, if that has so many dimensions; others are weights and settings."""
+    """The output has the rows of the first argument, if that has so many dimensions; others are weights and
+    settings."""
     return lambda args, kwargs, read: len(read) == 1 and bool(args) and args[0] is read[0] and read[0].dim() >= least
 
 
@@ -58,7 +60,9 @@ def _all(args: tuple, kwargs: dict, read: list[Tensor]) -> bool:
     """Entry by entry: what has no rows is broadcast over them."""
     dims = read[0].dim()
     rowless = [tensor for tensor in tensors_in(args, kwargs) if not any(tensor is one for one in read)]
-    return all(tensor.dim() == dims for tensor in read) and all(tensor.dim() < dims or (tensor.dim() == dims and len(tensor) == 1) for tensor in rowless)
+    return all(tensor.dim() == dims for tensor in read) and all(
+        tensor.dim() < dims or (tensor.dim() == dims and len(tensor) == 1) for tensor in rowless
+    )
 
 
 def _apart(name: str, place: int = 1) -> Rule:
@@ -85,22 +89,80 @@ def _padded(args: tuple, kwargs: dict, read: list[Tensor]) -> bool:
 def _indexed(args: tuple, kwargs: dict, read: list[Tensor]) -> bool:
     """x[:, ...] by slices and numbers."""
     index = args[1]
-    return isinstance(index, tuple) and index[:1] == (slice(None),) and all(isinstance(part, (slice, int)) for part in index[1:])
+    return (
+        isinstance(index, tuple)
+        and index[:1] == (slice(None),)
+        and all(isinstance(part, (slice, int)) for part in index[1:])
+    )
 
 
 _T = torch.Tensor
 ENTRIES = (
-    F.relu, F.relu6, F.leaky_relu, F.elu, F.celu, F.selu, F.gelu, F.silu, F.mish, F.hardswish, F.hardsigmoid, F.hardtanh, F.softplus, F.softsign, F.sigmoid,
-    F.tanh, F.dropout, torch.relu, torch.relu_, torch.tanh, torch.sigmoid, torch.sin, torch.cos, torch.exp, torch.erf, torch.abs, torch.square,
-    torch.zeros_like, torch.add, torch.sub, torch.mul, torch.div, torch.maximum, torch.minimum, _T.relu, _T.relu_, _T.tanh, _T.sigmoid, _T.abs,
-    _T.square, _T.add, _T.add_, _T.sub, _T.sub_, _T.__rsub__, _T.mul, _T.mul_, _T.div, _T.div_, _T.clone, _T.detach, _T.requires_grad_, _T.register_hook,
-    _T.contiguous, _T.to, _T.float, _T.double,
-)  # fmt: skip
+    F.relu,
+    F.relu6,
+    F.leaky_relu,
+    F.elu,
+    F.celu,
+    F.selu,
+    F.gelu,
+    F.silu,
+    F.mish,
+    F.hardswish,
+    F.hardsigmoid,
+    F.hardtanh,
+    F.softplus,
+    F.softsign,
+    F.sigmoid,
+    F.tanh,
+    F.dropout,
+    torch.relu,
+    torch.relu_,
+    torch.tanh,
+    torch.sigmoid,
+    torch.sin,
+    torch.cos,
+    torch.exp,
+    torch.erf,
+    torch.abs,
+    torch.square,
+    torch.zeros_like,
+    torch.add,
+    torch.sub,
+    torch.mul,
+    torch.div,
+    torch.maximum,
+    torch.minimum,
+    _T.relu,
+    _T.relu_,
+    _T.tanh,
+    _T.sigmoid,
+    _T.abs,
+    _T.square,
+    _T.add,
+    _T.add_,
+    _T.sub,
+    _T.sub_,
+    _T.__rsub__,
+    _T.mul,
+    _T.mul_,
+    _T.div,
+    _T.div_,
+    _T.clone,
+    _T.detach,
+    _T.requires_grad_,
+    _T.register_hook,
+    _T.contiguous,
+    _T.to,
+    _T.float,
+    _T.double,
+)
 RULES: dict[Callable, Rule] = {
     **dict.fromkeys(ENTRIES, _all),
     **dict.fromkeys((F.linear, F.prelu, F.batch_norm, F.group_norm, F.layer_norm), _first(2)),
     **dict.fromkeys((F.conv1d, F.avg_pool1d, F.max_pool1d, F.adaptive_avg_pool1d), _first(3)),
-    **dict.fromkeys((F.conv2d, F.avg_pool2d, F.max_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d, F.interpolate), _first(4)),
+    **dict.fromkeys(
+        (F.conv2d, F.avg_pool2d, F.max_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d, F.interpolate), _first(4)
+    ),
     **dict.fromkeys((F.conv3d, F.avg_pool3d, F.max_pool3d, F.adaptive_avg_pool3d), _first(5)),
     **dict.fromkeys((torch.cat, torch.mean, torch.sum, _T.mean, _T.sum), _apart("dim")),
     **dict.fromkeys((torch.chunk, torch.split, _T.chunk, _T.split), _apart("dim", 2)),

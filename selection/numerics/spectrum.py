@@ -18,7 +18,8 @@ class Spectrum:
         min_relative: min / (trace / N), which does not change when the network's output is scaled.
         trace: the sum of the eigenvalues.
         floor: rounding noise of the smallest eigenvalue, about eps * N * max.
-        resolved: whether min is above the floor; where not, inputs repeat each other or the network does not tell them apart.
+        resolved: whether min is above the floor; where not, inputs repeat each other or the network does not tell them
+            apart.
     """
 
     min: float
@@ -52,4 +53,6 @@ def spectrum(kernel: Tensor) -> Spectrum:
     smallest = max(float(values[0]), 0.0)
     resolved = smallest > floor
     relative = smallest * count / trace if trace > 0 else 0.0
-    return Spectrum(smallest, largest, largest / smallest if resolved else float("inf"), relative, trace, floor, resolved)
+    return Spectrum(
+        smallest, largest, largest / smallest if resolved else float("inf"), relative, trace, floor, resolved
+    )

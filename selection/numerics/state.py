@@ -1,4 +1,5 @@
-"""The modules, parameters and buffers of a network, each once, and the network called with other tensors in their place."""
+"""The modules, parameters and buffers of a network, each once, and the network called with other tensors in their
+place."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +12,8 @@ from ..gates import silent
 def tensors(net: nn.Module) -> Iterator[tuple[str, nn.Module, str, Tensor]]:
     """(name, module, the module's own name for it, tensor) of every parameter and buffer that a module holds.
 
-    A module that is registered under several names comes once, under the first, as in `named_parameters`; a tensor that two modules hold comes twice.
+    A module that is registered under several names comes once, under the first, as in `named_parameters`; a tensor that
+    two modules hold comes twice.
     """
     for path, module in net.named_modules():
         for local, tensor in (*module._parameters.items(), *module._buffers.items()):
@@ -37,7 +39,8 @@ def with_values(state: dict[str, Tensor], values: dict[str, Tensor]) -> dict[str
 
 
 def called(net: nn.Module, state: dict[str, Tensor], x: Tensor, *, copy: bool = True) -> object:
-    """What the network makes of a copy of x, which it may change (or of x itself), with the tensors of `state` as its own.
+    """What the network makes of a copy of x, which it may change (or of x itself), with the tensors of `state` as its
+    own.
 
     `state` says already what is shared: to let torch look for it would put back a module of several names wrongly.
     """
@@ -64,7 +67,8 @@ def running(net: nn.Module) -> list[nn.Module]:
 
 
 def alphas(net: nn.Module) -> set[int]:
-    """Where the memory of a selectable network's alphas begins; nothing for any other, such as one with a submodule that is called logits."""
+    """Where the memory of a selectable network's alphas begins; nothing for any other, such as one with a submodule
+    that is called logits."""
     answers = [getattr(net, question, None) for question in ("choices", "logits", "inputs")]
     if any(isinstance(answer, nn.Module) or not callable(answer) for answer in answers):
         return set()

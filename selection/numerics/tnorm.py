@@ -1,4 +1,5 @@
-"""Several criteria as one: atoms in [0, 1], combined by a t-norm (Arakelyan et al. 2021), which is 1 only where all are and 0 where one is."""
+"""Several criteria as one: atoms in [0, 1], combined by a t-norm (Arakelyan et al. 2021), which is 1 only where all are
+and 0 where one is."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -40,7 +41,8 @@ def conorm(name: str, atoms: Iterable[float]) -> float:
 
 
 def calibrate(values: Sequence[float]) -> list[float]:
-    """Atoms by rank: a value's rank among all, ties sharing their mean rank, over their number; in (0, 1], higher = better as before.
+    """Atoms by rank: a value's rank among all, ties sharing their mean rank, over their number; in (0, 1], higher =
+    better as before.
 
     Only the order counts, so criteria of any unit can meet; minus infinity is a value like others.
 

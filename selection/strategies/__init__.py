@@ -1,4 +1,5 @@
-"""Strategies: from scores to decisions. One takes a panel of judges (criteria with their probes) and returns Decisions; two of them need a single judge."""
+"""Strategies: from scores to decisions. One takes a panel of judges (criteria with their probes) and returns Decisions;
+two of them need a single judge."""
 
 from .beam import beam
 from .oneshot import Decisions, oneshot

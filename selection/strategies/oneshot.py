@@ -15,7 +15,8 @@ class Decisions:
     Args:
         options: {choice: option}. inputs: {node: [choices it keeps, strongest first]}.
         scores: {choice: {option: score}}. edges: {choice: score}, of the choices that a node may drop altogether.
-        history: what was decided in each round, and the measure after it. candidates: the best whole architectures that were compared.
+        history: what was decided in each round, and the measure after it. candidates: the best whole architectures that
+            were compared.
         reasons: {choice: why}, where several criteria met.
     """
 
@@ -50,7 +51,8 @@ def best(probe: Probe, choice: str, scores: dict[str, float]) -> str:
 
 
 def keep_strongest(probe: Probe, node: str, made: Decisions) -> None:
-    """Decides which edges a node keeps, strongest first; ties go to the first. Where all stay, measuring them would decide nothing."""
+    """Decides which edges a node keeps, strongest first; ties go to the first. Where all stay, measuring them would
+    decide nothing."""
     keep, names = probe.net.inputs()[node]
     staying = list(names)
     if probe.measure is None:
@@ -58,6 +60,8 @@ def keep_strongest(probe: Probe, node: str, made: Decisions) -> None:
         staying = sorted(staying, key=lambda name: -made.edges[name])[:keep]
     while len(staying) > keep:
         made.edges |= edges(probe, staying, keep)
-        for _ in range(1 if probe.manner.redraw else len(staying) - keep):  # DARTS-PT drops one edge and measures the others again
+        for _ in range(
+            1 if probe.manner.redraw else len(staying) - keep
+        ):  # DARTS-PT drops one edge and measures the others again
             staying.remove(min(reversed(staying), key=made.edges.__getitem__))
     made.inputs[node] = sorted(staying, key=lambda name: -made.edges.get(name, 0.0))

@@ -22,7 +22,8 @@ Panel = Sequence[Judge]
 
 
 def atoms(scores: Mapping[str, Mapping[object, float]]) -> dict[object, Atoms]:
-    """{thing: {criterion: its atom in (0, 1]}} from {criterion: {thing: score}}, each criterion calibrated over all things.
+    """{thing: {criterion: its atom in (0, 1]}} from {criterion: {thing: score}}, each criterion calibrated over all
+    things.
 
     >>> atoms({"ntk": {"a": 3.0, "b": 5.0}, "size": {"a": 9.0, "b": 9.0}})
     {'a': {'ntk': 0.5, 'size': 0.75}, 'b': {'ntk': 1.0, 'size': 0.75}}
@@ -35,7 +36,8 @@ def atoms(scores: Mapping[str, Mapping[object, float]]) -> dict[object, Atoms]:
 
 
 def reason(chosen: str, of: Mapping[str, Atoms], name: str) -> dict:
-    """Why an option was chosen: its atoms, the runner-up and its atoms, and the deciding atom, which is the smallest of the chosen one's.
+    """Why an option was chosen: its atoms, the runner-up and its atoms, and the deciding atom, which is the smallest of
+    the chosen one's.
 
     Args:
         of: {option: its atoms}, of the options that were allowed.

@@ -1,4 +1,5 @@
-"""Progressive: some choices are decided and committed, the network is tuned, and the next are scored on what it has become; the topology comes last."""
+"""Progressive: some choices are decided and committed, the network is tuned, and the next are scored on what it has
+become; the topology comes last."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -18,30 +19,47 @@ COUNTED = ("evaluations", "saved", "expected", "kept")  # of a probe, what a che
 
 
 def progressive(
-    probe: Probe, lift: Callable, *, tune: Callable[[Decisions], None] | None = None, order: str | None = None, joint: bool | None = None,
-    checkpoint: Callable[[dict], None] | None = None, resume: dict | None = None,
-) -> Decisions:  # fmt: skip
+    probe: Probe,
+    lift: Callable,
+    *,
+    tune: Callable[[Decisions], None] | None = None,
+    order: str | None = None,
+    joint: bool | None = None,
+    checkpoint: Callable[[dict], None] | None = None,
+    resume: dict | None = None,
+) -> Decisions:
     """Decides round by round, each round on the network in which the earlier decisions hold.
 
     So no two decisions can each rely on what the other takes away, as two `none` that together cut a cell in two.
 
     Args:
-        tune: called after each round with the decisions so far; trains the network as it stands (committed options stay committed).
+        tune: called after each round with the decisions so far; trains the network as it stands (committed options stay
+            committed).
         order: "fixed" as the choices come, "random", or "certain": the widest gap between the best two scores first.
         joint: one order over all choices; False decides one choice of every group (normal, reduce) in each round.
-        checkpoint: called after each round (and its tuning) with a dict of built-in types and tensors; `resume` takes it, on the network as it was then.
+        checkpoint: called after each round (and its tuning) with a dict of built-in types and tensors; `resume` takes
+            it, on the network as it was then.
     """
     net = probe.net
-    plan = resume or {"rounds": _plan(probe, lift, order or probe.manner.order, probe.manner.joint if joint is None else joint), "done": 0}
+    plan = resume or {
+        "rounds": _plan(probe, lift, order or probe.manner.order, probe.manner.joint if joint is None else joint),
+        "done": 0,
+    }
     made = Decisions(**plan.get("made", {}))
     if resume:
         probe.evaluations, probe.saved, probe.expected, probe.kept = (plan[name] for name in COUNTED)
         probe.generator.set_state(plan["generator"])
     else:
-        probe.expected += len(plan["rounds"]) + sum(map(len, net.choices().values())) + sum(len(names) for _, names in surplus(net).values())
+        probe.expected += (
+            len(plan["rounds"])
+            + sum(map(len, net.choices().values()))
+            + sum(len(names) for _, names in surplus(net).values())
+        )
     with ExitStack() as held:
         for number, names in enumerate(plan["rounds"]):
-            for name in names:  # the next of a round is scored on the network in which this one holds, as in DARTS-PT's code
+            for (
+                name
+            ) in names:  # the next of a round is scored on the network in which this one holds, as in DARTS-PT's code
                 if number >= plan["done"]:
                     _decide(probe, lift, name, made)
                 _commit(probe, held, name, made)
@@ -56,7 +74,15 @@ def progressive(
                 made.history.append({"decided": names, "value": probe.base()})
             if checkpoint:
                 counted = {name: getattr(probe, name) for name in COUNTED}
-                checkpoint({"rounds": plan["rounds"], "done": number + 1, "made": asdict(made), "generator": probe.generator.get_state(), **counted})
+                checkpoint(
+                    {
+                        "rounds": plan["rounds"],
+                        "done": number + 1,
+                        "made": asdict(made),
+                        "generator": probe.generator.get_state(),
+                        **counted,
+                    }
+                )
         for node in net.inputs():
             if node not in surplus(net):
                 keep_strongest(probe, node, made)
@@ -69,11 +95,16 @@ def _plan(probe: Probe, lift: Callable, order: str, joint: bool) -> list[list[st
         raise SelectionError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
     names, nodes = list(probe.net.choices()), list(surplus(probe.net))
     if order == "random":
-        names, nodes = ([part[i] for i in torch.randperm(len(part), generator=probe.generator)] for part in (names, nodes))
+        names, nodes = (
+            [part[i] for i in torch.randperm(len(part), generator=probe.generator)] for part in (names, nodes)
+        )
     if order == "certain":
         probe.expected += sum(map(len, probe.net.choices().values()))
         allowed = {name: allowed_options(probe.net, name) for name in names}
-        gaps = {name: _gap([score for option, score in lift(probe, name).items() if option in allowed[name]]) for name in names}
+        gaps = {
+            name: _gap([score for option, score in lift(probe, name).items() if option in allowed[name]])
+            for name in names
+        }
         names = sorted(names, key=lambda name: -gaps[name])
     return _rounds(names, joint) + _rounds(nodes, joint)
 

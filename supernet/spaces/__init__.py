@@ -10,7 +10,9 @@ from .mlp import MLPSpace, mlp
 from .nasbench201 import nasbench201
 from .tiny import tiny
 
-_SPACES: dict[str, Callable[..., Space | MLPSpace]] = {space.__name__: space for space in (darts, darts_pt, s1, s2, s3, s4, nasbench201, mlp, tiny)}
+_SPACES: dict[str, Callable[..., Space | MLPSpace]] = {
+    space.__name__: space for space in (darts, darts_pt, s1, s2, s3, s4, nasbench201, mlp, tiny)
+}
 
 
 def list_spaces() -> list[str]:
@@ -27,15 +29,18 @@ def describe_spaces() -> dict[str, str]:
     return {name: (_SPACES[name].__doc__ or "").strip() for name in list_spaces()}
 
 
-def create_space(name: str, *, activations: Sequence[str] | None = None, added_skip: bool | None = None, **options) -> Space | MLPSpace:
+def create_space(
+    name: str, *, activations: Sequence[str] | None = None, added_skip: bool | None = None, **options
+) -> Space | MLPSpace:
     """The space of that name.
 
     Args:
-        activations: of the convolutions, see `list_activations`; by default ("relu",). Where there are several, every edge that has a convolution among its
-            options gets a choice of the activation through which its convolutions read its input, beside its choice of an operation. Of `mlp`: of the layers;
-            by default ReLU, leaky ReLU, sigmoid, tanh and swish.
-        added_skip: every such edge also gets a choice whether its input is *added* to what its operation makes of it; by default only in `mlp`.
-            (`skip_connect` is another decision: it *replaces* the operation.)
+        activations: of the convolutions, see `list_activations`; by default ("relu",). Where there are several, every
+            edge that has a convolution among its options gets a choice of the activation through which its convolutions
+            read its input, beside its choice of an operation. Of `mlp`: of the layers; by default ReLU, leaky ReLU,
+            sigmoid, tanh and swish.
+        added_skip: every such edge also gets a choice whether its input is *added* to what its operation makes of it;
+            by default only in `mlp`. (`skip_connect` is another decision: it *replaces* the operation.)
         options: of the space, as `layers` of `mlp`.
 
     Raises:
@@ -52,7 +57,10 @@ def create_space(name: str, *, activations: Sequence[str] | None = None, added_s
         space = _SPACES[name](**options)
     except TypeError as error:
         raise SpaceError(f"space {name}: {error}") from None
-    asked = {"activations": activations if activations is None or isinstance(activations, str) else tuple(activations), "added_skip": added_skip}
+    asked = {
+        "activations": activations if activations is None or isinstance(activations, str) else tuple(activations),
+        "added_skip": added_skip,
+    }
     asked = {name: value for name, value in asked.items() if value is not None}
     if isinstance(space, MLPSpace):
         return replace(space, **asked)

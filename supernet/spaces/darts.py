@@ -1,23 +1,39 @@
 """The spaces of DARTS cells: two inputs, four nodes, every node keeps two edges.
 
-`darts` is Liu et al. (2019); `darts_pt` is the same without `none` (Wang et al. 2021, S5); `s1` to `s4` are the four subspaces in which DARTS fails
-(Zela et al. 2020).
+`darts` is Liu et al. (2019); `darts_pt` is the same without `none` (Wang et al. 2021, S5); `s1` to `s4` are the four
+subspaces in which DARTS fails (Zela et al. 2020).
 """
 
 from ..space import CellSpace, Space
 
-DARTS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
+DARTS = (
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
 
 _SHORT = {
-    "mp": "max_pool_3x3", "ap": "avg_pool_3x3", "skip": "skip_connect",
-    "s3": "sep_conv_3x3", "d3": "dil_conv_3x3", "d5": "dil_conv_5x5",
-}  # fmt: skip
-_S1_NORMAL = "skip,d3 skip,d5 skip,d5 skip,s3 skip,d3 mp,skip skip,s3 skip,s3 skip,d3 skip,s3 mp,skip skip,d3 d3,d5 d3,d5"
+    "mp": "max_pool_3x3",
+    "ap": "avg_pool_3x3",
+    "skip": "skip_connect",
+    "s3": "sep_conv_3x3",
+    "d3": "dil_conv_3x3",
+    "d5": "dil_conv_5x5",
+}
+_S1_NORMAL = (
+    "skip,d3 skip,d5 skip,d5 skip,s3 skip,d3 mp,skip skip,s3 skip,s3 skip,d3 skip,s3 mp,skip skip,d3 d3,d5 d3,d5"
+)
 _S1_REDUCE = "mp,ap mp,d3 mp,ap mp,ap skip,d5 mp,ap mp,s3 skip,d3 skip,d5 mp,ap mp,ap skip,d5 skip,d5 skip,d5"
 
 
 def darts_cell(operations: tuple[tuple[str, ...], ...], steps: int = 4) -> CellSpace:
-    """A cell in which each of `steps` nodes reads both inputs and every node before it; the output is all nodes side by side."""
+    """A cell in which each of `steps` nodes reads both inputs and every node before it; the output is all nodes side by
+    side."""
     edges = tuple((source, node) for node in range(2, 2 + steps) for source in range(node))
     return CellSpace(2, edges, operations, tuple(range(2, 2 + steps)))
 
@@ -43,7 +59,13 @@ def darts_pt() -> Space:
 
 def s1() -> Space:
     """Two operations on each edge, not the same on all."""
-    return Space("s1", "darts", {"normal": darts_cell(_expand(_S1_NORMAL)), "reduce": darts_cell(_expand(_S1_REDUCE))}, keep=2, excluded=("none",))
+    return Space(
+        "s1",
+        "darts",
+        {"normal": darts_cell(_expand(_S1_NORMAL)), "reduce": darts_cell(_expand(_S1_REDUCE))},
+        keep=2,
+        excluded=("none",),
+    )
 
 
 def s2() -> Space:

@@ -1,4 +1,5 @@
-"""The fully-connected and residual space of Zhu et al. (2022): the activation of every hidden layer, and whether the layer's input is added to its output."""
+"""The fully-connected and residual space of Zhu et al. (2022): the activation of every hidden layer, and whether the
+layer's input is added to its output."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "swish")
 
 @dataclass(frozen=True)
 class MLPSpace:
-    """f_l = s_l(W_l f_(l-1)) + a_(l-1) f_(l-1), for the hidden layers l = 1 ... `layers`; the first has no skip, because its input has another width.
+    """f_l = s_l(W_l f_(l-1)) + a_(l-1) f_(l-1), for the hidden layers l = 1 ... `layers`; the first has no skip,
+    because its input has another width.
 
     Args:
         layers: hidden layers.
@@ -36,12 +38,17 @@ class MLPSpace:
 
     def tables(self) -> dict[str, dict[str, tuple[str, ...]]]:
         """{name of a table of alphas: {choice: options}}, a row a choice."""
-        acts = {f"layer/{layer}/act": self.activations for layer in range(self.layers)} if len(self.activations) > 1 else {}
+        acts = (
+            {f"layer/{layer}/act": self.activations for layer in range(self.layers)}
+            if len(self.activations) > 1
+            else {}
+        )
         skips = {f"layer/{layer}/skip": SKIPS for layer in range(1, self.layers)} if self.added_skip else {}
         return {name: rows for name, rows in (("act", acts), ("skip", skips)) if rows}
 
     def choices(self) -> dict[str, tuple[str, ...]]:
-        """{choice: options}: "layer/0/act" is the first hidden layer's activation, "layer/1/skip" whether its output is added to the second's.
+        """{choice: options}: "layer/0/act" is the first hidden layer's activation, "layer/1/skip" whether its output is
+        added to the second's.
 
         >>> list(MLPSpace(layers=2).choices())
         ['layer/0/act', 'layer/1/act', 'layer/1/skip']
@@ -61,15 +68,24 @@ class MLPSpace:
         choices = self.choices()
         for choice, option in decisions.items():
             if option not in choices.get(choice, ()):
-                raise GenotypeError(f"{choice}: {option!r} is not an option of space {self.name} ({', '.join(choices.get(choice, ('no such choice',)))})")
+                raise GenotypeError(
+                    f"{choice}: {option!r} is not an option of space {self.name} "
+                    f"({', '.join(choices.get(choice, ('no such choice',)))})"
+                )
         for node in inputs or {}:
             raise GenotypeError(f"{node}: space {self.name} has no nodes that choose their inputs")
         for choice in choices:
             if choice not in decisions:
                 raise GenotypeError(f"{choice} is undecided")
-        return _chain([
-            (decisions.get(f"layer/{layer}/act", self.activations[0]), decisions.get(f"layer/{layer}/skip") == ADD_SKIP) for layer in range(self.layers)
-        ])
+        return _chain(
+            [
+                (
+                    decisions.get(f"layer/{layer}/act", self.activations[0]),
+                    decisions.get(f"layer/{layer}/skip") == ADD_SKIP,
+                )
+                for layer in range(self.layers)
+            ]
+        )
 
     def check(self, genotype: Genotype) -> None:
         """Raises GenotypeError, in one line, unless the genotype is an architecture of this space."""
@@ -80,7 +96,9 @@ class MLPSpace:
             raise GenotypeError(f"space {self.name} has {self.layers} hidden layers here, not {len(edges)}")
         for edge in edges:
             if edge.act not in self.activations or (edge.skip and not self.added_skip):
-                raise GenotypeError(f"layer {edge.source}: {edge.act}{f':{ADD_SKIP}' * edge.skip} is not in space {self.name}")
+                raise GenotypeError(
+                    f"layer {edge.source}: {edge.act}{f':{ADD_SKIP}' * edge.skip} is not in space {self.name}"
+                )
 
     def architectures(self) -> Iterator[Genotype]:
         """Every architecture once.
@@ -95,7 +113,15 @@ class MLPSpace:
 
 
 def _chain(layers: list[tuple[str, bool]]) -> Genotype:
-    return Genotype("mlp", {"layer": (tuple(Edge(LINEAR, layer, layer + 1, act, skip) for layer, (act, skip) in enumerate(layers)), (len(layers),))})
+    return Genotype(
+        "mlp",
+        {
+            "layer": (
+                tuple(Edge(LINEAR, layer, layer + 1, act, skip) for layer, (act, skip) in enumerate(layers)),
+                (len(layers),),
+            )
+        },
+    )
 
 
 def mlp(layers: int = 4) -> MLPSpace:

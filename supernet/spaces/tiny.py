@@ -1,4 +1,5 @@
-"""A space small enough to try every architecture: DARTS cells of two nodes, three operations, no reductions; 243 architectures."""
+"""A space small enough to try every architecture: DARTS cells of two nodes, three operations, no reductions; 243
+architectures."""
 
 from ..space import Space
 from .darts import darts_cell
@@ -6,4 +7,9 @@ from .darts import darts_cell
 
 def tiny() -> Space:
     """Five edges of which four stay."""
-    return Space("tiny", "darts", {"normal": darts_cell((("max_pool_3x3", "skip_connect", "sep_conv_3x3"),) * 5, steps=2)}, keep=2)
+    return Space(
+        "tiny",
+        "darts",
+        {"normal": darts_cell((("max_pool_3x3", "skip_connect", "sep_conv_3x3"),) * 5, steps=2)},
+        keep=2,
+    )

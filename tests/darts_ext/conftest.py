@@ -34,10 +34,16 @@ main(sys.argv[3:])
 
 @pytest.fixture
 def run_killed():
-    """run_killed("os.replace", 3, ["search", ...]) runs the command in a process that is killed at the third call of os.replace."""
+    """run_killed("os.replace", 3, ["search", ...]) runs the command in a process that is killed at the third call of
+    os.replace."""
 
     def run(where, number, argv):
-        process = subprocess.run([sys.executable, "-c", KILLER, where, str(number), *map(str, argv)], cwd=ROOT, capture_output=True, text=True)
+        process = subprocess.run(
+            [sys.executable, "-c", KILLER, where, str(number), *map(str, argv)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
         assert process.returncode == -signal.SIGKILL, f"was not killed: {process.stderr[-800:]}"
 
     return run

@@ -1,4 +1,5 @@
-"""Activations, added skips and fully-connected layers from the command line: search, select, retrain, compare, judge, draw, resume."""
+"""Activations, added skips and fully-connected layers from the command line: search, select, retrain, compare, judge,
+draw, resume."""
 
 import csv
 import json
@@ -18,7 +19,18 @@ from darts_ext.search.observe import skip_shares
 from supernet import Genotype, create_space
 
 DATA = "--data digits --train_limit 120 --test_limit 60 --batch_size 30 --epochs 1 --threads 1".split()
-CELLS = ["--space", "tiny", "--channels", "2", "--layers", "1", "--activations", "relu,gelu,tanh", "--added_skip", *DATA]
+CELLS = [
+    "--space",
+    "tiny",
+    "--channels",
+    "2",
+    "--layers",
+    "1",
+    "--activations",
+    "relu,gelu,tanh",
+    "--added_skip",
+    *DATA,
+]
 DENSE = ["--space", "mlp", "--channels", "8", "--layers", "3", *DATA]
 
 
@@ -32,13 +44,38 @@ def test_search_select_retrain(sizes, tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["search", *sizes, "--out", str(out)]) == 0
     assert 0 <= float(rows(out / "summary.csv")[0]["added_skip_share"]) <= 1
-    for criterion in ("magnitude", "perturbation", "ntk", "taylor", "perturbation+ntk_min_relative", "alone:gradalign_2"):
+    for criterion in (
+        "magnitude",
+        "perturbation",
+        "ntk",
+        "taylor",
+        "perturbation+ntk_min_relative",
+        "alone:gradalign_2",
+    ):
         assert main(["select", str(out), "--criterion", criterion, "--threads", "1", "--select_images", "30"]) == 0
         genotype = Genotype.from_json((out / "genotype.json").read_text())
         assert Genotype.from_text(capsys.readouterr().out.strip().splitlines()[-1]) == genotype
         scores = json.loads((out / "scores.json").read_text())["scores"]
         assert {choice.split("/")[2] for choice in scores} >= {"act", "skip"}
-    assert main(["retrain", str(out), "--channels", "4", "--layers", "1", "--epochs", "1", "--batch_size", "30", "--threads", "1"]) == 0
+    assert (
+        main(
+            [
+                "retrain",
+                str(out),
+                "--channels",
+                "4",
+                "--layers",
+                "1",
+                "--epochs",
+                "1",
+                "--batch_size",
+                "30",
+                "--threads",
+                "1",
+            ]
+        )
+        == 0
+    )
     assert (out / "evaluate" / "model.safetensors").exists()
     page = (out / "report.html").read_text()
     assert page.count("<summary>How ") == 1 and page.count("scores of ") >= 2, "a heat map for each kind of choice"
@@ -54,20 +91,48 @@ def test_progressive_tuning_on_activations(tmp_path):
 
 def test_compare_judges_measures_by_random_architectures(tmp_path, capsys):
     out = tmp_path / "out"
-    argv = ["compare", *DENSE, "--criteria", "magnitude,ntk_infinite_min@sample,parameters", "--candidates", "9", "--seeds", "1", "--population", "5",
-            "--measures", "parameters,ntk_infinite_min,ntk_min", "--retrain.epochs", "1", "--retrain.channels", "8", "--retrain.batch_size", "30",
-            "--out", str(out)]  # fmt: skip
+    argv = [
+        "compare",
+        *DENSE,
+        "--criteria",
+        "magnitude,ntk_infinite_min@sample,parameters",
+        "--candidates",
+        "9",
+        "--seeds",
+        "1",
+        "--population",
+        "5",
+        "--measures",
+        "parameters,ntk_infinite_min,ntk_min",
+        "--retrain.epochs",
+        "1",
+        "--retrain.channels",
+        "8",
+        "--retrain.batch_size",
+        "30",
+        "--out",
+        str(out),
+    ]
     assert main(argv) == 0
     population, measures = rows(out / "population.csv"), rows(out / "measures.csv")
-    assert len({row["genotype"] for row in population}) == 5 and {row["measure"] for row in measures} == {"parameters", "ntk_infinite_min", "ntk_min"}
+    assert len({row["genotype"] for row in population}) == 5 and {row["measure"] for row in measures} == {
+        "parameters",
+        "ntk_infinite_min",
+        "ntk_min",
+    }
     pairs = [(a, b) for i, a in enumerate(population) for b in population[i + 1 :]]
     accuracy, score = ([float(a[name]) - float(b[name]) for a, b in pairs] for name in ("test_accuracy", "ntk_min"))
     agree = sum((x > 0) - (x < 0) if y > 0 else (x < 0) - (x > 0) for x, y in zip(accuracy, score))
     ties = sum(x == 0 for x in accuracy)
     tau = next(float(row["kendall"]) for row in measures if row["measure"] == "ntk_min")
     assert tau == pytest.approx(agree / ((10 - ties) * 10) ** 0.5)
-    assert next(row["kendall"] for row in measures if row["measure"] == "parameters") == "nan", "all have the same size: there is no order"
-    assert "Training-free measures" in (out / "report.html").read_text() and "over 5 random architectures" in capsys.readouterr().out
+    assert next(row["kendall"] for row in measures if row["measure"] == "parameters") == "nan", (
+        "all have the same size: there is no order"
+    )
+    assert (
+        "Training-free measures" in (out / "report.html").read_text()
+        and "over 5 random architectures" in capsys.readouterr().out
+    )
     before = {path: path.stat().st_mtime_ns for path in (out / "children").rglob("model.safetensors")}
     assert main(argv) == 0
     assert (rows(out / "population.csv"), rows(out / "measures.csv")) == (population, measures) and len(before) >= 5
@@ -83,17 +148,43 @@ def test_compare_judges_measures_by_random_architectures(tmp_path, capsys):
         (["compare", *DENSE, "--criteria", "random", "--retrain.drop_path", "0.2"], "no paths to drop"),
         (["compare", *DENSE, "--criteria", "removal:ntk_infinite_min"], "layer/0/act is open"),
         (["search", *DENSE, "--track", "ntk_infinite_min"], "layer/0/act is open"),
-        (["compare", *DENSE, "--criteria", "random", "--population", "3", "--measures", "expressivity"], "expressivity"),
+        (
+            ["compare", *DENSE, "--criteria", "random", "--population", "3", "--measures", "expressivity"],
+            "expressivity",
+        ),
         (["compare", *DENSE, "--criteria", "random", "--population", "2"], "at least 3"),
-        (["compare", *DENSE, "--criteria", "random", "--activations", "relu,tanh", "--added_skip", "false", "--population", "999"], "8 architectures"),
-        (["search", "--space", "tiny", "--activations", "relu,hard_sigmoid", "--hypergradient", "exact"], "hard_sigmoid cannot be differentiated twice"),
+        (
+            [
+                "compare",
+                *DENSE,
+                "--criteria",
+                "random",
+                "--activations",
+                "relu,tanh",
+                "--added_skip",
+                "false",
+                "--population",
+                "999",
+            ],
+            "8 architectures",
+        ),
+        (
+            ["search", "--space", "tiny", "--activations", "relu,hard_sigmoid", "--hypergradient", "exact"],
+            "hard_sigmoid cannot be differentiated twice",
+        ),
         (["search", "--space", "mlp", "--activations", "relu", "--added_skip", "false"], "nothing to choose"),
         (["search", "--space", "mlp", "--parametrisation", "mup"], "parametrisation is one of standard, ntk"),
         (["compare", "--config", "smoke", "--criteria", "ntk_infinite_min@sample"], "space 'mlp' only"),
         (["compare", "--config", "smoke", "--population", "3", "--measures", "ntk_mn"], "did you mean 'ntk_min'"),
-        (["compare", "--config", "smoke", "--criteria", "ntk@beam", "--max_parameters", "3"], "no architecture costs at most 3 parameters"),
+        (
+            ["compare", "--config", "smoke", "--criteria", "ntk@beam", "--max_parameters", "3"],
+            "no architecture costs at most 3 parameters",
+        ),
         (["compare", "--config", "smoke", "--criteria", "ntk", "--settings", '{"ntk": {"imagez": 4}}'], "imagez"),
-        (["compare", "--config", "smoke", "--criteria", "ntk_complexity", "--select_images", "3"], "images of every class"),
+        (
+            ["compare", "--config", "smoke", "--criteria", "ntk_complexity", "--select_images", "3"],
+            "images of every class",
+        ),
     ],
 )
 def test_mistakes_are_said_before_anything_is_written(argv, says, tmp_path, capsys):
@@ -115,11 +206,29 @@ def test_select_takes_its_seed_and_refuses_another_folder(tmp_path, capsys):
     assert found[1] == found[3] and len(set(found)) > 1
 
 
-@pytest.mark.parametrize("text", ["MLP(relu, tanh:add_skip)", "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MLP(relu, tanh:add_skip)",
+        "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3~2|",
+    ],
+)
 def test_retrain_tells_what_pruning_leaves(text, tmp_path):
     genotype, out = tmp_path / "genotype.txt", tmp_path / "out"
     genotype.write_text(text)
-    argv = ["retrain", str(genotype), *DATA, "--channels", "8", "--layers", "1", "--node_scale", "0.2", "--out", str(out)]
+    argv = [
+        "retrain",
+        str(genotype),
+        *DATA,
+        "--channels",
+        "8",
+        "--layers",
+        "1",
+        "--node_scale",
+        "0.2",
+        "--out",
+        str(out),
+    ]
     assert main(argv) == 0
     pruned, last = rows(out / "evaluate" / "pruning.csv"), rows(out / "evaluate" / "summary.csv")[-1]
     assert [float(row["pruned"]) for row in pruned] == [0, 0.25, 0.5, 0.75, 0.9, 0.95]
@@ -137,14 +246,22 @@ def test_read_space():
 
 
 def test_the_two_skips_are_counted_apart():
-    options = {"a/0/op": ("skip_connect", "conv"), "a/1/op": ("skip_connect", "conv"), "a/0/skip": ("no_skip", "add_skip"), "a/0/act": ("relu", "tanh")}
+    options = {
+        "a/0/op": ("skip_connect", "conv"),
+        "a/1/op": ("skip_connect", "conv"),
+        "a/0/skip": ("no_skip", "add_skip"),
+        "a/0/act": ("relu", "tanh"),
+    }
     mixing = {"a/0/op": [0.9, 0.1], "a/1/op": [0.2, 0.8], "a/0/skip": [0.1, 0.9], "a/0/act": [0.5, 0.5]}
     assert skip_shares(mixing, options, ()) == {"skip_share": 0.5, "added_skip_share": 1.0}
     assert skip_shares({"a/0/act": [1.0, 0.0]}, options, ()) == {}
 
 
 def test_the_activation_is_drawn_on_the_edge_and_the_added_skip_as_an_arc():
-    edges = [{"op": "sep_conv_3x3", "from": 0, "to": 1, "act": "gelu", "add_skip": True}, {"op": "skip_connect", "from": 0, "to": 2}]
+    edges = [
+        {"op": "sep_conv_3x3", "from": 0, "to": 1, "act": "gelu", "add_skip": True},
+        {"op": "skip_connect", "from": 0, "to": 2},
+    ]
     svg = draw_cell(edges, inputs=1, concat=[2], title="t")
     assert svg.count('class="edge"') == 3 and ">sep_conv_3x3 gelu<" in svg and ">add_skip<" in svg
     dense = draw_cell([{"op": "linear", "from": 0, "to": 1, "act": "tanh"}], inputs=1, concat=[1], title="t")

@@ -1,4 +1,5 @@
-"""Averaged SGD on the circle (Nitanda & Suzuki 2021): what averaging weights gains, and that it forgives a large learning rate."""
+"""Averaged SGD on the circle (Nitanda & Suzuki 2021): what averaging weights gains, and that it forgives a large
+learning rate."""
 
 import math
 
@@ -13,7 +14,8 @@ GRID = 2 * math.pi * torch.arange(512) / 512
 
 
 class Networks(nn.Module):
-    """`SEEDS` networks side by side: g(x) = M^(-1/2) sum_j a_j s(b_j . x + c_j), a = +1 on one half and -1 on the other, b the same on both, so that g = 0.
+    """`SEEDS` networks side by side: g(x) = M^(-1/2) sum_j a_j s(b_j . x + c_j), a = +1 on one half and -1 on the
+    other, b the same on both, so that g = 0.
 
     s(u) = u / (1 + exp(-10 u)) is a smooth ReLU. Inputs [SEEDS, n] are angles.
     """

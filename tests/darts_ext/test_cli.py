@@ -99,7 +99,10 @@ def test_presets_are_understood(preset, capsys):
         (["search", *SMALL, "--average", "swa"], "average is none, ema or uniform"),
         (["search", *SMALL, "--data", "cifar10", "--data_root", "nowhere"], ["cifar10", "nowhere", "--download"]),
         (["search", *SMALL, "--data", "folder:nowhere"], "nowhere"),
-        (["compare", *SMALL, "--criteria", "magnitude,perturbaton"], ["unknown criterion 'perturbaton'", "'perturbation'"]),
+        (
+            ["compare", *SMALL, "--criteria", "magnitude,perturbaton"],
+            ["unknown criterion 'perturbaton'", "'perturbation'"],
+        ),
         (["compare", *SMALL, "--criteria", ","], "no criterion"),
         (["compare", *SMALL, "--criterja", "random"], "did you mean 'criteria'?"),
         (["retrain", "x", "--foo", "1"], "unknown option 'foo'; --help lists the options"),
@@ -119,9 +122,27 @@ def test_mistakes_in_arguments(capsys, tmp_path, monkeypatch, argv, says):
 def test_a_mistyped_key_in_a_config(capsys, tmp_path):
     config = tmp_path / "mine.yaml"
     config.write_text("space: tiny\nchanels: 4\n")
-    fails(capsys, "search", "--config", config, "--out", tmp_path / "out", says=["chanels", "'channels'"], out=tmp_path / "out")
+    fails(
+        capsys,
+        "search",
+        "--config",
+        config,
+        "--out",
+        tmp_path / "out",
+        says=["chanels", "'channels'"],
+        out=tmp_path / "out",
+    )
     config.write_text("space: [tiny\n")
-    fails(capsys, "search", "--config", config, "--out", tmp_path / "out", says=["--config", "not YAML"], out=tmp_path / "out")
+    fails(
+        capsys,
+        "search",
+        "--config",
+        config,
+        "--out",
+        tmp_path / "out",
+        says=["--config", "not YAML"],
+        out=tmp_path / "out",
+    )
 
 
 def test_a_switch_may_stand_alone(capsys, tmp_path):
@@ -250,8 +271,12 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(capsys, tmp_pat
 def test_torch_and_torchvision_that_do_not_fit(tmp_path):
     """A torchvision that fails as a CPU build of torch beside the ordinary wheel does."""
     (tmp_path / "torchvision").mkdir()
-    (tmp_path / "torchvision" / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from darts_ext.cli import main; sys.exit(main(['spaces']))"
+    (tmp_path / "torchvision" / "__init__.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from darts_ext.cli import main; sys.exit(main(['spaces']))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert shown.returncode == 2
     assert len(shown.stderr.strip().splitlines()) == 1
@@ -264,7 +289,16 @@ def test_the_whole_way(run, capsys, tmp_path):
     assert capsys.readouterr().out.startswith("Genotype(normal=[")
     scores = json.loads((run / "scores.json").read_text())
     assert scores["criterion"] == "perturbation" and scores["evaluations"] == 1 + 15 + 3
-    assert main(["retrain", str(run), *"--epochs 2 --channels 4 --layers 2 --batch_size 30 --auxiliary_weight 0.4 --drop_path 0.2".split()]) == 0
+    assert (
+        main(
+            [
+                "retrain",
+                str(run),
+                *"--epochs 2 --channels 4 --layers 2 --batch_size 30 --auxiliary_weight 0.4 --drop_path 0.2".split(),
+            ]
+        )
+        == 0
+    )
     from safetensors.torch import load_file
 
     import supernet

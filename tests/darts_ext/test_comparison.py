@@ -14,7 +14,16 @@ from darts_ext.tabular import NasBench201
 from supernet import Genotype
 
 SMALL = "--space nasbench201 --data digits --train_limit 200 --test_limit 60 --channels 2 --layers 1 --batch_size 50 --epochs 1 --threads 1"
-COMPARE = ["compare", *SMALL.split(), "--seeds", "2", "--judge", "table", "--supernets", '{"fixed": {"alpha": "fixed"}}']
+COMPARE = [
+    "compare",
+    *SMALL.split(),
+    "--seeds",
+    "2",
+    "--judge",
+    "table",
+    "--supernets",
+    '{"fixed": {"alpha": "fixed"}}',
+]
 CRITERIA = ["--criteria", "magnitude,perturbation,fixed/perturbation,fixed/random"]
 
 
@@ -43,12 +52,19 @@ def test_each_criterion_judges_its_supernet_and_is_looked_up(compared):
         assert int(row["parameters"]) == table.parameters[index] and row["child"] == ""
     assert {path.name for path in compared.glob("seed*")} == {"seed0", "seed0-fixed", "seed1", "seed1-fixed"}
     assert not (compared / "children").exists()
-    assert all(row["skip_share"] == rows(compared / "seed0-fixed")[0]["skip_share"] for row in rows(compared / "seed0-fixed")), "alphas stay"
+    assert all(
+        row["skip_share"] == rows(compared / "seed0-fixed")[0]["skip_share"] for row in rows(compared / "seed0-fixed")
+    ), "alphas stay"
 
 
 def test_the_report_finds_every_supernet(compared):
     contents = read(compared)
-    assert [(run.name, run.supernet) for run in contents.runs] == [("seed0", ""), ("seed0-fixed", "fixed"), ("seed1", ""), ("seed1-fixed", "fixed")]
+    assert [(run.name, run.supernet) for run in contents.runs] == [
+        ("seed0", ""),
+        ("seed0-fixed", "fixed"),
+        ("seed1", ""),
+        ("seed1-fixed", "fixed"),
+    ]
     assert [choice.criterion for choice in contents.runs[1].choices] == ["fixed/perturbation", "fixed/random"]
     page = (compared / "report.html").read_text()
     assert "Not there yet" not in page and "Nothing was retrained here" in page
@@ -58,7 +74,9 @@ def test_a_second_call_repeats_nothing(compared):
     before = (compared / "seed1-fixed" / "search" / "last.pt").stat().st_mtime_ns
     lines = (compared / "summary.csv").read_text()
     assert main([*COMPARE, *CRITERIA, "--out", str(compared)]) == 0
-    assert (compared / "seed1-fixed" / "search" / "last.pt").stat().st_mtime_ns == before and (compared / "summary.csv").read_text() == lines
+    assert (compared / "seed1-fixed" / "search" / "last.pt").stat().st_mtime_ns == before and (
+        compared / "summary.csv"
+    ).read_text() == lines
 
 
 def test_more_seeds_and_criteria_may_be_asked_later(tmp_path):
@@ -67,10 +85,14 @@ def test_more_seeds_and_criteria_may_be_asked_later(tmp_path):
     first, searched = rows(out), (out / "seed0" / "search" / "last.pt").stat().st_mtime_ns
     assert main([*argv, "--criteria", "random,parameters", "--seeds", "2", "--out", str(out)]) == 0
     found = rows(out)
-    assert [(row["seed"], row["criterion"]) for row in found] == [(s, c) for s in "01" for c in ("random", "parameters")]
+    assert [(row["seed"], row["criterion"]) for row in found] == [
+        (s, c) for s in "01" for c in ("random", "parameters")
+    ]
     assert found[0] == first[1] and (out / "seed0" / "search" / "last.pt").stat().st_mtime_ns == searched
     assert main([*argv, "--criteria", "magnitude", "--seeds", "2", "--out", str(out)]) == 0
-    assert [row["criterion"] for row in rows(out)] == ["random", "parameters", "magnitude"] * 2, "what was there stays in the table"
+    assert [row["criterion"] for row in rows(out)] == ["random", "parameters", "magnitude"] * 2, (
+        "what was there stays in the table"
+    )
     assert main([*argv, "--criteria", "random", "--epochs", "2", "--out", str(out)]) == 2
 
 
@@ -81,11 +103,25 @@ def test_a_comparison_has_its_genotypes_inside(compared, capsys):
 
 def test_a_comparison_on_a_run_trains_no_supernet(compared, tmp_path):
     source, out = compared / "seed1", tmp_path / "out"
-    argv = ["compare", "--run", str(source), "--judge", "table", "--criteria", "magnitude,perturbation", "--threads", "1", "--out", str(out)]
+    argv = [
+        "compare",
+        "--run",
+        str(source),
+        "--judge",
+        "table",
+        "--criteria",
+        "magnitude,perturbation",
+        "--threads",
+        "1",
+        "--out",
+        str(out),
+    ]
     assert main(argv) == 0
     assert (out / "seed1" / "search" / "last.pt").read_bytes() == (source / "search" / "last.pt").read_bytes()
     mine = {(row["seed"], row["criterion"]): row["genotype"] for row in rows(compared)}
-    assert [row["genotype"] for row in rows(out)] == [mine["1", row["criterion"]] for row in rows(out)] and len(rows(out)) == 2
+    assert [row["genotype"] for row in rows(out)] == [mine["1", row["criterion"]] for row in rows(out)] and len(
+        rows(out)
+    ) == 2
     assert main(argv) == 0
     assert main([*argv[:-1], str(tmp_path / "other"), "--seeds", "2"]) == 2 and not (tmp_path / "other").exists()
     assert main([*argv[:-1], str(tmp_path / "other"), "--epochs", "7"]) == 2 and not (tmp_path / "other").exists()

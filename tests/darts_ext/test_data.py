@@ -43,16 +43,24 @@ def slow_augmentation(image, draws, augmentation, mean, std):
 
 
 @pytest.mark.parametrize(
-    "augmentation", [Augmentation(), Augmentation(pad=2), Augmentation(flip=True), Augmentation(cutout=4), Augmentation(3, True, 6)]
+    "augmentation",
+    [Augmentation(), Augmentation(pad=2), Augmentation(flip=True), Augmentation(cutout=4), Augmentation(3, True, 6)],
 )
 def test_batches_equal_a_loop_over_images_with_the_same_draws(augmentation, monkeypatch):
     recorded = []
-    monkeypatch.setattr("darts_ext.data.batches.draw", lambda *arguments: recorded.append(draw(*arguments)) or recorded[-1])
+    monkeypatch.setattr(
+        "darts_ext.data.batches.draw", lambda *arguments: recorded.append(draw(*arguments)) or recorded[-1]
+    )
     split = random_split(20)
     batches = Batches(split, 6, mean=MEAN, std=STD, augmentation=augmentation, shuffle=False)
     found = torch.cat([x for x, _ in batches.epoch(3)])
-    expected = [slow_augmentation(image, draws, augmentation, MEAN, STD) for image, draws in zip(split.images, recorded[0], strict=True)]
-    torch.testing.assert_close(found.permute(0, 2, 3, 1), torch.tensor(np.stack(expected)).float(), rtol=1e-5, atol=1e-5)
+    expected = [
+        slow_augmentation(image, draws, augmentation, MEAN, STD)
+        for image, draws in zip(split.images, recorded[0], strict=True)
+    ]
+    torch.testing.assert_close(
+        found.permute(0, 2, 3, 1), torch.tensor(np.stack(expected)).float(), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_rectangles_are_cropped_and_cut_too():
@@ -73,7 +81,9 @@ def test_draws_reach_every_value_and_are_uniform():
 
 
 def test_switching_one_augmentation_off_leaves_the_other_draws():
-    everything, no_flip = (draw(Augmentation(2, flip, 4), 50, 8, 8, torch.Generator().manual_seed(0)) for flip in (True, False))
+    everything, no_flip = (
+        draw(Augmentation(2, flip, 4), 50, 8, 8, torch.Generator().manual_seed(0)) for flip in (True, False)
+    )
     assert everything[:, 2].any() and not no_flip[:, 2].any()
     assert torch.equal(everything[:, [0, 1, 3, 4]], no_flip[:, [0, 1, 3, 4]])
 
@@ -81,7 +91,9 @@ def test_switching_one_augmentation_off_leaves_the_other_draws():
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("augmentation", [None, Augmentation(1, True, 2)])
 def test_batches_are_float32_and_channels_last(channels, augmentation):
-    batches = Batches(random_split(6, channels=channels), 4, mean=MEAN[:channels], std=STD[:channels], augmentation=augmentation)
+    batches = Batches(
+        random_split(6, channels=channels), 4, mean=MEAN[:channels], std=STD[:channels], augmentation=augmentation
+    )
     for x, y in batches.epoch(0):
         assert x.dtype == torch.float32 and y.dtype == torch.int64
         assert x.shape[1:] == (channels, 8, 8)
@@ -92,7 +104,9 @@ def test_batches_are_float32_and_channels_last(channels, augmentation):
 def test_values_without_augmentation_are_normalised_pixels_in_order():
     split = random_split(7)
     x, y = next(Batches(split, 7, mean=MEAN, std=STD, shuffle=False).epoch(0))
-    expected = (split.images.double().permute(0, 3, 1, 2) / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    expected = (split.images.double().permute(0, 3, 1, 2) / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(
+        STD
+    ).view(3, 1, 1)
     torch.testing.assert_close(x, expected.float(), rtol=1e-5, atol=1e-5)
     assert torch.equal(y, split.labels)
 
@@ -128,7 +142,11 @@ def test_every_image_comes_once_and_the_ragged_batch_can_be_dropped(drop_last, s
 
 
 @pytest.mark.parametrize(
-    "size, message", [(64, "a batch of 64 is larger than the split of 40 images: lower --batch_size"), (0, "a batch of 0 has no images")]
+    "size, message",
+    [
+        (64, "a batch of 64 is larger than the split of 40 images: lower --batch_size"),
+        (0, "a batch of 0 has no images"),
+    ],
 )
 def test_an_impossible_batch_size_is_a_usage_error(size, message):
     with pytest.raises(UsageError, match=message):
@@ -150,7 +168,9 @@ def test_normalisation_of_constant_images_can_be_divided_by():
 
 @pytest.mark.parametrize("portion", [0.5, 0.3, 0.9])
 def test_halves_are_disjoint_complete_and_stratified(portion):
-    labels = torch.tensor([0] * 31 + [1] * 7 + [2] * 20 + [3] * 43)[torch.randperm(101, generator=torch.Generator().manual_seed(0))]
+    labels = torch.tensor([0] * 31 + [1] * 7 + [2] * 20 + [3] * 43)[
+        torch.randperm(101, generator=torch.Generator().manual_seed(0))
+    ]
     identities = torch.arange(101, dtype=torch.uint8).view(-1, 1, 1, 1)
     weights, alphas = halves(dataset_of(Split(identities, labels)), portion, seed=4)
     assert sorted(torch.cat([weights.images, alphas.images]).flatten().tolist()) == list(range(101))

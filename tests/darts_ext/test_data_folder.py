@@ -46,7 +46,13 @@ def test_the_pixels_are_those_written(shape, channels, tmp_path):
     (tmp_path / "train" / "cat" / "notes.txt").write_text("not an image")
     (tmp_path / "train" / ".hidden").mkdir()
     data = load(f"folder:{tmp_path}")
-    assert (data.name, data.classes, data.in_chans, data.image_size, data.val) == (f"folder:{tmp_path}", ("cat", "dog"), channels, 8, None)
+    assert (data.name, data.classes, data.in_chans, data.image_size, data.val) == (
+        f"folder:{tmp_path}",
+        ("cat", "dog"),
+        channels,
+        8,
+        None,
+    )
     for split, part in ((data.train, "train"), (data.test, "test")):
         assert np.array_equal(split.images.numpy(), np.stack(written[part]).reshape(6, 8, 8, channels))
         assert split.labels.tolist() == [0, 0, 0, 1, 1, 1] and split.images.dtype == torch.uint8
@@ -106,11 +112,15 @@ def test_resizing_equals_that_of_the_other_sources(tmp_path):
     written = make_folder(tmp_path, shape=(16, 16, 3))
     planes = torch.tensor(np.stack(written["train"])).permute(0, 3, 1, 2).float()
     expected = torch.nn.functional.interpolate(planes, size=7, mode="bilinear", antialias=True).permute(0, 2, 3, 1)
-    assert (load(f"folder:{tmp_path}", image_size=7).train.images - expected).abs().max() < 1.6  # Pillow rounds after each axis
+    assert (
+        load(f"folder:{tmp_path}", image_size=7).train.images - expected
+    ).abs().max() < 1.6  # Pillow rounds after each axis
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    assert refusal(tmp_path / "nowhere").startswith(f"no folder {tmp_path / 'nowhere'}: expected DIR/train/CLASS/image.png")
+    assert refusal(tmp_path / "nowhere").startswith(
+        f"no folder {tmp_path / 'nowhere'}: expected DIR/train/CLASS/image.png"
+    )
 
 
 @pytest.mark.parametrize("missing, present", [("train", "test"), ("test", "train")])

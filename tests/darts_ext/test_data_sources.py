@@ -38,7 +38,8 @@ def test_digits_are_those_of_scikit_learn_each_once():
 
     source, digits = load_digits(), load("digits")
     expected = sorted(
-        (int(label), *(int(value * 255 / 16 + 0.5) for value in image)) for image, label in zip(source.data, source.target, strict=True)
+        (int(label), *(int(value * 255 / 16 + 0.5) for value in image))
+        for image, label in zip(source.data, source.target, strict=True)
     )
     found = sorted(
         (int(label), *image.flatten().tolist())
@@ -64,8 +65,15 @@ def test_a_limit_below_the_number_of_classes_is_refused(flag):
 @pytest.mark.parametrize("size", [3, 8, 20])
 def test_resizing_is_that_of_pillow(size):
     full, resized = load("digits").train.images, load("digits", image_size=size)
-    assert resized.image_size == size and resized.train.images.dtype == torch.uint8 and resized.train.images.is_contiguous()
-    expected = [np.asarray(Image.fromarray(image.numpy()[..., 0]).resize((size, size), Image.Resampling.BILINEAR)) for image in full]
+    assert (
+        resized.image_size == size
+        and resized.train.images.dtype == torch.uint8
+        and resized.train.images.is_contiguous()
+    )
+    expected = [
+        np.asarray(Image.fromarray(image.numpy()[..., 0]).resize((size, size), Image.Resampling.BILINEAR))
+        for image in full
+    ]
     found = resized.train.images.numpy()[..., 0].astype(int)
     assert np.abs(found - np.stack(expected)).max() <= (0 if size == 8 else 1)  # Pillow rounds after each axis
 
@@ -131,7 +139,9 @@ def test_mnist_files_become_one_channel(name, folder, flip, tmp_path):
         write_idx(raw / f"{part}-labels-idx1-ubyte", labels)
     data = load(name, root=tmp_path)
     assert data.train.images.dtype == torch.uint8 and data.train.labels.dtype == torch.int64
-    assert np.array_equal(data.train.images.numpy(), images[..., None]) and data.train.labels.tolist() == labels.tolist()
+    assert (
+        np.array_equal(data.train.images.numpy(), images[..., None]) and data.train.labels.tolist() == labels.tolist()
+    )
     assert (data.num_classes, data.in_chans, data.image_size, data.flip) == (10, 1, 28, flip)
     (raw / "t10k-labels-idx1-ubyte").write_bytes(b"spoilt")
     assert f"cannot read {name} in the folder {tmp_path}" in refusal(name, root=tmp_path)

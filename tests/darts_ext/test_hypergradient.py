@@ -15,12 +15,17 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "quark0.pt"
 
 def batch(seed, size=6, count=8, classes=4):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(count, 3, size, size, generator=generator).double(), torch.randint(0, classes, (count,), generator=generator)
+    return torch.randn(count, 3, size, size, generator=generator).double(), torch.randint(
+        0, classes, (count,), generator=generator
+    )
 
 
 def smooth_tiny(seed=0, **choices):
-    """A tiny supernet in float64 without kinks near the data's reach of a finite difference: ReLU becomes Softplus, max pooling average pooling."""
-    net = Supernet(create_space("tiny", **choices), channels=2, layers=2 if not choices else 1, num_classes=4, seed=seed).double()
+    """A tiny supernet in float64 without kinks near the data's reach of a finite difference: ReLU becomes Softplus, max
+    pooling average pooling."""
+    net = Supernet(
+        create_space("tiny", **choices), channels=2, layers=2 if not choices else 1, num_classes=4, seed=seed
+    ).double()
     for parent in list(net.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, torch.nn.ReLU):
@@ -88,7 +93,9 @@ def test_exact_is_the_derivative_through_a_real_step(options):
     first = hypergradient("first", net, F.cross_entropy, train, val, optimizer)
     for got, want, plain in zip(exact, expected, first):
         assert torch.allclose(got, want, rtol=1e-5, atol=1e-8)
-        assert (plain - want).norm() > 1e-2 * want.norm(), "the second-order term must matter, or this test shows nothing"
+        assert (plain - want).norm() > 1e-2 * want.norm(), (
+            "the second-order term must matter, or this test shows nothing"
+        )
 
 
 def test_exact_where_activations_and_added_skips_are_choices():
@@ -108,7 +115,9 @@ def test_finite_difference_approaches_exact(options):
     optimizer = trained_optimizer(net, **options)
     train, val = batch(1), batch(2)
     exact = torch.cat([g.flatten() for g in hypergradient("exact", net, F.cross_entropy, train, val, optimizer)])
-    near = torch.cat([g.flatten() for g in hypergradient("finite_difference", net, F.cross_entropy, train, val, optimizer)])
+    near = torch.cat(
+        [g.flatten() for g in hypergradient("finite_difference", net, F.cross_entropy, train, val, optimizer)]
+    )
     first = torch.cat([g.flatten() for g in hypergradient("first", net, F.cross_entropy, train, val, optimizer)])
     assert (near - exact).norm() < 2e-3 * (first - exact).norm()
 
@@ -139,7 +148,9 @@ def test_unrolled_passes_leave_the_net_alone(kind):
     buffers = [state["momentum_buffer"].clone() for state in optimizer.state.values()]
     hypergradient(kind, net, F.cross_entropy, batch(1), batch(2), optimizer)
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
-    assert all(torch.equal(state["momentum_buffer"], buffer) for state, buffer in zip(optimizer.state.values(), buffers))
+    assert all(
+        torch.equal(state["momentum_buffer"], buffer) for state, buffer in zip(optimizer.state.values(), buffers)
+    )
     assert all(parameter.grad is None for parameter in net.parameters())
     assert all(module.track_running_stats for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d))
 
@@ -147,10 +158,13 @@ def test_unrolled_passes_leave_the_net_alone(kind):
 def quark0_unrolled(precision, momentum, watched=False, nudge=0, layout=torch.contiguous_format):
     """Our finite-difference hypergradient on the fixture: (net, gradients, what the original computed).
 
-    watched: every option is called as the module it is, which is the original's order of operations. nudge: seed of a change of every weight by one rounding.
+    watched: every option is called as the module it is, which is the original's order of operations. nudge: seed of a
+    change of every weight by one rounding.
     """
     saved, dtype = torch.load(FIXTURE, weights_only=True), {"f32": torch.float32, "f64": torch.float64}[precision]
-    cast = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in saved["state_dict"].items()}
+    cast = {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in saved["state_dict"].items()
+    }
     net = from_quark0(cast, saved["alphas_normal"].to(dtype), saved["alphas_reduce"].to(dtype)).train()
     if watched:
         for modules in (modules for options in net.choices().values() for modules in options.values()):
@@ -162,18 +176,25 @@ def quark0_unrolled(precision, momentum, watched=False, nudge=0, layout=torch.co
             for weight in net.weight_parameters():
                 weight *= 1 + torch.finfo(dtype).eps / 2 * torch.randint(-1, 2, weight.shape, generator=generator)
     hyper = {name: float(value) for name, value in saved["hyper"].items()}
-    optimizer = torch.optim.SGD(net.weight_parameters(), hyper["xi"], momentum=hyper["momentum"], weight_decay=hyper["weight_decay"])
+    optimizer = torch.optim.SGD(
+        net.weight_parameters(), hyper["xi"], momentum=hyper["momentum"], weight_decay=hyper["weight_decay"]
+    )
     if momentum:
         buffers = {ours(name): tensor.to(dtype) for name, tensor in saved["momentum_buffer"].items()}
         for name, parameter in net.named_parameters():
             if name in buffers:
                 optimizer.state[parameter]["momentum_buffer"] = buffers.pop(name)
         assert not buffers
-    batches = [(saved[f"x_{half}"].to(dtype).contiguous(memory_format=layout), saved[f"y_{half}"]) for half in ("train", "val")]
+    batches = [
+        (saved[f"x_{half}"].to(dtype).contiguous(memory_format=layout), saved[f"y_{half}"]) for half in ("train", "val")
+    ]
     gradients = hypergradient("finite_difference", net, F.cross_entropy, *batches, optimizer)
     suffix = "mom" if momentum else "nomom"
     kinds = ("alpha_grad", "alphas_after_adam")
-    want = {group: {kind: saved[precision][f"{kind}_unrolled_{suffix}_{group}"] for kind in kinds} for group in ("normal", "reduce")}
+    want = {
+        group: {kind: saved[precision][f"{kind}_unrolled_{suffix}_{group}"] for kind in kinds}
+        for group in ("normal", "reduce")
+    }
     return net, gradients, want
 
 
@@ -200,13 +221,17 @@ def test_finite_difference_is_quark0s(momentum):
 def test_finite_difference_is_quark0s_in_float32(momentum, layout):
     """To 1e-4, or else to what one rounding of the weights does to the plain order of operations.
 
-    A ReLU or a maximum of this fixture lies within a rounding of its kink, and the difference quotient magnifies what it does. Which side a float32 pass falls
-    on depends on kernels and layout: the original's own order, with every weight moved by one rounding, is off by 1e-3 to 2e-2 in most cases.
+    A ReLU or a maximum of this fixture lies within a rounding of its kink, and the difference quotient magnifies what
+    it does. Which side a float32 pass falls on depends on kernels and layout: the original's own order, with every
+    weight moved by one rounding, is off by 1e-3 to 2e-2 in most cases.
     """
     _, gradients, want = quark0_unrolled("f32", momentum, layout=layout)
     error = distance(gradients, want)
     if error >= 1e-4:
-        nudged = [distance(*quark0_unrolled("f32", momentum, watched=True, nudge=seed, layout=layout)[1:]) for seed in range(1, 7)]
+        nudged = [
+            distance(*quark0_unrolled("f32", momentum, watched=True, nudge=seed, layout=layout)[1:])
+            for seed in range(1, 7)
+        ]
         assert error < 1.5 * max(nudged) < 0.05
 
 
@@ -219,7 +244,9 @@ def ours(name):
 
 def test_unrolled_weights_are_quark0s():
     saved = torch.load(FIXTURE, weights_only=True)
-    cast = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in saved["state_dict"].items()}
+    cast = {
+        name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in saved["state_dict"].items()
+    }
     net = from_quark0(cast, saved["alphas_normal"].double(), saved["alphas_reduce"].double()).train()
     optimizer = torch.optim.SGD(net.weight_parameters(), 0.025, momentum=0.9, weight_decay=3e-4)
     weights = _named_weights(net)

@@ -31,7 +31,11 @@ def host(name):
 
 def dartspt(name, **more):
     state = host(name)
-    alphas = [torch.nn.Parameter(state.pop(key)) for key in ("alphas_normal", "alphas_reduce", "arch_parameters") if key in state]
+    alphas = [
+        torch.nn.Parameter(state.pop(key))
+        for key in ("alphas_normal", "alphas_reduce", "arch_parameters")
+        if key in state
+    ]
     return {"epoch": 50, "state_dict": state, "alpha": alphas, "optimizer": {"state": {}}, **more}
 
 
@@ -42,13 +46,27 @@ def quark0():
 CHECKPOINTS = {
     "quark0": ("quark0", quark0, lambda content: from_quark0(**content)),
     "ptdarts": ("ptdarts", lambda: host("ptdarts"), from_ptdarts),
-    "dartspt-s2": ("darts-pt", lambda: dartspt("dartspt_s2"), lambda content: from_quark0(content["state_dict"], *content["alpha"])),
-    "dartspt-201": ("darts-pt", lambda: dartspt("dartspt_nasbench201"), lambda content: from_nasbench201(content["state_dict"], *content["alpha"])),
-    "dartspt-201-as-nasbench201": (
-        "nasbench201", lambda: dartspt("dartspt_nasbench201"), lambda content: from_nasbench201(content["state_dict"], *content["alpha"]),
+    "dartspt-s2": (
+        "darts-pt",
+        lambda: dartspt("dartspt_s2"),
+        lambda content: from_quark0(content["state_dict"], *content["alpha"]),
     ),
-    "autodl": ("nasbench201", lambda: {"epoch": 1, "search_model": host("autodl_tiny")}, lambda content: from_nasbench201(content["search_model"])),
-}  # fmt: skip
+    "dartspt-201": (
+        "darts-pt",
+        lambda: dartspt("dartspt_nasbench201"),
+        lambda content: from_nasbench201(content["state_dict"], *content["alpha"]),
+    ),
+    "dartspt-201-as-nasbench201": (
+        "nasbench201",
+        lambda: dartspt("dartspt_nasbench201"),
+        lambda content: from_nasbench201(content["state_dict"], *content["alpha"]),
+    ),
+    "autodl": (
+        "nasbench201",
+        lambda: {"epoch": 1, "search_model": host("autodl_tiny")},
+        lambda content: from_nasbench201(content["search_model"]),
+    ),
+}
 
 
 @pytest.mark.parametrize("case", CHECKPOINTS)
@@ -75,7 +93,9 @@ def test_what_follows_a_search_goes_on(tmp_path, capsys):
     before = (out / "search" / "last.pt").read_bytes()
     assert main(["import", str(file), "--format", "darts-pt", *DATA, "--out", str(out)]) == 0
     assert (out / "search" / "last.pt").read_bytes() == before
-    assert main(["select", str(out), "--criterion", "perturbation", "--tune_epochs", "0.5", "--select_images", "20"]) == 0
+    assert (
+        main(["select", str(out), "--criterion", "perturbation", "--tune_epochs", "0.5", "--select_images", "20"]) == 0
+    )
     assert main(["retrain", str(out), "--epochs", "1", "--channels", "2", "--layers", "1", "--batch_size", "20"]) == 0
     assert main(["report", str(out)]) == 0
     net = zoo.create_model(out / "evaluate" / "model.safetensors")
@@ -129,20 +149,44 @@ def changed(**changes):
         (lambda file: file.write_bytes(b""), "quark0", "is not a file of torch.save"),
         (saved(quark0), "quark", ["unknown format 'quark'", "'quark0'"]),
         (save_quark0_without_alphas, "quark0", ["has no state_dict", "alphas_normal", "weights.pt has no alphas"]),
-        (saved({"args": argparse.Namespace(), "search_model": {}}), "nasbench201", ["objects besides tensors", "weights_only=False"]),
+        (
+            saved({"args": argparse.Namespace(), "search_model": {}}),
+            "nasbench201",
+            ["objects besides tensors", "weights_only=False"],
+        ),
         (saved(lambda: torch.nn.Linear(1, 1)), "ptdarts", ["objects besides tensors", "state_dict()"]),
         (saved([1, 2]), "ptdarts", "holds no state_dict"),
         (changed(state_dict={"a": 1}), "quark0", "holds no state_dict"),
         (changed(alphas_normal=[1.0]), "quark0", "has alphas that are no tensors"),
         (changed(alphas_normal=torch.zeros(14, 5)), "quark0", "alphas_normal is [14, 5]"),
-        (saved(lambda: {**dartspt("dartspt_s2"), "alpha": torch.zeros(3)}), "darts-pt", "no list of one or two tensors"),
-        (saved(lambda: dartspt("dartspt_s2", candidate_flags={"normal": torch.tensor([True, False])})), "darts-pt", "projection (decided edges: 1)"),
+        (
+            saved(lambda: {**dartspt("dartspt_s2"), "alpha": torch.zeros(3)}),
+            "darts-pt",
+            "no list of one or two tensors",
+        ),
+        (
+            saved(lambda: dartspt("dartspt_s2", candidate_flags={"normal": torch.tensor([True, False])})),
+            "darts-pt",
+            "projection (decided edges: 1)",
+        ),
         (saved(lambda: {"net.stem.0.weight": torch.zeros(1)}), "ptdarts", "net.stem.0.weight is [1]"),
         (saved(lambda: {"state_dict": {"net.stem.0.weight": torch.zeros(2)}}), "ptdarts", "net.stem.0.weight is [2]"),
         (saved({}), "nasbench201", "stem.0.weight is missing"),
-        (changed(alphas_reduce=torch.full((14, 8), torch.nan)), "quark0", "alphas_reduce holds values that are not finite (112 of 112)"),
-        (broken("quark0", "state_dict", "cells.0.preprocess0.op.1.weight"), "quark0", "cells.0.preprocess0.op.1.weight holds values that are not finite (1 of"),
-        (broken("quark0", "state_dict", "stem.1.running_var"), "quark0", "stem.1.running_var holds values that are not finite"),
+        (
+            changed(alphas_reduce=torch.full((14, 8), torch.nan)),
+            "quark0",
+            "alphas_reduce holds values that are not finite (112 of 112)",
+        ),
+        (
+            broken("quark0", "state_dict", "cells.0.preprocess0.op.1.weight"),
+            "quark0",
+            "cells.0.preprocess0.op.1.weight holds values that are not finite (1 of",
+        ),
+        (
+            broken("quark0", "state_dict", "stem.1.running_var"),
+            "quark0",
+            "stem.1.running_var holds values that are not finite",
+        ),
         (broken("ptdarts", "net.stem.1.running_mean"), "ptdarts", "net.stem.1.running_mean holds"),
         (broken("ptdarts", "alpha_reduce.3"), "ptdarts", "alpha_reduce.3 holds"),
         (broken("dartspt-s2", "state_dict", "stem.0.weight"), "darts-pt", "stem.0.weight holds"),

@@ -13,7 +13,17 @@ from scipy import stats
 
 from darts_ext.cli import main
 from darts_ext.config import DataSettings, RankSettings, RunSettings
-from darts_ext.rank import Build, Images, Task, combined, over_repeats, read_scores, representatives, sample_cells, score_tasks
+from darts_ext.rank import (
+    Build,
+    Images,
+    Task,
+    combined,
+    over_repeats,
+    read_scores,
+    representatives,
+    sample_cells,
+    score_tasks,
+)
 from darts_ext.rank.score import network
 from darts_ext.rank.statistics import interval, kendall, orders, partial_spearman, pick, spearman
 from darts_ext.ranking import run_rank
@@ -52,7 +62,9 @@ def test_the_interval_covers_as_often_as_it_says():
         rng = np.random.default_rng(seed)
         x = rng.normal(size=100)
         low, high = interval(spearman, x, x + rng.normal(size=100), seed=seed)
-        covered += low <= 6 / np.pi * np.arcsin(np.sqrt(0.5) / 2) <= high  # Spearman of two normals of correlation 1/sqrt(2)
+        covered += (
+            low <= 6 / np.pi * np.arcsin(np.sqrt(0.5) / 2) <= high
+        )  # Spearman of two normals of correlation 1/sqrt(2)
     assert 50 <= covered <= 60
 
 
@@ -64,7 +76,9 @@ def test_the_pick_is_the_best_by_score_of_those_drawn():
 
 
 def test_repeats_are_averaged_as_ranks():
-    assert over_repeats(np.array([[1.0, 2.0, np.nan], [100.0, -np.inf, 5.0]])).tolist() == pytest.approx([(2 + 3) / 6, (3 + 1) / 6, (1 + 2) / 6])
+    assert over_repeats(np.array([[1.0, 2.0, np.nan], [100.0, -np.inf, 5.0]])).tolist() == pytest.approx(
+        [(2 + 3) / 6, (3 + 1) / 6, (1 + 2) / 6]
+    )
     with pytest.raises(UsageError, match="did you mean 'naswot'"):
         combined("nasswot+size", {"naswot": np.ones(2), "size": np.ones(2)})
     columns = {name: np.random.default_rng(i).random(9) for i, name in enumerate(COMBINATION)}
@@ -75,7 +89,11 @@ def test_repeats_are_averaged_as_ranks():
 
 def test_cells_are_different_and_those_that_compute_the_same_share_their_scores():
     cells = sample_cells(TABLE, 2000, seed=3)
-    assert len(set(cells)) == 2000 and cells != sample_cells(TABLE, 2000, seed=4) and cells[:50] == sample_cells(TABLE, 50, seed=3)
+    assert (
+        len(set(cells)) == 2000
+        and cells != sample_cells(TABLE, 2000, seed=4)
+        and cells[:50] == sample_cells(TABLE, 50, seed=3)
+    )
     first = representatives(TABLE, cells)
     assert len(set(first.values())) == len({int(TABLE.classes[cell]) for cell in cells}) < 2000
     with pytest.raises(UsageError, match="has 15625 cells, not 20000"):
@@ -90,7 +108,9 @@ def shown(repeat=0):
 
 def tasks(count=5):
     measures = ("naswot", "expressivity@noise", "expressivity", "ntk_min", "ntk_trace")
-    return [Task(index, TABLE.genotype(index).to_text(), repeat, measures) for repeat in (0, 1) for index in range(count)]
+    return [
+        Task(index, TABLE.genotype(index).to_text(), repeat, measures) for repeat in (0, 1) for index in range(count)
+    ]
 
 
 HOW = Build(4, 1, 4, 3, "he_fan_in", seed=0)
@@ -106,9 +126,17 @@ def test_scores_are_those_of_the_networks(tmp_path):
     for task in tasks()[::3]:
         for name in task.measures:
             batch = shown(task.repeat)
-            expected = measure(name.removesuffix("@noise"), network(task, HOW), batch.noise if name.endswith("@noise") else batch.x, batch.y)
+            expected = measure(
+                name.removesuffix("@noise"),
+                network(task, HOW),
+                batch.noise if name.endswith("@noise") else batch.x,
+                batch.y,
+            )
             assert float(found[str(task.index), str(task.repeat), name]) == expected
-    drawn = {initialisation: network(tasks()[0], Build(4, 1, 4, 3, initialisation, 0)) for initialisation in ("default", "he_fan_in", "he_fan_out")}
+    drawn = {
+        initialisation: network(tasks()[0], Build(4, 1, 4, 3, initialisation, 0))
+        for initialisation in ("default", "he_fan_in", "he_fan_out")
+    }
     weights = [net.stem[0].weight for net in drawn.values()]
     assert not any(torch.equal(a, b) for a in weights for b in weights if a is not b)
 
@@ -146,7 +174,11 @@ def _dies(*_):
 
 
 def ranked(folder, **settings):
-    return run_rank(RunSettings(out=str(folder), seed=1), DataSettings(data="digits"), RankSettings(**{**SMALL, "candidates": 30, **settings}))
+    return run_rank(
+        RunSettings(out=str(folder), seed=1),
+        DataSettings(data="digits"),
+        RankSettings(**{**SMALL, "candidates": 30, **settings}),
+    )
 
 
 def test_a_run_ends_in_a_leaderboard_and_a_page(tmp_path, capsys):
@@ -155,7 +187,9 @@ def test_a_run_ends_in_a_leaderboard_and_a_page(tmp_path, capsys):
         rows = {row["measure"]: row for row in csv.DictReader(file)}
     assert set(rows) == {"random", "parameters", "flops", "naswot", "expressivity@noise", "naswot+parameters"}
     cells = sample_cells(TABLE, 30, 1)
-    assert float(rows["parameters"]["cifar10_spearman"]) == pytest.approx(spearman(TABLE.parameters[cells], TABLE.test("cifar10")[cells]))
+    assert float(rows["parameters"]["cifar10_spearman"]) == pytest.approx(
+        spearman(TABLE.parameters[cells], TABLE.test("cifar10")[cells])
+    )
     assert float(rows["parameters"]["cifar10_partial"]) == pytest.approx(0, abs=1e-9)
     page = (folder / "report.html").read_text()
     assert page.count("<svg") == 6 and "naswot+parameters" in page and "orders the cells best" in page
@@ -177,7 +211,9 @@ def test_a_finished_run_takes_more_measures_without_scoring_anew(tmp_path):
     after = read_scores(folder / "scores.csv")
     assert after[: len(before)] == before and {row["measure"] for row in after[len(before) :]} == {"snip"}
     with open(folder / "leaderboard.csv", newline="") as file:
-        assert {"naswot+parameters", "expressivity@noise", "snip"} <= {row["measure"] for row in csv.DictReader(file)}, "what was there stays"
+        assert {"naswot+parameters", "expressivity@noise", "snip"} <= {
+            row["measure"] for row in csv.DictReader(file)
+        }, "what was there stays"
     with pytest.raises(UsageError, match="was made with channels=4, now it is 8"):
         ranked(folder, channels=8)
 

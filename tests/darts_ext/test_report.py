@@ -15,19 +15,47 @@ from darts_ext.report import write_report
 from darts_ext.runtime.errors import UsageError
 
 SVG = "{http://www.w3.org/2000/svg}"
-OPERATIONS = ["none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"]
+OPERATIONS = [
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+]
 NB201 = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
-NORMAL = [("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_3x3", 1),
-          ("sep_conv_3x3", 1), ("skip_connect", 0), ("skip_connect", 0), ("dil_conv_3x3", 2)]  # fmt: skip
-REDUCE = [("max_pool_3x3", 0), ("max_pool_3x3", 1), ("skip_connect", 2), ("max_pool_3x3", 1),
-          ("max_pool_3x3", 0), ("skip_connect", 2), ("skip_connect", 2), ("max_pool_3x3", 1)]  # fmt: skip
+NORMAL = [
+    ("sep_conv_3x3", 0),
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 0),
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 1),
+    ("skip_connect", 0),
+    ("skip_connect", 0),
+    ("dil_conv_3x3", 2),
+]
+REDUCE = [
+    ("max_pool_3x3", 0),
+    ("max_pool_3x3", 1),
+    ("skip_connect", 2),
+    ("max_pool_3x3", 1),
+    ("max_pool_3x3", 0),
+    ("skip_connect", 2),
+    ("skip_connect", 2),
+    ("max_pool_3x3", 1),
+]
 
 
 # folders as the other stages write them
 
 
 def darts_cell(pairs):
-    return {"edges": [{"op": op, "from": source, "to": 2 + i // 2} for i, (op, source) in enumerate(pairs)], "concat": [2, 3, 4, 5]}
+    return {
+        "edges": [{"op": op, "from": source, "to": 2 + i // 2} for i, (op, source) in enumerate(pairs)],
+        "concat": [2, 3, 4, 5],
+    }
 
 
 def darts_v2():
@@ -36,7 +64,11 @@ def darts_v2():
 
 def random_darts(rng):
     def pairs():
-        return [(rng.choice(OPERATIONS[1:]), source) for node in range(2, 6) for source in sorted(rng.sample(range(node), 2))]
+        return [
+            (rng.choice(OPERATIONS[1:]), source)
+            for node in range(2, 6)
+            for source in sorted(rng.sample(range(node), 2))
+        ]
 
     return {"format": "darts", "cells": {"normal": darts_cell(pairs()), "reduce": darts_cell(pairs())}}
 
@@ -72,10 +104,16 @@ def fake_search(folder: Path, space="darts", epochs=50, seed=0):
     (folder / "args.yaml").write_text(
         f"space: {space}\ndata: digits\nepochs: {epochs}\nseed: {seed}\ncriteria: [magnitude, perturbation]\n"
     )
-    write_json(folder / "environment.json", {"python": "3.11.7", "torch": "2.15.0", "device": "cpu", "threads": 1, "cpu": "x86_64"})
+    write_json(
+        folder / "environment.json",
+        {"python": "3.11.7", "torch": "2.15.0", "device": "cpu", "threads": 1, "cpu": "x86_64"},
+    )
     choices = choices_of(space)
     logits = {name: [0.0] * len(options) for name, options in choices.items()}
-    drift = {name: [rng.gauss(0.01 if option == "skip_connect" else 0, 0.02) for option in options] for name, options in choices.items()}
+    drift = {
+        name: [rng.gauss(0.01 if option == "skip_connect" else 0, 0.02) for option in options]
+        for name, options in choices.items()
+    }
     history, rows = [softmax_rows(logits)], []
     for epoch in range(1, epochs + 1):
         for name, row in logits.items():
@@ -84,13 +122,21 @@ def fake_search(folder: Path, space="darts", epochs=50, seed=0):
         entropy = {name: -sum(p * math.log(p) for p in row) for name, row in history[-1].items()}
         skips = sum(max(zip(row, choices[name], strict=True))[1] == "skip_connect" for name, row in history[-1].items())
         done = 1 - math.exp(-epoch / 12)
-        rows.append({
-            "epoch": epoch, "learning_rate": 0.025 * (1 + math.cos(math.pi * epoch / epochs)) / 2,
-            "train_loss": 2.3 - 2.0 * done + rng.gauss(0, 0.03), "train_accuracy": 10 + 88 * done + rng.gauss(0, 0.5),
-            "val_loss": 2.3 - 1.8 * done + rng.gauss(0, 0.05), "val_accuracy": 10 + 84 * done + rng.gauss(0, 1),
-            "skip_share": skips / len(choices), "entropy_mean": sum(entropy.values()) / len(entropy), "seconds": 3.1,
-            "genotype": "Genotype(...)", **{f"entropy:{name}": value for name, value in entropy.items()},
-        })  # fmt: skip
+        rows.append(
+            {
+                "epoch": epoch,
+                "learning_rate": 0.025 * (1 + math.cos(math.pi * epoch / epochs)) / 2,
+                "train_loss": 2.3 - 2.0 * done + rng.gauss(0, 0.03),
+                "train_accuracy": 10 + 88 * done + rng.gauss(0, 0.5),
+                "val_loss": 2.3 - 1.8 * done + rng.gauss(0, 0.05),
+                "val_accuracy": 10 + 84 * done + rng.gauss(0, 1),
+                "skip_share": skips / len(choices),
+                "entropy_mean": sum(entropy.values()) / len(entropy),
+                "seconds": 3.1,
+                "genotype": "Genotype(...)",
+                **{f"entropy:{name}": value for name, value in entropy.items()},
+            }
+        )
     write_csv(folder / "summary.csv", rows)
     write_json(folder / "search" / "alphas.json", {"choices": choices, "epochs": history})
 
@@ -104,12 +150,27 @@ def fake_selection(folder: Path, criterion, genotype, space="darts", seed=0):
     rng = random.Random(repr((criterion, seed)))
     scores = {name: {option: rng.gauss(0, 1) for option in options} for name, options in choices_of(space).items()}
     decisions = {name: max(row, key=row.get) for name, row in scores.items()}
-    inputs = {} if space == "nasbench201" else {
-        f"{group}/n{node}": [f"{group}/{edge}/op" for edge in rng.sample(range(first, first + node), 2)]
-        for group in ("normal", "reduce") for node, first in ((2, 0), (3, 2), (4, 5), (5, 9))
-    }  # fmt: skip
-    write_json(folder / "scores.json", {"criterion": criterion, "strategy": "progressive", "decisions": decisions, "inputs": inputs,
-                                        "scores": scores, "evaluations": 224, "seconds": 12.5})  # fmt: skip
+    inputs = (
+        {}
+        if space == "nasbench201"
+        else {
+            f"{group}/n{node}": [f"{group}/{edge}/op" for edge in rng.sample(range(first, first + node), 2)]
+            for group in ("normal", "reduce")
+            for node, first in ((2, 0), (3, 2), (4, 5), (5, 9))
+        }
+    )
+    write_json(
+        folder / "scores.json",
+        {
+            "criterion": criterion,
+            "strategy": "progressive",
+            "decisions": decisions,
+            "inputs": inputs,
+            "scores": scores,
+            "evaluations": 224,
+            "seconds": 12.5,
+        },
+    )
     write_json(folder / "genotype.json", genotype)
 
 
@@ -118,9 +179,17 @@ def fake_retraining(folder: Path, epochs=50, final=97.0, seed=0):
     rows = []
     for epoch in range(1, epochs + 1):
         done = (1 - math.exp(-6 * epoch / epochs)) / (1 - math.exp(-6))
-        rows.append({"epoch": epoch, "learning_rate": 0.02, "train_loss": 2.3 - 2.25 * done, "train_accuracy": 10 + 89.5 * done,
-                     "test_loss": 2.3 - 2.1 * done + rng.gauss(0, 0.02), "test_accuracy": 10 + (final - 10) * done,
-                     "seconds": 2.0})  # fmt: skip
+        rows.append(
+            {
+                "epoch": epoch,
+                "learning_rate": 0.02,
+                "train_loss": 2.3 - 2.25 * done,
+                "train_accuracy": 10 + 89.5 * done,
+                "test_loss": 2.3 - 2.1 * done + rng.gauss(0, 0.02),
+                "test_accuracy": 10 + (final - 10) * done,
+                "seconds": 2.0,
+            }
+        )
     write_csv(folder / "evaluate" / "summary.csv", rows)
 
 
@@ -139,7 +208,9 @@ def fake_comparison(folder: Path, space="darts", seeds=3, epochs=50):
     """Magnitude and perturbation choose the same cell; the NTK is best by less than the spread of the baselines."""
     rng = random.Random(0)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "args.yaml").write_text(f"space: {space}\nseeds: {seeds}\nepochs: {epochs}\ncriteria: {','.join(ACCURACY)}\n")
+    (folder / "args.yaml").write_text(
+        f"space: {space}\nseeds: {seeds}\nepochs: {epochs}\ncriteria: {','.join(ACCURACY)}\n"
+    )
     write_json(folder / "environment.json", {"python": "3.11.7", "torch": "2.15.0", "device": "cpu"})
     results = []
     for seed in range(seeds):
@@ -152,13 +223,27 @@ def fake_comparison(folder: Path, space="darts", seeds=3, epochs=50):
             child = f"{seed}-{'same' if genotype is same else criterion}"
             final = accuracy + random.Random(child).gauss(0, 0.4)
             fake_retraining(folder / "children" / child, epochs, final, seed)
-            results.append({
-                "seed": seed, "criterion": criterion, "test_accuracy": final, "test_loss": 0.1,
-                "parameters": rng.randrange(10**5, 10**6), "skips": rng.randrange(6), "evaluations": 224,
-                "search_seconds": 155.0, "select_seconds": 12.5, "retrain_seconds": 100.0, "child": child, "genotype": "Genotype(...)",
-            })  # fmt: skip
+            results.append(
+                {
+                    "seed": seed,
+                    "criterion": criterion,
+                    "test_accuracy": final,
+                    "test_loss": 0.1,
+                    "parameters": rng.randrange(10**5, 10**6),
+                    "skips": rng.randrange(6),
+                    "evaluations": 224,
+                    "search_seconds": 155.0,
+                    "select_seconds": 12.5,
+                    "retrain_seconds": 100.0,
+                    "child": child,
+                    "genotype": "Genotype(...)",
+                }
+            )
     write_csv(folder / "summary.csv", results)
-    write_csv(folder / "comparison.csv", [mean_row(name, [row for row in results if row["criterion"] == name]) for name in ACCURACY])
+    write_csv(
+        folder / "comparison.csv",
+        [mean_row(name, [row for row in results if row["criterion"] == name]) for name in ACCURACY],
+    )
     return folder
 
 
@@ -251,7 +336,11 @@ def test_order_of_edges_does_not_make_another_cell(tmp_path):
 
 
 def test_dot_for_every_seed(comparison):
-    dots = next(svg for svg in drawings(write_report(comparison).read_text()) if svg.get("aria-label").startswith("test accuracy by"))
+    dots = next(
+        svg
+        for svg in drawings(write_report(comparison).read_text())
+        if svg.get("aria-label").startswith("test accuracy by")
+    )
     assert len(list(dots.iter(f"{SVG}circle"))) == 2 * len(ACCURACY)
 
 
@@ -279,7 +368,8 @@ def test_alpha_of_one_moment_is_shown_as_bars(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "missing", ["environment.json", "summary.csv", "search/alphas.json", "scores.json", "genotype.json", "evaluate/summary.csv"]
+    "missing",
+    ["environment.json", "summary.csv", "search/alphas.json", "scores.json", "genotype.json", "evaluate/summary.csv"],
 )
 def test_missing_file_is_named_and_tolerated(tmp_path, missing):
     folder = fake_run(tmp_path / "run", epochs=2)
@@ -314,11 +404,17 @@ def test_report_needs_args(tmp_path):
         write_report(tmp_path)
 
 
-@pytest.mark.parametrize("name, text", [
-    ("genotype.json", '{"cells": {"normal": {"edges": [{"op": "none", "from": 3, "to": 2}], "concat": [2]}}}'),
-    ("genotype.json", '{"cells": {"normal": {"edges": [{"op": "none"}], "concat": [2]}}}'),
-    ("genotype.json", '{"cells": [1]}'), ("scores.json", "{"), ("search/alphas.json", "[]"), ("args.yaml", "a: [1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("genotype.json", '{"cells": {"normal": {"edges": [{"op": "none", "from": 3, "to": 2}], "concat": [2]}}}'),
+        ("genotype.json", '{"cells": {"normal": {"edges": [{"op": "none"}], "concat": [2]}}}'),
+        ("genotype.json", '{"cells": [1]}'),
+        ("scores.json", "{"),
+        ("search/alphas.json", "[]"),
+        ("args.yaml", "a: [1"),
+    ],
+)
 def test_broken_file_is_named_in_one_line(tmp_path, name, text):
     folder = fake_run(tmp_path / "run", epochs=2)
     (folder / name).write_text(text)
@@ -333,7 +429,9 @@ def test_hostile_strings_are_escaped(tmp_path):
     (folder / "args.yaml").write_text("note: '<script>alert(2)</script>'\n")
     write_json(folder / "environment.json", {evil: evil})
     fake_selection(
-        folder / "seed0" / evil[:9].replace("/", ""), evil, {"cells": {evil: {"edges": [{"op": evil, "from": 0, "to": 1}], "concat": [1]}}}
+        folder / "seed0" / evil[:9].replace("/", ""),
+        evil,
+        {"cells": {evil: {"edges": [{"op": evil, "from": 0, "to": 1}], "concat": [1]}}},
     )
     write_json(folder / "seed0" / "search" / "alphas.json", {"choices": {evil: [evil]}, "epochs": [{evil: [1.0]}]})
     page = page_of(folder)

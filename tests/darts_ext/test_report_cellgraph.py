@@ -10,11 +10,35 @@ from darts_ext.report import draw_cell
 from darts_ext.runtime.errors import UsageError
 
 SVG = "{http://www.w3.org/2000/svg}"
-OPERATIONS = ["max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"]
-NORMAL = [("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_3x3", 1),
-          ("sep_conv_3x3", 1), ("skip_connect", 0), ("skip_connect", 0), ("dil_conv_3x3", 2)]  # fmt: skip
-REDUCE = [("max_pool_3x3", 0), ("max_pool_3x3", 1), ("skip_connect", 2), ("max_pool_3x3", 1),
-          ("max_pool_3x3", 0), ("skip_connect", 2), ("skip_connect", 2), ("max_pool_3x3", 1)]  # fmt: skip
+OPERATIONS = [
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+]
+NORMAL = [
+    ("sep_conv_3x3", 0),
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 0),
+    ("sep_conv_3x3", 1),
+    ("sep_conv_3x3", 1),
+    ("skip_connect", 0),
+    ("skip_connect", 0),
+    ("dil_conv_3x3", 2),
+]
+REDUCE = [
+    ("max_pool_3x3", 0),
+    ("max_pool_3x3", 1),
+    ("skip_connect", 2),
+    ("max_pool_3x3", 1),
+    ("max_pool_3x3", 0),
+    ("skip_connect", 2),
+    ("skip_connect", 2),
+    ("max_pool_3x3", 1),
+]
 
 
 def of_class(svg, name):
@@ -22,18 +46,25 @@ def of_class(svg, name):
 
 
 def darts_cell(pairs):
-    return {"edges": [{"op": op, "from": source, "to": 2 + i // 2} for i, (op, source) in enumerate(pairs)], "concat": [2, 3, 4, 5]}
+    return {
+        "edges": [{"op": op, "from": source, "to": 2 + i // 2} for i, (op, source) in enumerate(pairs)],
+        "concat": [2, 3, 4, 5],
+    }
 
 
 def random_cell(seed):
     rng = random.Random(seed)
-    return darts_cell([(rng.choice(OPERATIONS), source) for node in range(2, 6) for source in rng.sample(range(node), 2)])
+    return darts_cell(
+        [(rng.choice(OPERATIONS), source) for node in range(2, 6) for source in rng.sample(range(node), 2)]
+    )
 
 
 def test_edges_of_the_drawing_are_those_of_the_cell():
     cell = darts_cell(NORMAL)
     svg = ET.fromstring(
-        draw_cell([edge | {"activation": "relu"} for edge in cell["edges"]], inputs=2, concat=cell["concat"], title="normal")
+        draw_cell(
+            [edge | {"activation": "relu"} for edge in cell["edges"]], inputs=2, concat=cell["concat"], title="normal"
+        )
     )
     drawn = sorted((e.get("data-op"), int(e.get("data-from")), int(e.get("data-to"))) for e in of_class(svg, "edge"))
     assert drawn == sorted((edge["op"], edge["from"], edge["to"]) for edge in cell["edges"])
@@ -53,7 +84,11 @@ def boxes(svg):
 
 def points(path):
     """Points on a path made of M, C and H, read from its text."""
-    numbers, place, found = path.replace("M", " M ").replace("C", " C ").replace("H", " H ").replace("h", " h ").split(), (0.0, 0.0), []
+    numbers, place, found = (
+        path.replace("M", " M ").replace("C", " C ").replace("H", " H ").replace("h", " h ").split(),
+        (0.0, 0.0),
+        [],
+    )
     while numbers:
         kind = numbers.pop(0)
         values = [float(numbers.pop(0)) for _ in range({"M": 2, "C": 6, "H": 1, "h": 1}[kind])]
@@ -63,7 +98,9 @@ def points(path):
             a, b, c, d = place, values[0:2], values[2:4], values[4:6]
             for t in (i / 40 for i in range(41)):
                 weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-                found.append(tuple(sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1)))
+                found.append(
+                    tuple(sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
+                )
             place = tuple(d)
         else:
             end = values[0] if kind == "H" else place[0] + values[0]
@@ -73,18 +110,33 @@ def points(path):
 
 
 def complete_cell(nodes=6, inputs=2):
-    return [{"op": OPERATIONS[(i + j) % 7], "from": i, "to": j} for i, j in combinations(range(nodes), 2) if j >= inputs]
+    return [
+        {"op": OPERATIONS[(i + j) % 7], "from": i, "to": j} for i, j in combinations(range(nodes), 2) if j >= inputs
+    ]
 
 
-PARALLEL = [{"op": "sep_conv_3x3", "from": 0, "to": 1}, {"op": "skip_connect", "from": 0, "to": 1}, {"op": "none", "from": 0, "to": 3},
-            {"op": "none", "from": 0, "to": 3}, {"op": "noise", "from": 1, "to": 2}, {"op": "noise", "from": 2, "to": 3}]  # fmt: skip
+PARALLEL = [
+    {"op": "sep_conv_3x3", "from": 0, "to": 1},
+    {"op": "skip_connect", "from": 0, "to": 1},
+    {"op": "none", "from": 0, "to": 3},
+    {"op": "none", "from": 0, "to": 3},
+    {"op": "noise", "from": 1, "to": 2},
+    {"op": "noise", "from": 2, "to": 3},
+]
 
 
-@pytest.mark.parametrize("edges, inputs, concat", [
-    (darts_cell(NORMAL)["edges"], 2, [2, 3, 4, 5]), (darts_cell(REDUCE)["edges"], 2, [2, 3, 4, 5]), (complete_cell(), 2, [2, 3, 4, 5]),
-    (complete_cell(4, 1), 1, [3]), (PARALLEL, 1, [3]), ([], 1, [0]),
-    *((random_cell(seed)["edges"], 2, [2, 3, 4, 5]) for seed in range(20)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "edges, inputs, concat",
+    [
+        (darts_cell(NORMAL)["edges"], 2, [2, 3, 4, 5]),
+        (darts_cell(REDUCE)["edges"], 2, [2, 3, 4, 5]),
+        (complete_cell(), 2, [2, 3, 4, 5]),
+        (complete_cell(4, 1), 1, [3]),
+        (PARALLEL, 1, [3]),
+        ([], 1, [0]),
+        *((random_cell(seed)["edges"], 2, [2, 3, 4, 5]) for seed in range(20)),
+    ],
+)
 def test_nothing_lies_on_a_label_or_a_node(edges, inputs, concat):
     svg = ET.fromstring(draw_cell(edges, inputs=inputs, concat=concat, title="cell"))
     places = boxes(svg)
@@ -97,8 +149,12 @@ def test_nothing_lies_on_a_label_or_a_node(edges, inputs, concat):
         way = points(edge.find(f"{SVG}path").get("d"))
         ways.append(way)
         strangers = [box for name, box in places.items() if name != ("edge", i)]
-        assert not any(box[0] + 0.1 < x < box[2] - 0.1 and box[1] + 0.1 < y < box[3] - 0.1 for x, y in way for box in strangers)
-    assert all(a[40:] != b[40:] and abs(a[-1][1] - b[-1][1]) + abs(a[-1][0] - b[-1][0]) > 10 for a, b in combinations(ways, 2))
+        assert not any(
+            box[0] + 0.1 < x < box[2] - 0.1 and box[1] + 0.1 < y < box[3] - 0.1 for x, y in way for box in strangers
+        )
+    assert all(
+        a[40:] != b[40:] and abs(a[-1][1] - b[-1][1]) + abs(a[-1][0] - b[-1][0]) > 10 for a, b in combinations(ways, 2)
+    )
 
 
 def test_edge_must_run_forward():

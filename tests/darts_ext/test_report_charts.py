@@ -36,9 +36,17 @@ def test_ticks_of_no_range(low, high, marks):
     assert ticks(low, high) == marks
 
 
-@pytest.mark.parametrize("values, paths, dots", [
-    ([], 0, 0), ([NAN], 0, 0), ([5.0], 0, 1), ([1.0, 1.0], 1, 0), ([1, 2, NAN, 3, NAN, 4, 5], 2, 1), ([math.inf, 1.0, 2.0], 1, 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values, paths, dots",
+    [
+        ([], 0, 0),
+        ([NAN], 0, 0),
+        ([5.0], 0, 1),
+        ([1.0, 1.0], 1, 0),
+        ([1, 2, NAN, 3, NAN, 4, 5], 2, 1),
+        ([math.inf, 1.0, 2.0], 1, 0),
+    ],
+)
 def test_line_chart_leaves_gaps(values, paths, dots):
     text = line_chart([Line("a < b", values, "#123456")], title="<t>")
     drawn = of_class(ET.fromstring(text), "line")
@@ -48,7 +56,9 @@ def test_line_chart_leaves_gaps(values, paths, dots):
 
 def test_line_chart_is_to_scale():
     svg = ET.fromstring(line_chart([Line("a", [0.0, 10.0, 5.0], "#123456")], title="t", low=0, high=10))
-    (x0, y0), (x1, y1), (x2, y2) = ([float(v) for v in p.split()] for p in of_class(svg, "line")[0].get("d")[1:].split("L"))
+    (x0, y0), (x1, y1), (x2, y2) = (
+        [float(v) for v in p.split()] for p in of_class(svg, "line")[0].get("d")[1:].split("L")
+    )
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2) and y1 < y2 < y0
     assert y0 - y2 == pytest.approx(y2 - y1, abs=0.2)
 
@@ -59,10 +69,16 @@ def test_dot_plot_without_numbers():
 
 
 def test_heat_map_marks_the_choice_and_shades_by_rank():
-    scores = {"cell/0/op": {"none": 1.0, "skip_connect": 3.0, "noise": 2.0}, "cell/1/op": {"none": None, "skip_connect": NAN}}
+    scores = {
+        "cell/0/op": {"none": 1.0, "skip_connect": 3.0, "noise": 2.0},
+        "cell/1/op": {"none": None, "skip_connect": NAN},
+    }
     svg = ET.fromstring(
         heat_map(
-            scores, title="t", chosen={"cell/0/op": "skip_connect", "cell/1/op": "none"}, look=looks(["none", "skip_connect", "noise"])
+            scores,
+            title="t",
+            chosen={"cell/0/op": "skip_connect", "cell/1/op": "none"},
+            look=looks(["none", "skip_connect", "noise"]),
         )
     )
     shades = [float(node.get("fill-opacity")) for node in of_class(svg, "score")]

@@ -24,7 +24,9 @@ def test_headline_counts_the_seeds_in_which_it_is_ahead():
         for seed, accuracy in enumerate(accuracies)
     ]
     said = headline(rows(ntk=(97.5, 0.5, 4), random=(97, 0.4, 3)), results)[1]
-    assert said.startswith("That is 0.50 points above random (baseline), ahead in 1 of 3 seeds, within the spread (0.64)")
+    assert said.startswith(
+        "That is 0.50 points above random (baseline), ahead in 1 of 3 seeds, within the spread (0.64)"
+    )
 
 
 def test_headline_within_the_spread():
@@ -41,8 +43,14 @@ def test_headline_single_seed():
 def test_headline_baseline_wins():
     sentences = headline(rows(ntk=(95, 0.1, 3), random=(97, 0.1, 3), magnitude=(93, 0.1, 3), parameters=(96, 0.1, 3)))
     assert sentences[0].startswith("random (baseline)")
-    assert sentences[1].replace("\u00a0", " ") == "No criterion beats this baseline; the best of them is ntk: 95.00 ± 0.10 %."
-    assert sentences[2] == "That is 2.00 points above magnitude (vanilla DARTS), more than the spread (0.14)." and len(sentences) == 3
+    assert (
+        sentences[1].replace("\u00a0", " ")
+        == "No criterion beats this baseline; the best of them is ntk: 95.00 ± 0.10 %."
+    )
+    assert (
+        sentences[2] == "That is 2.00 points above magnitude (vanilla DARTS), more than the spread (0.14)."
+        and len(sentences) == 3
+    )
     assert "no criterion to compare" in headline(rows(random=(97, 0.1, 3)))[1]
 
 
@@ -56,7 +64,11 @@ def test_headline_tie_with_a_baseline():
 
 def test_headline_without_baseline_and_with_unequal_seeds():
     sentences = headline(rows(ntk=(97, 0.1, 3), magnitude=(96, 0.1, 2)))
-    assert "vanilla DARTS" in sentences[1] and sentences[2].startswith("Without a baseline") and "same number of seeds" in sentences[3]
+    assert (
+        "vanilla DARTS" in sentences[1]
+        and sentences[2].startswith("Without a baseline")
+        and "same number of seeds" in sentences[3]
+    )
 
 
 def test_headline_before_the_end():

@@ -7,7 +7,16 @@ import pytest
 
 from darts_ext.report.palette import ink_on, looks
 
-OPERATIONS = ["none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"]
+OPERATIONS = [
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+]
 NB201 = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 TO_XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 EYES = {
@@ -27,8 +36,10 @@ def linear(colour):
 
 
 def lab(rgb):
-    x, y, z = ((v / w) ** (1 / 3) if v / w > 0.008856 else 7.787 * v / w + 16 / 116
-               for v, w in zip(times(TO_XYZ, [min(max(c, 0), 1) for c in rgb]), times(TO_XYZ, [1, 1, 1]), strict=True))  # fmt: skip
+    x, y, z = (
+        (v / w) ** (1 / 3) if v / w > 0.008856 else 7.787 * v / w + 16 / 116
+        for v, w in zip(times(TO_XYZ, [min(max(c, 0), 1) for c in rgb]), times(TO_XYZ, [1, 1, 1]), strict=True)
+    )
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 

@@ -18,26 +18,67 @@ LOOK = looks(OPTIONS)
 SCORES = {choice: {option: i / 10 for i, option in enumerate(OPTIONS)} for choice in ("cell/0/op", "cell/1/op")}
 DECISIONS = {"cell/0/op": "nor_conv_3x3", "cell/1/op": "skip_connect"}
 TUNED = {
-    "entry": "perturbation@progressive", "measure": "accuracy", "criterion": "perturbation", "strategy": "progressive", "decisions": DECISIONS, "inputs": {},
-    "scores": SCORES, "evaluations": 12.25, "saved": 3.0, "seconds": 4.0, "notes": ["ntk: no layerwise formula for <GRU>"],
+    "entry": "perturbation@progressive",
+    "measure": "accuracy",
+    "criterion": "perturbation",
+    "strategy": "progressive",
+    "decisions": DECISIONS,
+    "inputs": {},
+    "scores": SCORES,
+    "evaluations": 12.25,
+    "saved": 3.0,
+    "seconds": 4.0,
+    "notes": ["ntk: no layerwise formula for <GRU>"],
     "history": [{"decided": ["cell/1/op"], "value": 0.5}, {"decided": ["cell/0/op"], "value": None}],
     "settings": {"protocol": "darts-pt", "tune_epochs": 5},
-}  # fmt: skip
-REASON = {"chosen": "skip_connect", "value": 0.4, "atoms": {"ntk": 0.9, "parameters": 0.4}, "deciding": "parameters", "runner_up": "none"}
+}
+REASON = {
+    "chosen": "skip_connect",
+    "value": 0.4,
+    "atoms": {"ntk": 0.9, "parameters": 0.4},
+    "deciding": "parameters",
+    "runner_up": "none",
+}
 BEAM = {
-    "criterion": "ntk+parameters", "strategy": "beam", "decisions": DECISIONS, "inputs": {"cell/n1": ["cell/0/op"]}, "scores": SCORES,
-    "evaluations": 6, "saved": 0, "seconds": 1.0,
-    "reasons": {"cell/0/op": {**REASON, "runner_up_value": 0.3}, "cell/1/op": {**REASON, "runner_up_value": 0.7},
-                "cell/0/op (edge)": {"chosen": True, "value": 0.5, "atoms": {"ntk": 0.5, "parameters": 1.0}}},
-    "history": [{"decided": ["cell/n1"], "value": 0.8, "kept": 2, "over": 1}, {"decided": ["cell/0/op"], "value": 0.4, "kept": 3, "over": 4}],
+    "criterion": "ntk+parameters",
+    "strategy": "beam",
+    "decisions": DECISIONS,
+    "inputs": {"cell/n1": ["cell/0/op"]},
+    "scores": SCORES,
+    "evaluations": 6,
+    "saved": 0,
+    "seconds": 1.0,
+    "reasons": {
+        "cell/0/op": {**REASON, "runner_up_value": 0.3},
+        "cell/1/op": {**REASON, "runner_up_value": 0.7},
+        "cell/0/op (edge)": {"chosen": True, "value": 0.5, "atoms": {"ntk": 0.5, "parameters": 1.0}},
+    },
+    "history": [
+        {"decided": ["cell/n1"], "value": 0.8, "kept": 2, "over": 1},
+        {"decided": ["cell/0/op"], "value": 0.4, "kept": 3, "over": 4},
+    ],
     "settings": {"max_parameters": 20000.0, "max_flops": 2e6},
-}  # fmt: skip
+}
 SAMPLE = {
-    "criterion": "ntk+naswot", "strategy": "sample", "decisions": DECISIONS, "inputs": {}, "evaluations": 2, "saved": 0, "seconds": 1.0,
+    "criterion": "ntk+naswot",
+    "strategy": "sample",
+    "decisions": DECISIONS,
+    "inputs": {},
+    "evaluations": 2,
+    "saved": 0,
+    "seconds": 1.0,
     "scores": {"cell/0/op": {"none": None, "skip_connect": 0.5, "nor_conv_3x3": 0.6}},
-    "candidates": [{"options": DECISIONS, "inputs": {"n": ["cell/0/op"]}, "value": 0.6, "measured": {"ntk": 0.25, "naswot": None}, "atoms": None}],
+    "candidates": [
+        {
+            "options": DECISIONS,
+            "inputs": {"n": ["cell/0/op"]},
+            "value": 0.6,
+            "measured": {"ntk": 0.25, "naswot": None},
+            "atoms": None,
+        }
+    ],
     "settings": {"candidate_weights": "initial"},
-}  # fmt: skip
+}
 
 
 def of(scores):
@@ -54,11 +95,21 @@ def words(svg):
 
 def test_the_order_of_decisions_with_the_value_after_each():
     made = of(TUNED)
-    assert len(drawn(made.steps, "step")) == 1 and len(drawn(made.steps, "decision")) == 2  # a round without a value has no dot
+    assert (
+        len(drawn(made.steps, "step")) == 1 and len(drawn(made.steps, "decision")) == 2
+    )  # a round without a value has no dot
     assert "accuracy after each round (%)" in words(made.steps)
     assert words(made.steps).index("cell/1/op skip_connect") < words(made.steps).index("cell/0/op nor_conv_3x3")
     assert "50" in drawn(made.steps, "step")[0][0].text
-    assert made.facts == ["perturbation", "progressive", "protocol darts-pt", "5 epochs of tuning after each round", "12.2 evaluations", "3 saved", "4.0 s"]
+    assert made.facts == [
+        "perturbation",
+        "progressive",
+        "protocol darts-pt",
+        "5 epochs of tuning after each round",
+        "12.2 evaluations",
+        "3 saved",
+        "4.0 s",
+    ]
     assert made.notes == ["ntk: no layerwise formula for <GRU>"]
 
 
@@ -72,18 +123,26 @@ def test_rounds_of_several_decisions_are_side_by_side():
 def test_a_beam_tells_its_reasons_and_limits():
     made = of(BEAM)
     assert made.criteria == ["ntk", "parameters"]
-    assert [(row.deciding, row.runner_up) for row in made.reasons] == [("parameters", "none 0.30"), ("a limit", "none 0.70")]
+    assert [(row.deciding, row.runner_up) for row in made.reasons] == [
+        ("parameters", "none 0.30"),
+        ("a limit", "none 0.70"),
+    ]
     assert [figure for _, figure, decided in made.reasons[0].atoms if decided] == ["0.40"]
     assert [(row.choice, row.chosen) for row in made.edges] == [("cell/0/op", "kept")]
     assert made.limits == (
-        "At most 20,000 parameters and 2,000,000 multiply-adds, counted in the supernet; 5 unfinished architectures could not stay below."
+        "At most 20,000 parameters and 2,000,000 multiply-adds, counted in the supernet; 5 unfinished architectures "
+        "could not stay below."
     )
     assert "keeps 0" in words(made.steps)
 
 
 def test_rows_are_in_the_order_of_the_choices():
     names = ["normal/10/op", "reduce/0/op", "normal/9/op"]
-    assert [row.choice for row in reasons(dict.fromkeys(names, REASON))] == ["normal/9/op", "normal/10/op", "reduce/0/op"]
+    assert [row.choice for row in reasons(dict.fromkeys(names, REASON))] == [
+        "normal/9/op",
+        "normal/10/op",
+        "reduce/0/op",
+    ]
 
 
 def test_a_sample_tells_its_best_candidates():
@@ -106,7 +165,9 @@ def test_the_page_with_numbers_that_are_none(tmp_path, scores, word):
     (tmp_path / "scores.json").write_text(json.dumps(scores).replace("null", word))
     page = write_report(tmp_path).read_text()
     drawings = [ET.fromstring(f"<svg{rest.split('</svg>')[0]}</svg>") for rest in page.split("<svg")[1:]]
-    assert drawings and not any("nan" in node.get("d", "") + node.get("cy", "") + node.get("y", "") for svg in drawings for node in svg.iter())
+    assert drawings and not any(
+        "nan" in node.get("d", "") + node.get("cy", "") + node.get("y", "") for svg in drawings for node in svg.iter()
+    )
     assert "<GRU>" not in page
 
 

@@ -11,7 +11,8 @@ from darts_ext.cli import main
 TRAINING = "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 2 --batch_size 40 --threads 1 --alpha_learning_rate 0.1"
 SEARCH = f"search {TRAINING} --epochs 4 --hypergradient finite_difference --average ema --ema_decay 0.8 --tensorboard"
 COMPARE = (
-    f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random --retrain.epochs 3 --retrain.channels 4 --retrain.layers 2 "
+    f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random --retrain.epochs 3 --retrain.channels 4 "
+    f"--retrain.layers 2 "
     "--retrain.batch_size 40 --retrain.drop_path 0.3 --retrain.average uniform"
 )
 
@@ -105,12 +106,18 @@ def test_comparison_killed_and_repeated(whole_comparison, run_killed, tmp_path, 
     assert sorted(path.name for path in (out / "children").iterdir()) == children
     for child in children:
         assert same(*(load(place / "children" / child / "evaluate" / "last.pt") for place in (out, whole_comparison)))
-        assert weights(out / "children" / child / "evaluate") == weights(whole_comparison / "children" / child / "evaluate")
+        assert weights(out / "children" / child / "evaluate") == weights(
+            whole_comparison / "children" / child / "evaluate"
+        )
     assert not list(out.rglob("*.part"))
 
 
 def test_a_finished_run_repeated_changes_nothing(whole_comparison):
-    before = {path: path.read_bytes() for path in whole_comparison.rglob("*") if path.suffix in (".pt", ".csv", ".safetensors")}
+    before = {
+        path: path.read_bytes()
+        for path in whole_comparison.rglob("*")
+        if path.suffix in (".pt", ".csv", ".safetensors")
+    }
     assert main([*COMPARE.split(), "--out", str(whole_comparison)]) == 0
     assert all(path.read_bytes() == content for path, content in before.items())
 

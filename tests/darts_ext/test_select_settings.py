@@ -54,13 +54,27 @@ def test_the_strategy_that_suits(name, tune_epochs, strategy):
 def test_tuning_in_a_comparison_leaves_baselines_as_they_are():
     found = entries("magnitude", "perturbation", "ntk", "random", "perturbation@oneshot", tune_epochs=2)
     assert [(entry.strategy, entry.taken.get("tune_epochs")) for entry in found] == [
-        ("oneshot", None), ("progressive", 2), ("progressive", 2), ("oneshot", None), ("oneshot", None),
-    ]  # fmt: skip
+        ("oneshot", None),
+        ("progressive", 2),
+        ("progressive", 2),
+        ("oneshot", None),
+        ("oneshot", None),
+    ]
 
 
 def test_only_what_a_strategy_takes_is_passed_on():
-    asked = {"width": 3, "rescore": True, "candidates": 7, "max_parameters": 9.0, "order": "certain", "joint": False, "combine": "product"}
-    found = entries("perturbation@progressive", "perturbation@beam", "perturbation@sample", "perturbation@oneshot", **asked)
+    asked = {
+        "width": 3,
+        "rescore": True,
+        "candidates": 7,
+        "max_parameters": 9.0,
+        "order": "certain",
+        "joint": False,
+        "combine": "product",
+    }
+    found = entries(
+        "perturbation@progressive", "perturbation@beam", "perturbation@sample", "perturbation@oneshot", **asked
+    )
     assert [entry.options for entry in found] == [
         {"order": "certain", "joint": False},
         {"width": 3, "combine": "product", "limits": {"parameters": 9.0}, "rescore": True},
@@ -76,8 +90,10 @@ def test_settings_go_to_the_criterion_that_they_name():
 
 def test_folders_are_safe_and_the_same_name_is_one_entry():
     assert [entry.folder for entry in entries("alone:ntk_min@progressive", "naswot+ntk", "random", "random")] == [
-        "alone-ntk_min@progressive", "naswot+ntk", "random",
-    ]  # fmt: skip
+        "alone-ntk_min@progressive",
+        "naswot+ntk",
+        "random",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +128,10 @@ def test_folders_are_safe_and_the_same_name_is_one_entry():
         ('--settings {"ntk":{"images":3}}', "unknown criterion in --settings 'ntk'"),
         ('--settings {"perturbation":3}', "--help tells what it takes"),
         ("--settings [1]", "settings cannot be [1]"),
-        ('--criterion ntk --settings {"ntk":{"imagez":3}}', "unknown setting of ntk 'imagez': did you mean 'images'? (known: batchnorm, block,"),
+        (
+            '--criterion ntk --settings {"ntk":{"imagez":3}}',
+            "unknown setting of ntk 'imagez': did you mean 'images'? (known: batchnorm, block,",
+        ),
         ("--criterion naswot+parameters --max_parameters 3", "no architecture costs at most 3 parameters"),
     ],
 )
@@ -126,7 +145,10 @@ def test_mistakes_are_said_in_one_line(run, capsys, argv, says):
 def test_mistakes_in_a_comparison_are_said_before_the_search(tmp_path, capsys):
     for argv, says in [
         (["--criteria", "magnitude@oneshott"], "unknown strategy 'oneshott'"),
-        (["--criteria", "magnitude,random", "--tune_epochs", "1"], "tune_epochs is an option of progressive, and the strategy is oneshot"),
+        (
+            ["--criteria", "magnitude,random", "--tune_epochs", "1"],
+            "tune_epochs is an option of progressive, and the strategy is oneshot",
+        ),
         (["--criteria", "removal:loss,removal-loss"], "unknown criterion 'removal-loss'"),
     ]:
         assert main(["compare", *SMALL, *argv, "--out", str(tmp_path / "out")]) == 2
@@ -138,17 +160,32 @@ def test_sample_of_untrained_networks(run, monkeypatch):
     built = []
     original = pipeline.build
     monkeypatch.setattr(pipeline, "build", lambda *args, **sizes: built.append(original(*args, **sizes)) or built[-1])
-    argv = ["--criterion", "ntk_min_relative+parameters", "--strategy", "sample", "--candidates", "4", "--candidate_weights", "initial"]
+    argv = [
+        "--criterion",
+        "ntk_min_relative+parameters",
+        "--strategy",
+        "sample",
+        "--candidates",
+        "4",
+        "--candidate_weights",
+        "initial",
+    ]
     scores = chosen(run, *argv, "--settings", '{"ntk_min_relative": {"images": 6}}')
-    assert len(built) == 2 * 4 and all(len(net.cells) == 1 and net.training for net in built)  # two criteria of four candidates, of the supernet's size
+    assert len(built) == 2 * 4 and all(
+        len(net.cells) == 1 and net.training for net in built
+    )  # two criteria of four candidates, of the supernet's size
     assert len(scores["candidates"]) == 4 and scores["evaluations"] == 8
     assert scores["settings"]["settings"] == {"ntk_min_relative": {"images": 6}}
-    assert None in [score for row in scores["scores"].values() for score in row.values()]  # an option that no candidate has
+    assert None in [
+        score for row in scores["scores"].values() for score in row.values()
+    ]  # an option that no candidate has
     (run / "scores.json").unlink()
 
 
 def test_a_beam_within_limits(run):
-    scores = chosen(run, "--criterion", "naswot+perturbation", "--max_parameters", "3000", "--width", "4", "--combine", "product")
+    scores = chosen(
+        run, "--criterion", "naswot+perturbation", "--max_parameters", "3000", "--width", "4", "--combine", "product"
+    )
     assert scores["strategy"] == "beam" and scores["measure"] is None and scores["reasons"]
     assert scores["settings"]["max_parameters"] == 3000
     (run / "scores.json").unlink()
@@ -178,7 +215,19 @@ def test_darts_pt_measures_on_fresh_batches(run, monkeypatch):
 def test_a_comparison_of_strategies(tmp_path):
     out = tmp_path / "out"
     names = "perturbation@oneshot,perturbation,removal:loss@beam,parameters@sample"
-    argv = [*SMALL, "--criteria", names, "--tune_epochs", "1", "--candidates", "3", "--seeds", "1", "--select_images", "30"]
+    argv = [
+        *SMALL,
+        "--criteria",
+        names,
+        "--tune_epochs",
+        "1",
+        "--candidates",
+        "3",
+        "--seeds",
+        "1",
+        "--select_images",
+        "30",
+    ]
     retrain = "--retrain.epochs 1 --retrain.channels 2 --retrain.layers 1 --retrain.batch_size 30".split()
     assert main(["compare", *argv, *retrain, "--out", str(out)]) == 0
     with (out / "summary.csv").open() as file:
@@ -196,4 +245,6 @@ def test_a_comparison_of_strategies(tmp_path):
 def test_criteria_lists_what_can_be_combined(capsys):
     assert main(["criteria"]) == 0
     shown = capsys.readouterr().out
-    assert all(word in shown for word in ("perturbation ", "removal ", "naswot ", "LIFT:MEASURE is a criterion too", "joined"))
+    assert all(
+        word in shown for word in ("perturbation ", "removal ", "naswot ", "LIFT:MEASURE is a criterion too", "joined")
+    )

@@ -17,8 +17,14 @@ TABLE = NasBench201()
 
 def test_published_figures():
     assert [round(float(TABLE.test(dataset).max()), 2) for dataset in DATASETS] == [94.37, 73.51, 47.31]
-    convolutions = Genotype.from_text("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|")
-    assert [round(float(TABLE.test(dataset)[TABLE.index(convolutions)]), 2) for dataset in DATASETS] == [93.76, 71.11, 41.44]
+    convolutions = Genotype.from_text(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    )
+    assert [round(float(TABLE.test(dataset)[TABLE.index(convolutions)]), 2) for dataset in DATASETS] == [
+        93.76,
+        71.11,
+        41.44,
+    ]
 
 
 def test_indices_and_cells_match_both_ways():
@@ -29,7 +35,9 @@ def test_indices_and_cells_match_both_ways():
 
 def test_the_parameters_are_those_of_our_networks():
     for index in (0, 1, 777, 15624):
-        assert TABLE.parameters[index] == sum(p.numel() for p in build(TABLE.genotype(index), channels=16, layers=5, num_classes=10).parameters())
+        assert TABLE.parameters[index] == sum(
+            p.numel() for p in build(TABLE.genotype(index), channels=16, layers=5, num_classes=10).parameters()
+        )
 
 
 def expression(index):
@@ -68,7 +76,13 @@ def test_what_is_no_cell_of_the_benchmark_is_not_looked_up():
     plain = TABLE.genotype(1234).to_text()
     assert in_table(TABLE.genotype(1234)) == {f"table_{dataset}": TABLE.test(dataset)[1234] for dataset in DATASETS}
     convolutions = "|nor_conv_3x3{}~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
-    others = [convolutions.format(":gelu"), convolutions.format(":add_skip"), "|nor_conv_3x3~0|", "MLP(relu)", "|sep_conv_3x3~0|" + plain[plain.index("+") :]]
+    others = [
+        convolutions.format(":gelu"),
+        convolutions.format(":add_skip"),
+        "|nor_conv_3x3~0|",
+        "MLP(relu)",
+        "|sep_conv_3x3~0|" + plain[plain.index("+") :],
+    ]
     for text in others:
         assert in_table(Genotype.from_text(text)) == {}
         with pytest.raises(UsageError, match="is not a cell of NAS-Bench-201"):
@@ -81,8 +95,13 @@ def test_a_comparison_looks_its_cells_up(tmp_path, capsys):
         with (tmp_path / "out" / name).open(newline="") as file:
             for row in csv.DictReader(file):
                 index = TABLE.index(Genotype.from_text(row["genotype"]))
-                assert [float(row[f"table_{dataset}"]) for dataset in DATASETS] == [TABLE.test(dataset)[index] for dataset in DATASETS]
-    assert "nb201 cifar10" in capsys.readouterr().out and "NB201 CIFAR-10" in (tmp_path / "out" / "report.html").read_text()
+                assert [float(row[f"table_{dataset}"]) for dataset in DATASETS] == [
+                    TABLE.test(dataset)[index] for dataset in DATASETS
+                ]
+    assert (
+        "nb201 cifar10" in capsys.readouterr().out
+        and "NB201 CIFAR-10" in (tmp_path / "out" / "report.html").read_text()
+    )
 
 
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])

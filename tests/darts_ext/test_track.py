@@ -1,4 +1,5 @@
-"""What other criteria would choose while a supernet trains: equal to a selection on the supernet of that epoch, looked up, drawn, resumed."""
+"""What other criteria would choose while a supernet trains: equal to a selection on the supernet of that epoch, looked
+up, drawn, resumed."""
 
 import csv
 
@@ -26,7 +27,10 @@ def test_picks_are_those_of_a_selection_then(tmp_path, capsys):
     assert [bool(row["pick:perturbation"]) for row in found] == [False, True, True], "every second epoch and the last"
     assert all(row["pick:magnitude"] in ("", row["genotype"]) for row in found)
     last = found[-1]
-    assert float(last["table_cifar10:perturbation"]) == NasBench201().test("cifar10")[NasBench201().index(Genotype.from_text(last["pick:perturbation"]))]
+    assert (
+        float(last["table_cifar10:perturbation"])
+        == NasBench201().test("cifar10")[NasBench201().index(Genotype.from_text(last["pick:perturbation"]))]
+    )
     capsys.readouterr()
     assert main(["select", str(out), "--criterion", "perturbation", "--select_images", "64", "--threads", "1"]) == 0
     assert capsys.readouterr().out.strip() == last["pick:perturbation"]
@@ -61,9 +65,21 @@ def test_a_progressive_pick_is_that_of_a_tuned_copy(tmp_path, capsys):
     track = ["--track", "perturbation@progressive", "--track_images", "64", "--track_tune_epochs", "0.5"]
     assert main([*SEARCH, *track, "--epochs", "1", "--batch_size", "64", "--out", str(out)]) == 0
     capsys.readouterr()
-    argv = ["--criterion", "perturbation@progressive", "--select_images", "64", "--tune_epochs", "0.5", "--threads", "1"]
+    argv = [
+        "--criterion",
+        "perturbation@progressive",
+        "--select_images",
+        "64",
+        "--tune_epochs",
+        "0.5",
+        "--threads",
+        "1",
+    ]
     assert main(["select", str(out), *argv]) == 0
-    assert Genotype.from_text(capsys.readouterr().out.strip()).format == "nasbench201" and rows(out)[0]["pick:perturbation@progressive"]
+    assert (
+        Genotype.from_text(capsys.readouterr().out.strip()).format == "nasbench201"
+        and rows(out)[0]["pick:perturbation@progressive"]
+    )
 
 
 def test_fixed_alphas_choose_nothing(tmp_path):
@@ -73,7 +89,10 @@ def test_fixed_alphas_choose_nothing(tmp_path):
 
 
 def test_the_charts_have_means_and_bands_over_the_seeds():
-    epochs = [[{"table_cifar10": str(value), "skip_share": "0.5"} for value in values] for values in ((90, 54.3), (92, 54.3, 88))]
+    epochs = [
+        [{"table_cifar10": str(value), "skip_share": "0.5"} for value in values]
+        for values in ((90, 54.3), (92, 54.3, 88))
+    ]
     learned = [Run(f"seed{seed}", rows, None, []) for seed, rows in enumerate(epochs)]
     fixed = Run("seed0-fixed", [{"table_cifar10:perturbation": "93"}] * 2, None, [])
     accuracies, skips = pick_charts([*learned, fixed])

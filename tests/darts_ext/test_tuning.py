@@ -16,7 +16,16 @@ from supernet import Supernet, create_space
 SMALL = "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 1 --batch_size 40 --epochs 1 --threads 1"
 SELECT = "--tune_epochs 2 --tune_learning_rate_factor 0.5 --threads 1"
 PROTOCOLS = {"paired": SELECT, "darts-pt": f"{SELECT} --protocol darts-pt"}
-SETTINGS = SearchSettings(space="tiny", channels=2, layers=1, batch_size=20, learning_rate=0.2, alpha_learning_rate=0.1, epochs=3, average="ema")
+SETTINGS = SearchSettings(
+    space="tiny",
+    channels=2,
+    layers=1,
+    batch_size=20,
+    learning_rate=0.2,
+    alpha_learning_rate=0.1,
+    epochs=3,
+    average="ema",
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +81,9 @@ def test_killed_and_repeated(whole, searched, run_killed, tmp_path, capsys, wher
     assert outcome(out) == outcome(expected)
     mine, theirs = checkpoint(out), checkpoint(expected)
     for saved in (mine, theirs):  # rows of alpha that are decided are far apart, and how far does not matter
-        saved["tuning"]["net"] = {name: tensor for name, tensor in saved["tuning"]["net"].items() if not name.startswith("alphas")}
+        saved["tuning"]["net"] = {
+            name: tensor for name, tensor in saved["tuning"]["net"].items() if not name.startswith("alphas")
+        }
         saved["tuning"].pop("alpha_optimizer")
     assert same(mine, theirs)
 
@@ -143,7 +154,10 @@ def test_the_rate_is_a_tenth_and_constant_and_momentum_goes_on():
     momentum = [state["momentum_buffer"] for state in tuning.weight_optimizer.state.values()]
     tuning.run_round(steps)
     assert rates == [pytest.approx(0.02)] * 12
-    assert all(now is before for now, before in zip([state["momentum_buffer"] for state in tuning.weight_optimizer.state.values()], momentum))
+    assert all(
+        now is before
+        for now, before in zip([state["momentum_buffer"] for state in tuning.weight_optimizer.state.values()], momentum)
+    )
     assert tuning.average.model is None
 
 
@@ -153,11 +167,16 @@ def test_decided_choices_stay_and_others_learn_on(kind):
     net, before = tuning.net, rows(tuning.net)
     gone = net.choices()["normal/0/op"]["sep_conv_3x3"][0]
     weights = [weight.detach().clone() for weight in gone.parameters()]
-    with committed(net, "normal/0/op", "skip_connect"), masked(net, {"normal/1/op": list(net.choices()["normal/1/op"])}):
+    with (
+        committed(net, "normal/0/op", "skip_connect"),
+        masked(net, {"normal/1/op": list(net.choices()["normal/1/op"])}),
+    ):
         tuning.run_round(steps)
         assert net.logits()["normal/0/op"].softmax(0).tolist() == [0.0, 1.0, 0.0]
         after = rows(net)
-    assert all(not torch.equal(before[name], after[name]) for name in before if name not in ("normal/0/op", "normal/1/op"))
+    assert all(
+        not torch.equal(before[name], after[name]) for name in before if name not in ("normal/0/op", "normal/1/op")
+    )
     assert all(torch.equal(weight, now) for weight, now in zip(weights, gone.parameters())) and weights
 
 

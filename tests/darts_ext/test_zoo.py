@@ -34,7 +34,9 @@ def small(name, **options):
 @pytest.fixture
 def weights(tmp_path):
     """A file such as `retrain` writes, of a network with an auxiliary head, and the network."""
-    net = build(Genotype.from_text(FIXTURE["DARTS_V1"]), channels=4, layers=3, num_classes=5, in_chans=1, auxiliary=True, seed=0).eval()
+    net = build(
+        Genotype.from_text(FIXTURE["DARTS_V1"]), channels=4, layers=3, num_classes=5, in_chans=1, auxiliary=True, seed=0
+    ).eval()
     images = json.dumps({"size": 8, "mean": [0.25], "std": [0.5]})
     save_file(net.state_dict(), tmp_path / "model.safetensors", {"genotype": net.genotype.to_json(), "images": images})
     return tmp_path / "model.safetensors", net
@@ -43,7 +45,12 @@ def weights(tmp_path):
 def test_every_name_is_listed_and_known_to_timm():
     listed = timm.list_models("darts_ext*")
     assert set(listed) == {"darts_ext", *(f"darts_ext.{name}" for name in zoo.list_genotypes())}
-    assert {"darts_ext.darts_v1", "darts_ext.darts_v2", "darts_ext.darts_v2_imagenet", "darts_ext.nasbench201_cifar10"} <= set(listed)
+    assert {
+        "darts_ext.darts_v1",
+        "darts_ext.darts_v2",
+        "darts_ext.darts_v2_imagenet",
+        "darts_ext.nasbench201_cifar10",
+    } <= set(listed)
     assert set(timm.list_models("darts_ext*", include_tags=True)) == set(listed) - {"darts_ext"}
     assert all(map(timm.is_model, listed))
 
@@ -54,11 +61,16 @@ def test_every_network_is_built_and_gives_logits_and_features(name):
     x = torch.randn(2, 3, size, size)
     assert small(name, num_classes=7)(x).shape == (2, 7)
     net = small(name, features_only=True)
-    for features, channels, reduction in zip(net(x), net.feature_info.channels(), net.feature_info.reduction(), strict=True):
+    for features, channels, reduction in zip(
+        net(x), net.feature_info.channels(), net.feature_info.reduction(), strict=True
+    ):
         assert features.shape == (2, channels, size // reduction, size // reduction)
 
 
-@pytest.mark.parametrize(("name", "published"), [("darts_v1", "DARTS_V1"), ("darts_v2", "DARTS_V2"), ("nasnet_a", "NASNet"), ("amoebanet_a", "AmoebaNet")])
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("darts_v1", "DARTS_V1"), ("darts_v2", "DARTS_V2"), ("nasnet_a", "NASNet"), ("amoebanet_a", "AmoebaNet")],
+)
 def test_shipped_genotypes_are_the_published_ones(name, published):
     assert small(name).genotype == Genotype.from_text(FIXTURE[published])
 
@@ -75,7 +87,9 @@ def test_a_bare_name_is_the_published_size(name, sizes, parameters):
     with torch.device("meta"):
         net = timm.create_model(f"darts_ext.{name}")
         plain = build(net.genotype, **sizes)
-    assert {name: value.shape for name, value in net.state_dict().items()} == {name: value.shape for name, value in plain.state_dict().items()}
+    assert {name: value.shape for name, value in net.state_dict().items()} == {
+        name: value.shape for name, value in plain.state_dict().items()
+    }
     assert sum(p.numel() for p in net.parameters()) == parameters
 
 
@@ -84,7 +98,9 @@ def test_it_is_the_network_of_build_bit_for_bit(name):
     torch.manual_seed(3)
     net = small(name, num_classes=6, in_chans=2)
     sizes = SMALL[net.genotype.format]
-    plain = build(net.genotype, num_classes=6, in_chans=2, stem="imagenet" if "imagenet" in name else "cifar", seed=3, **sizes).eval()
+    plain = build(
+        net.genotype, num_classes=6, in_chans=2, stem="imagenet" if "imagenet" in name else "cifar", seed=3, **sizes
+    ).eval()
     assert list(net.state_dict()) == list(plain.state_dict())
     x = torch.randn(2, 2, 64, 64)
     expected = plain(x)
@@ -112,8 +128,12 @@ def test_features_are_the_last_maps_of_every_resolution(name):
 @pytest.mark.parametrize("name", ["darts_v2", "darts_v2_imagenet", "nasbench201_cifar10"])
 def test_some_features_by_timms_getter_and_by_hooks(name, indices):
     x = torch.randn(1, 3, 64, 64)
-    nets = [small(name, layers=4, features_only=True, out_indices=indices, feature_cls=kind) for kind in ("getter", "hook")]
-    nets[0].load_state_dict({f"model.{name.removeprefix('body.')}": value for name, value in nets[1].state_dict().items()}, strict=False)
+    nets = [
+        small(name, layers=4, features_only=True, out_indices=indices, feature_cls=kind) for kind in ("getter", "hook")
+    ]
+    nets[0].load_state_dict(
+        {f"model.{name.removeprefix('body.')}": value for name, value in nets[1].state_dict().items()}, strict=False
+    )
     for net in nets:
         assert [level.shape[1] for level in net(x)] == net.feature_info.channels()
     assert all(torch.equal(a, b) for a, b in zip(nets[0](x), nets[1](x), strict=True))
@@ -126,7 +146,10 @@ def test_the_classifier_can_be_replaced_and_left_out():
     net.reset_classifier(9)
     assert (net.num_classes, net(x).shape) == (9, (2, 9))
     net.reset_classifier(0)
-    assert torch.equal(net(x), net.forward_head(net.forward_features(x), pre_logits=True)) and net(x).shape == (2, net.num_features)
+    assert torch.equal(net(x), net.forward_head(net.forward_features(x), pre_logits=True)) and net(x).shape == (
+        2,
+        net.num_features,
+    )
     net.reset_classifier(0, "")
     assert torch.equal(net(x), net.forward_features(x))
     assert small("darts_v2", num_classes=0)(x).shape == (2, net.num_features)
@@ -154,7 +177,9 @@ def test_retrained_weights_in_one_line(weights):
     assert torch.equal(net(x), plain(x)) and net.auxiliary_head is None
     assert net.pretrained_cfg["input_size"] == (1, 8, 8)
     assert timm.data.resolve_model_data_config(net)["mean"] == (0.25,)
-    named = timm.create_model("darts_ext.darts_v1", checkpoint_path=path, channels=4, layers=3, num_classes=5, in_chans=1).eval()
+    named = timm.create_model(
+        "darts_ext.darts_v1", checkpoint_path=path, channels=4, layers=3, num_classes=5, in_chans=1
+    ).eval()
     assert torch.equal(named(x), plain(x))
     assert not torch.equal(zoo.create_model(path, pretrained=False).eval()(x), plain(x))
     assert zoo.create_model(path, auxiliary=True).train()(torch.randn(2, 1, 8, 8))[1].shape == (2, 5)
@@ -164,12 +189,16 @@ def test_weights_are_adapted_to_another_task_by_timm(weights):
     path, plain = weights
     net = zoo.create_model(path, num_classes=3, in_chans=3)
     torch.testing.assert_close(net.stem[0].weight, plain.stem[0].weight.repeat(1, 3, 1, 1) / 3)
-    assert net.classifier.out_features == 3 and torch.equal(net.cells[0].edges[0][1].weight, plain.cells[0].edges[0][1].weight)
+    assert net.classifier.out_features == 3 and torch.equal(
+        net.cells[0].edges[0][1].weight, plain.cells[0].edges[0][1].weight
+    )
     levels = zoo.create_model(path, features_only=True).eval()(torch.randn(1, 1, 8, 8))
     assert [level.shape[-1] for level in levels] == [8, 4, 2]
 
 
-@pytest.mark.parametrize("sizes", [{"stem": "imagenet", "channels": 8, "layers": 3}, {"channels": 4, "layers": 2, "node_scale": 0.5}])
+@pytest.mark.parametrize(
+    "sizes", [{"stem": "imagenet", "channels": 8, "layers": 3}, {"channels": 4, "layers": 2, "node_scale": 0.5}]
+)
 @pytest.mark.parametrize("text", [FIXTURE["DARTS_V2"], CELL])
 def test_sizes_are_read_off_the_weights(tmp_path, text, sizes):
     if text == CELL and "stem" in sizes:
@@ -203,7 +232,9 @@ def test_registering(weights):
     zoo.register("mine", CELL, channels=4, layers=1)
     zoo.register("mine", Genotype.from_text(CELL), channels=4, layers=1)
     assert "darts_ext.mine" in timm.list_models("darts_ext*") and "mine" in zoo.list_genotypes()
-    assert timm.create_model("darts_ext.mine", num_classes=3).num_features == 16 == zoo.create_model("mine").num_features
+    assert (
+        timm.create_model("darts_ext.mine", num_classes=3).num_features == 16 == zoo.create_model("mine").num_features
+    )
     assert zoo.create_model("darts_ext.mine").pretrained_cfg == zoo.create_model("mine").pretrained_cfg
     zoo.register("mine_again", "darts_ext.mine", layers=2)
     assert timm.create_model("darts_ext.mine_again").genotype == Genotype.from_text(CELL)

@@ -1,4 +1,5 @@
-"""Against the real networks: our answers are theirs, a mask is a weight of zero in their formula, and they stay as they were."""
+"""Against the real networks: our answers are theirs, a mask is a weight of zero in their formula, and they stay as they
+were."""
 
 import json
 
@@ -74,10 +75,18 @@ def test_it_is_chosen_from_and_stays_as_it_was(host, batch):
     train_once(host, alphas_of(host), *batch)
     before = everything(host, alphas_of(host))
     net = selection.adapt(host)
-    tried = (("magnitude", "oneshot"), ("taylor", "oneshot"), ("perturbation_loss", "oneshot"), ("loss", "sample"), ("ntk_condition", "sample"))
+    tried = (
+        ("magnitude", "oneshot"),
+        ("taylor", "oneshot"),
+        ("perturbation_loss", "oneshot"),
+        ("loss", "sample"),
+        ("ntk_condition", "sample"),
+    )
     for criterion, strategy in tried:
         options = {"candidates": 2} if strategy == "sample" else {}
-        if criterion == "ntk_condition" and any(getattr(module, "track_running_stats", True) is False for module in host.modules()):
+        if criterion == "ntk_condition" and any(
+            getattr(module, "track_running_stats", True) is False for module in host.modules()
+        ):
             options["settings"] = {"ntk_condition": {"batchnorm": "coupled"}}
         found = selection.select(net, criterion, strategy, batches=[batch], **options)
         ours = Genotype.from_json(net.to_json(found.decisions, found.inputs))
@@ -95,7 +104,13 @@ def test_its_own_genotype_is_ours(host, scale):
                 alpha.normal_(0, scale)
         found = selection.select(net, "magnitude", "oneshot")
         ours = net.genotype()
-        own = genotype_of_naslib(host) if host.adapter == "NASLib" else host.genotype() if callable(host.genotype) else host.genotype
+        own = (
+            genotype_of_naslib(host)
+            if host.adapter == "NASLib"
+            else host.genotype()
+            if callable(host.genotype)
+            else host.genotype
+        )
         assert net.genotype(found.decisions, found.inputs) == ours == (own.tostr() if hasattr(own, "tostr") else own)
         assert isinstance(ours, (str, type(own)))
 
@@ -104,7 +119,12 @@ def genotype_of_naslib(host):
     """{cell: {edge: operation}} of the graph that it discretises."""
     final = host.optimizer[0].get_final_architecture()
     graphs = [graph for graph in final._get_child_graphs(single_instances=True) if graph.name.endswith("cell")]
-    return {graph.name: {(tail, head): data.op.get_op_name for tail, head, data in graph.edges.data() if not data.is_final()} for graph in graphs}
+    return {
+        graph.name: {
+            (tail, head): data.op.get_op_name for tail, head, data in graph.edges.data() if not data.is_final()
+        }
+        for graph in graphs
+    }
 
 
 def test_a_commitment_survives_its_own_training(host, batch):

@@ -128,14 +128,18 @@ def taken(name, net, x):
 def test_known_values():
     x = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
     white = torch.eye(4).double().view(4, 4, 1, 1) - 0.25
-    assert taken("expressivity", Shown(nn.Identity()), white) == pytest.approx(2 * math.log(3), abs=1e-6), "three equal eigenvalues and a zero"
+    assert taken("expressivity", Shown(nn.Identity()), white) == pytest.approx(2 * math.log(3), abs=1e-6), (
+        "three equal eigenvalues and a zero"
+    )
     assert taken("trainability", Shown(nn.Identity()), x) == -math.inf
     assert taken("trainability", Shown(nn.Hardtanh(-9, 9), nn.Identity()), x) == -math.inf
     orthogonal = nn.Conv2d(3, 3, 1, bias=False).double()
     nn.init.dirac_(orthogonal.weight)
     with torch.no_grad():
         orthogonal.weight *= -1
-    assert taken("trainability", Shown(orthogonal), x) == pytest.approx(0, abs=0.3), "s is near 1 where gradients keep their size"
+    assert taken("trainability", Shown(orthogonal), x) == pytest.approx(0, abs=0.3), (
+        "s is near 1 where gradients keep their size"
+    )
 
 
 def test_maps_of_zeros_are_worst():
@@ -165,7 +169,11 @@ def test_networks_that_show_no_blocks(name):
 
 @pytest.mark.parametrize(
     ("block", "sizes"),
-    [(nn.MaxPool2d(2, ceil_mode=True), "7x8 positions into 4x4;"), (nn.AvgPool2d((1, 2)), "into 7x4;"), (nn.Upsample(scale_factor=2), "into 14x16;")],
+    [
+        (nn.MaxPool2d(2, ceil_mode=True), "7x8 positions into 4x4;"),
+        (nn.AvgPool2d((1, 2)), "into 7x4;"),
+        (nn.Upsample(scale_factor=2), "into 14x16;"),
+    ],
 )
 def test_resolutions_that_do_not_fall_by_an_integer(block, sizes):
     x = torch.randn(2, 3, 7, 8).requires_grad_()
@@ -185,9 +193,17 @@ def test_values_that_are_no_numbers():
 def test_modules_may_change_their_input_in_place():
     """A list of layers, ReLUs in place, gives what it gives without."""
     torch.manual_seed(0)
-    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 6, 2, stride=2)]
+    layers = [
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(4, 6, 2, stride=2),
+    ]
     x = torch.randn(3, 3, 8, 8)
     want = [taken(name, nn.Sequential(*layers), x) for name in ("expressivity", "progressivity", "trainability")]
     for layer in layers[1::2]:
         layer.inplace = True
-    assert [taken(name, nn.Sequential(*layers), x) for name in ("expressivity", "progressivity", "trainability")] == want
+    assert [
+        taken(name, nn.Sequential(*layers), x) for name in ("expressivity", "progressivity", "trainability")
+    ] == want

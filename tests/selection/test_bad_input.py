@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from selection import SelectionError, committed, list_measures, masked, measure, register_measure, registry, score, select
+from selection import (
+    SelectionError,
+    committed,
+    list_measures,
+    masked,
+    measure,
+    register_measure,
+    registry,
+    score,
+    select,
+)
 from selection.numerics.race import race
 from selection.testing import Planted, textures
 
@@ -53,7 +63,12 @@ class NaN:
 def strange_measures(monkeypatch):
     """test_broken, test_nothing, test_nan and test_handing_on, for as long as the test runs."""
     monkeypatch.setattr(registry, "_MEASURES", dict(registry._MEASURES))
-    for name, strange in (("test_broken", broken), ("test_nothing", nothing), ("test_nan", NaN()), ("test_handing_on", handing_on)):
+    for name, strange in (
+        ("test_broken", broken),
+        ("test_nothing", nothing),
+        ("test_nan", NaN()),
+        ("test_handing_on", handing_on),
+    ):
         register_measure(name)(strange)
 
 
@@ -68,7 +83,10 @@ def test_answers_that_are_none():
         ({"choices": lambda: {"cell/0/op": {}}}, "gives no options"),
         ({"choices": lambda: {"cell/0/op": {"conv": []}}}, "option conv has no module"),
         ({"excluded": lambda: ("none", "skip_connect", "nor_conv_3x3")}, "every option is excluded"),
-        ({"choices": lambda: {**choices, "cell/1/op": choices["cell/0/op"]}}, "carries both none of cell/0/op and none of cell/1/op"),
+        (
+            {"choices": lambda: {**choices, "cell/1/op": choices["cell/0/op"]}},
+            "carries both none of cell/0/op and none of cell/1/op",
+        ),
     ]:
         refuses(message, lambda answers=answers: select(planted(**answers), "magnitude", "oneshot"))
         refuses(message, lambda answers=answers: select(planted(**answers), "perturbation", batches=batches))
@@ -92,7 +110,10 @@ def test_measures_and_lifts_that_fail_are_named(strange_measures):
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     refuses("test_broken of .*: first line$", lambda: select(net, "removal:test_broken", batches=batches))
     refuses("test_nothing is not a number", lambda: select(net, "removal:test_nothing", batches=batches))
-    refuses("test_nan is not a number for cell/0/op without skip_connect", lambda: select(net, "removal:test_nan", batches=batches))
+    refuses(
+        "test_nan is not a number for cell/0/op without skip_connect",
+        lambda: select(net, "removal:test_nan", batches=batches),
+    )
     with torch.no_grad():
         net.alpha[1, 0] = float("nan")
     refuses("magnitude is not a number for option none of cell/1/op", lambda: select(net, "magnitude", "oneshot"))
@@ -106,7 +127,11 @@ def test_settings_that_a_measure_does_not_have_are_refused_before_it_is_measured
     for criterion, given, message in [
         ("perturbation", {"imagez": 3}, "perturbation takes no settings: leave 'imagez' out"),
         ("magnitude", {"images": 3}, "magnitude takes no settings: leave 'images' out"),
-        ("removal:naswot", {"imagez": 3}, r"unknown setting of removal:naswot 'imagez': did you mean 'images'\? \(known: images, training\)"),
+        (
+            "removal:naswot",
+            {"imagez": 3},
+            r"unknown setting of removal:naswot 'imagez': did you mean 'images'\? \(known: images, training\)",
+        ),
         ("ntk", {"imagez": 3}, f"unknown setting of ntk 'imagez': {known}"),
         ("snip", {"batchnorm": "frozen"}, r"unknown setting of snip 'batchnorm' \(known: images, training\)"),
         ("gradalign_2", {"rigde": 1.0}, "did you mean 'ridge'"),
@@ -114,22 +139,51 @@ def test_settings_that_a_measure_does_not_have_are_refused_before_it_is_measured
     ]:
         for call in (score, select):
             heard = []
-            refuses(message, lambda: call(Planted(), criterion, batches=[textures()], settings={criterion: given}, listener=lambda *_: heard.append(1)))
+            refuses(
+                message,
+                lambda: call(
+                    Planted(),
+                    criterion,
+                    batches=[textures()],
+                    settings={criterion: given},
+                    listener=lambda *_: heard.append(1),
+                ),
+            )
             assert not heard
     refuses("settings is a dict", lambda: select(Planted(), "ntk", batches=[textures()], settings=3))
-    refuses("settings names ntk_min, which is not among the criteria ntk", lambda: score(Planted(), "ntk", [textures()], settings={"ntk_min": {}}))
+    refuses(
+        "settings names ntk_min, which is not among the criteria ntk",
+        lambda: score(Planted(), "ntk", [textures()], settings={"ntk_min": {}}),
+    )
     settings = {"test_handing_on": {"anything": 3}}
     assert score(Planted(), "test_handing_on", [textures()], settings=settings)["cell/0/op"]["none"] == 3
 
 
 def test_every_setting_that_is_said_to_be_known_is_taken():
-    values = {"images": 4, "training": True, "batchnorm": "running", "block": None, "dtype": torch.float64, "outputs": "sum", "parameters": "all", "seed": 0,
-              "ridge": 0.1, "norms": False}  # fmt: skip
-    handing_on = {name: found for name in list_measures() if (found := registry.find_measure(name)).__module__ in front_door.HANDED_ON}
+    values = {
+        "images": 4,
+        "training": True,
+        "batchnorm": "running",
+        "block": None,
+        "dtype": torch.float64,
+        "outputs": "sum",
+        "parameters": "all",
+        "seed": 0,
+        "ridge": 0.1,
+        "norms": False,
+    }
+    handing_on = {
+        name: found
+        for name in list_measures()
+        if (found := registry.find_measure(name)).__module__ in front_door.HANDED_ON
+    }
     assert {"ntk_min", "gradalign_2", "snip"} <= set(handing_on)
     for name, found in handing_on.items():
         for setting in front_door._known_settings(found):
-            assert isinstance(measure(name, Planted(), *textures(), **{setting: values[setting]}), float), (name, setting)
+            assert isinstance(measure(name, Planted(), *textures(), **{setting: values[setting]}), float), (
+                name,
+                setting,
+            )
 
 
 def test_what_is_no_name_no_function_and_no_mask_is_told():
@@ -162,7 +216,10 @@ def test_an_output_of_several_parts_is_answered_with_how_to_take_one():
 
     for net, give in ((Two(), "output=1"), (Named(), "output='logits'")):
         for name in ("accuracy", "jacob_cov", "synflow"):
-            refuses(rf"selection.adapt\(net, kind='generic', {give}\) takes one part of it; or wrap", lambda: measure(name, net, *textures()))
+            refuses(
+                rf"selection.adapt\(net, kind='generic', {give}\) takes one part of it; or wrap",
+                lambda: measure(name, net, *textures()),
+            )
 
 
 def test_batches_of_another_kind():
@@ -170,8 +227,13 @@ def test_batches_of_another_kind():
     refuses("holds no inputs", lambda: select(Planted(), "perturbation", batches=[(x[:0], y[:0])]))
     refuses("taylor of .*|taylor", lambda: select(Planted(), "taylor", "oneshot", batches=[(x, y + 5)]))
     for inputs in (x.double(), x.half()):
-        assert select(Planted(), "perturbation", "oneshot", batches=[(inputs, y)]).decisions["cell/0/op"] == "nor_conv_3x3"
-    assert select(Planted().double(), "perturbation", "oneshot", batches=lambda: [(x, y)]).decisions["cell/0/op"] == "nor_conv_3x3"
+        assert (
+            select(Planted(), "perturbation", "oneshot", batches=[(inputs, y)]).decisions["cell/0/op"] == "nor_conv_3x3"
+        )
+    assert (
+        select(Planted().double(), "perturbation", "oneshot", batches=lambda: [(x, y)]).decisions["cell/0/op"]
+        == "nor_conv_3x3"
+    )
 
 
 def test_numbers_of_strategies():
@@ -179,11 +241,15 @@ def test_numbers_of_strategies():
     refuses("width must be at least 1", lambda: select(Planted(), "magnitude", "beam", width=0))
     for wrong in (0, "some", -3, True):
         options = {"batches": batches, "candidates": wrong}
-        refuses("candidates is a number of at least 1, or 'all'", lambda options=options: select(Planted(), "removal:loss", "sample", **options))
+        refuses(
+            "candidates is a number of at least 1, or 'all'",
+            lambda options=options: select(Planted(), "removal:loss", "sample", **options),
+        )
 
 
 def test_an_excluded_option_does_not_win_the_race():
-    """Without anything in its place `none` is worth 0, and every other option here less: the best of those that may be chosen is what is asked for."""
+    """Without anything in its place `none` is worth 0, and every other option here less: the best of those that may be
+    chosen is what is asked for."""
     generator = torch.Generator().manual_seed(0)
     differ = 0
     for _ in range(60):
@@ -194,7 +260,10 @@ def test_an_excluded_option_does_not_win_the_race():
     assert differ <= 6, "twice the stated error rate"
     net = planted(excluded=lambda: ("none",))
     batches = [(x, y) for x, y in zip(textures(64)[0].split(2), textures(64)[1].split(2))]
-    assert select(net, "perturbation", "oneshot", batches=batches).decisions == select(net, "perturbation", "oneshot", batches=batches, race=0).decisions
+    assert (
+        select(net, "perturbation", "oneshot", batches=batches).decisions
+        == select(net, "perturbation", "oneshot", batches=batches, race=0).decisions
+    )
     assert set(score(net, "perturbation", batches)["cell/0/op"]) == {"none", "skip_connect", "nor_conv_3x3"}
 
 
@@ -229,7 +298,8 @@ def test_json_is_json():
 
 
 class Pair(nn.Module):
-    """Two choices of which the second sees what the first was decided to be: the second convolution is of use only behind an identity."""
+    """Two choices of which the second sees what the first was decided to be: the second convolution is of use only
+    behind an identity."""
 
     def __init__(self):
         super().__init__()
@@ -242,7 +312,10 @@ class Pair(nn.Module):
         return torch.cat([-x, x], 1)
 
     def choices(self):
-        return {f"{group}/0/op": {name: [module] for name, module in options.items()} for group, options in (("a", self.first), ("b", self.second))}
+        return {
+            f"{group}/0/op": {name: [module] for name, module in options.items()}
+            for group, options in (("a", self.first), ("b", self.second))
+        }
 
     def logits(self):
         return {"a/0/op": self.alpha[0], "b/0/op": self.alpha[1]}
@@ -261,7 +334,8 @@ class Scale(nn.Module):
 
 
 def test_the_second_choice_of_a_round_is_scored_on_what_the_first_has_become():
-    """As in DARTS-PT's projection, which commits an operation of the normal cell and then evaluates those of the reduction cell."""
+    """As in DARTS-PT's projection, which commits an operation of the normal cell and then evaluates those of the
+    reduction cell."""
     net, x, y = Pair(), torch.tensor([[1.0], [-1.0]] * 4), torch.tensor([1, 0] * 4)
     made = select(net, "perturbation_loss", batches=[(x, y)], joint=False)
     with committed(net, "a/0/op", made.decisions["a/0/op"]):

@@ -15,7 +15,9 @@ def test_it_is_the_product_of_ranks():
     values = {"a": [3.0, 1.0, 2.0, 2.0], "b": [0.1, float("-inf"), 5.0, 0.2]}
     expected = rankdata(values["a"]) / 4 * rankdata(values["b"]) / 4
     assert combined(values) == pytest.approx(expected.tolist())
-    assert combined(values, "minimum") == pytest.approx([min(a, b) / 4 for a, b in zip(rankdata(values["a"]), rankdata(values["b"]))])
+    assert combined(values, "minimum") == pytest.approx(
+        [min(a, b) / 4 for a, b in zip(rankdata(values["a"]), rankdata(values["b"]))]
+    )
     with pytest.raises(SelectionError, match=r"4 \(a\), 1 \(b\)"):
         combined({"a": values["a"], "b": [1.0]})
 
@@ -29,5 +31,7 @@ def test_select_takes_the_candidate_that_is_best_by_it():
     made = select(net, "combination", "sample", batches=[(X, Y)], candidates=6, build=child)
     assert made.criterion == "combination" and len(made.candidates) == 6
     rows = [measure_all(COMBINATION, child(one["options"], one["inputs"]), X, Y) for one in made.candidates]
-    assert [one["value"] for one in made.candidates] == pytest.approx(combined({name: [row[name] for row in rows] for name in COMBINATION}))
+    assert [one["value"] for one in made.candidates] == pytest.approx(
+        combined({name: [row[name] for row in rows] for name in COMBINATION})
+    )
     assert made.decisions == made.candidates[0]["options"]

@@ -1,4 +1,5 @@
-"""The contract tests that plug-in authors get: our own measures, lifts and criteria pass them, and what breaks the contract is caught."""
+"""The contract tests that plug-in authors get: our own measures, lifts and criteria pass them, and what breaks the
+contract is caught."""
 
 import subprocess
 import sys
@@ -18,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 def network(*, cut=False, width=8):
     """A small network of blocks at initialisation; cut, its blocks let nothing through."""
     torch.manual_seed(0)
-    blocks = [nn.Sequential(nn.Conv2d(a, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()) for a in (1, *[width] * 4)]
+    blocks = [
+        nn.Sequential(nn.Conv2d(a, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()) for a in (1, *[width] * 4)
+    ]
     if cut:
         for block in blocks:
             for parameter in block.parameters():
@@ -63,7 +66,9 @@ CASES = {
     **dict.fromkeys(("accuracy", "loss", "ntk_complexity", "ntk_alignment"), SOLVED),
     **dict.fromkeys(("parameters", "flops"), LARGER),
     "gradalign_2": ((network(), noise()), (network(), alike())),
-    **dict.fromkeys(("ntk_infinite_min", "ntk_infinite_min_relative"), ((Layered("relu"), noise()), (Layered("sigmoid"), noise()))),
+    **dict.fromkeys(
+        ("ntk_infinite_min", "ntk_infinite_min_relative"), ((Layered("relu"), noise()), (Layered("sigmoid"), noise()))
+    ),
     **dict.fromkeys(("gradalign_1", "gradient_cosine", "gradient_conflict", "gradsign"), AGREEING),
 }
 SIGNED = {"plain", "grasp"}  # sums of signed terms: of two networks neither is known to be the better
@@ -82,7 +87,8 @@ def test_lifts(name):
 
 @pytest.mark.parametrize("name", selection.list_criteria())
 def test_criteria(name):
-    # magnitude is what the case is planted against, random is blind, and 22 parameters have no kernel of full rank over 20 images
+    # magnitude is what the case is planted against, random is blind, and 22 parameters have no kernel of full rank over
+    # 20 images
     check_criterion(name, finds_planted=name not in ("magnitude", "random", "ntk"))
 
 
@@ -126,7 +132,11 @@ def test_lifts_that_break_the_contract_are_caught(register):
         calls.append(choice)
         return {option: float(len(calls)) for option in probe.net.choices()[choice]}
 
-    for name, says in (("by_place", "depends on the order"), ("forgetful", "does not score every option"), ("moody", "does not repeat itself")):
+    for name, says in (
+        ("by_place", "depends on the order"),
+        ("forgetful", "does not score every option"),
+        ("moody", "does not repeat itself"),
+    ):
         with pytest.raises(AssertionError, match=says):
             check_lift(name, None)
 
@@ -142,7 +152,9 @@ def test_a_criterion_of_ones_own(register):
     register.register_criterion("bright", "removal", "brightness", "mean size of the logits that is lost")
     assert "bright" in selection.list_criteria() and selection.describe_criteria()["bright"].startswith("mean size")
     check_criterion("bright", finds_planted=False)
-    assert selection.score(Planted(), "bright", [textures()]) == selection.score(Planted(), "removal:brightness", [textures()])
+    assert selection.score(Planted(), "bright", [textures()]) == selection.score(
+        Planted(), "removal:brightness", [textures()]
+    )
     with pytest.raises(selection.SelectionError, match="named 'bright' is registered already"):
         register.register_criterion("bright", "removal", "brightness", "again")
     with pytest.raises(selection.SelectionError, match="did you mean 'removal'"):
@@ -151,16 +163,25 @@ def test_a_criterion_of_ones_own(register):
 
 def test_names_that_cannot_be_asked_for_are_not_registered(register):
     for name in ("a+b", "a:b", "a b", "", "a@b", "a,b", "a\n"):
-        for add in (lambda: register.register_measure(name)(len), lambda: register.register_lift(name)(len),
-                    lambda: register.register_criterion(name, "removal", "accuracy", "x")):  # fmt: skip
-            with pytest.raises(selection.SelectionError, match=r"is made of letters, digits, _ and -, which .* is not$"):
+        for add in (
+            lambda: register.register_measure(name)(len),
+            lambda: register.register_lift(name)(len),
+            lambda: register.register_criterion(name, "removal", "accuracy", "x"),
+        ):
+            with pytest.raises(
+                selection.SelectionError, match=r"is made of letters, digits, _ and -, which .* is not$"
+            ):
                 add()
     for decorator in (register.register_measure, register.register_lift):
         with pytest.raises(selection.SelectionError, match=r'use @register_(measure|lift)\("name"\)$'):
             decorator(lambda net, batches: 1.0)
     with pytest.raises(selection.SelectionError, match="a criterion is told by its name"):
         register.register_criterion(None, "removal", "accuracy", "x")
-    for measure, message in (("acuracy", "unknown measure 'acuracy': did you mean 'accuracy'"), ("", "unknown measure ''"), (3, "a measure is told by its")):
+    for measure, message in (
+        ("acuracy", "unknown measure 'acuracy': did you mean 'accuracy'"),
+        ("", "unknown measure ''"),
+        (3, "a measure is told by its"),
+    ):
         with pytest.raises(selection.SelectionError, match=message):
             register.register_criterion("mine", "removal", measure, "x")
     assert "mine" not in selection.list_criteria()
@@ -178,17 +199,31 @@ def installed(folder, name, code, value):
 
 def listed_with(folder):
     code = "import selection; print(selection.list_criteria('mine*'), selection.list_criteria('perturbation'))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": ""})
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": ""},
+    )
     assert run.returncode == 0, run.stderr
     return run.stdout.strip(), run.stderr
 
 
 def test_an_installed_package_adds_a_criterion_by_entry_point(tmp_path):
-    installed(tmp_path, "mine_package", "from selection import register_criterion\nregister_criterion('mine', 'alone', 'naswot', 'my own')\n", "mine_package")
+    installed(
+        tmp_path,
+        "mine_package",
+        "from selection import register_criterion\nregister_criterion('mine', 'alone', 'naswot', 'my own')\n",
+        "mine_package",
+    )
     assert listed_with(tmp_path)[0] == "['mine'] ['perturbation']"
 
 
 def test_a_package_that_cannot_be_loaded_is_named_and_does_no_harm(tmp_path):
     installed(tmp_path, "broken_package", "raise RuntimeError('half installed')\n", "broken_package")
     out, err = listed_with(tmp_path)
-    assert out == "[] ['perturbation']" and "the plug-in broken_package (broken_package) cannot be loaded: half installed" in err
+    assert (
+        out == "[] ['perturbation']"
+        and "the plug-in broken_package (broken_package) cannot be loaded: half installed" in err
+    )

@@ -1,4 +1,5 @@
-"""The decay of a kernel's spectrum: planted exponents, the circle, where all are known, and what must be reported as unknown."""
+"""The decay of a kernel's spectrum: planted exponents, the circle, where all are known, and what must be reported as
+unknown."""
 
 import math
 
@@ -14,13 +15,16 @@ N = 800
 
 def planted(beta, size=N, seed=0):
     """A kernel of eigenvalues n i^-beta in a random basis, the eigenvalues of K / n, and the basis."""
-    basis, _ = torch.linalg.qr(torch.randn(size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)))
+    basis, _ = torch.linalg.qr(
+        torch.randn(size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    )
     values = torch.arange(1, size + 1, dtype=torch.float64) ** -beta
     return size * (basis * values) @ basis.T, values, basis
 
 
 def nitanda_suzuki(x):
-    """k_inf = E[s(b.x) s(b.x')] + (x.x' + 1) E[s'(b.x) s'(b.x')] for s = ReLU and b on the unit sphere; x [n, d] of norm 1."""
+    """k_inf = E[s(b.x) s(b.x')] + (x.x' + 1) E[s'(b.x) s'(b.x')] for s = ReLU and b on the unit sphere; x [n, d] of
+    norm 1."""
     cosine = (x @ x.T).clamp(-1, 1)
     angle = cosine.arccos()
     output = (angle.sin() + (math.pi - angle) * cosine) / (2 * math.pi * x.shape[1])
@@ -92,7 +96,9 @@ def test_on_random_inputs_no_source_above_that_of_a_constant_is_seen():
 
 def test_a_constant_added_to_the_targets_changes_nothing_where_the_kernel_holds_constants():
     angles, kernel = RANDOM[0]
-    assert decay(kernel, angles.sin().abs() + 5).source == pytest.approx(decay(kernel, angles.sin().abs()).source, abs=0.01)
+    assert decay(kernel, angles.sin().abs() + 5).source == pytest.approx(
+        decay(kernel, angles.sin().abs()).source, abs=0.01
+    )
 
 
 def test_the_effective_dimension_is_its_definition():
@@ -106,7 +112,9 @@ def test_the_effective_dimension_is_its_definition():
 def test_the_effective_dimension_grows_as_the_theory_says():
     values = torch.linalg.eigvalsh(RANDOM[0][1] / N).flip(0)
     grid = torch.logspace(math.log10(values[N // 4]), math.log10(values[N // 100]), 12, dtype=torch.float64)
-    slope, _, fit = power_law(grid, torch.tensor([effective_dimension(values, float(at)) for at in grid], dtype=torch.float64))
+    slope, _, fit = power_law(
+        grid, torch.tensor([effective_dimension(values, float(at)) for at in grid], dtype=torch.float64)
+    )
     assert slope == pytest.approx(-1 / 2, abs=0.05) and fit > 0.99
 
 
@@ -125,7 +133,9 @@ def test_scale_changes_nothing():
 def test_noise_that_is_known_is_taken_off():
     known, unknown = [], []
     for seed, (angles, kernel) in enumerate(RANDOM):
-        y = angles.sin().sign() + 0.3 * torch.randn(N, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        y = angles.sin().sign() + 0.3 * torch.randn(
+            N, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+        )
         known.append(decay(kernel, y, noise=0.3).source - 0.25)
         unknown.append(decay(kernel, y).source - 0.25)
     assert max(unknown) < -0.1 and abs(sum(known)) < abs(sum(unknown)) / 2

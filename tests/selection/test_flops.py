@@ -29,7 +29,10 @@ def test_layers(layer, shape, want):
 
 def test_a_layer_that_is_used_twice_counts_twice():
     conv = nn.Conv2d(3, 3, 1)
-    assert flops(nn.Sequential(conv, nn.AvgPool2d(2), conv, nn.Flatten(), nn.Linear(12, 2)), 3, 4, 4) == 16 * 9 + 4 * 9 + 24
+    assert (
+        flops(nn.Sequential(conv, nn.AvgPool2d(2), conv, nn.Flatten(), nn.Linear(12, 2)), 3, 4, 4)
+        == 16 * 9 + 4 * 9 + 24
+    )
 
 
 def test_a_nasbench201_supernet_counts_every_option():

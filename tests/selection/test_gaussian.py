@@ -24,7 +24,15 @@ SMOOTH = {
     "tanh": torch.tanh,
 }
 KINKED = {"relu": F.relu, "leaky_relu": F.leaky_relu}
-PAIRS = [(0.05, 0.05, 0.3), (0.5, 1.0, 0.95), (1.0, 1.0, 0.0), (1.0, 1.0, 0.999), (2.0, 2.8, -0.9), (4.0, 1.0, 0.7), (6.0, 4.0, 0.95)]  # d, d', correlation
+PAIRS = [
+    (0.05, 0.05, 0.3),
+    (0.5, 1.0, 0.95),
+    (1.0, 1.0, 0.0),
+    (1.0, 1.0, 0.999),
+    (2.0, 2.8, -0.9),
+    (4.0, 1.0, 0.7),
+    (6.0, 4.0, 0.95),
+]  # d, d', correlation
 
 
 def derivative(s, u):
@@ -33,7 +41,8 @@ def derivative(s, u):
 
 
 def plane(d, e, rho):
-    """Points u, v and weights of the trapezoidal rule for E f(u) g(v); it converges as fast as the nearest pole allows, here to rounding."""
+    """Points u, v and weights of the trapezoidal rule for E f(u) g(v); it converges as fast as the nearest pole allows,
+    here to rounding."""
     step = 1 / (4 * max(1, d, e))
     grid = torch.arange(-math.ceil(10 / step), math.ceil(10 / step) + 1, dtype=torch.float64) * step
     density = (-(grid**2) / 2).exp() * step / math.sqrt(2 * math.pi)
@@ -60,7 +69,10 @@ def test_smooth_activations_against_a_fine_grid(name, pair):
     s, slope = SMOOTH[name], lambda u: derivative(SMOOTH[name], u)
     got = gaussian_moments(name, covariance(d, e, rho))
     for f, moments in ((s, got.products), (slope, got.slopes)):
-        want = torch.tensor([[on_the_plane(f, d, d, 1.0), on_the_plane(f, d, e, rho)], [0, on_the_plane(f, e, e, 1.0)]], dtype=torch.float64)
+        want = torch.tensor(
+            [[on_the_plane(f, d, d, 1.0), on_the_plane(f, d, e, rho)], [0, on_the_plane(f, e, e, 1.0)]],
+            dtype=torch.float64,
+        )
         scale = (moments.diagonal()[:, None] * moments.diagonal()).sqrt()
         assert ((moments.triu() - want) / scale).abs().max() < 1e-12
         assert (moments - moments.T).abs().max() < 1e-14 * moments.abs().max()
@@ -71,7 +83,8 @@ def test_smooth_activations_against_a_fine_grid(name, pair):
 @pytest.mark.parametrize("pair", [*PAIRS, (1.0, 1.0, 0.9999999), (3.0, 0.1, -1.0)], ids=str)
 @pytest.mark.parametrize("name", KINKED)
 def test_kinked_activations_against_integrals_over_the_angle(name, pair):
-    """u = d r cos(t), v = d' r cos(t - p): the integral over r is known, and between the kinks the one over t is of smooth functions."""
+    """u = d r cos(t), v = d' r cos(t - p): the integral over r is known, and between the kinks the one over t is of
+    smooth functions."""
     d, e, rho = pair
     s, p = KINKED[name], math.acos(rho)
     value = lambda t: float(s(torch.tensor(math.cos(t), dtype=torch.float64)))  # noqa: E731
@@ -98,14 +111,20 @@ def test_kinked_activations_against_integrals_over_the_angle(name, pair):
 )
 def test_the_activations_of_the_paper_at_unit_variance(name, square, slope, mean):
     got = gaussian_moments(name, torch.eye(2, dtype=torch.float64))
-    assert [float(got.products[0, 0]), float(got.slopes[0, 0]), float(got.mean[0])] == pytest.approx([square, slope, mean], abs=6e-5)
+    assert [float(got.products[0, 0]), float(got.slopes[0, 0]), float(got.mean[0])] == pytest.approx(
+        [square, slope, mean], abs=6e-5
+    )
 
 
 @pytest.mark.parametrize("name", list_infinite_activations())
 def test_moments_are_those_of_a_random_vector(name):
     """Symmetric, positive semidefinite, with a variance that is not negative."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randn(20, 7, dtype=torch.float64, generator=generator) * torch.rand(20, 1, dtype=torch.float64, generator=generator) * 2
+    rows = (
+        torch.randn(20, 7, dtype=torch.float64, generator=generator)
+        * torch.rand(20, 1, dtype=torch.float64, generator=generator)
+        * 2
+    )
     got = gaussian_moments(name, rows @ rows.T)
     for kernel in (got.products, got.slopes, got.products - torch.outer(got.mean, got.mean)):
         assert (kernel - kernel.T).abs().max() < 1e-14 * kernel.max()
@@ -114,7 +133,8 @@ def test_moments_are_those_of_a_random_vector(name):
 
 @pytest.mark.parametrize("name", list_infinite_activations())
 def test_inputs_that_repeat_oppose_or_vanish(name):
-    """Rounding makes the correlation of two inputs that are one 1 - 1e-16, whose square root is 1e-8: it must not be seen."""
+    """Rounding makes the correlation of two inputs that are one 1 - 1e-16, whose square root is 1e-8: it must not be
+    seen."""
     x = torch.randn(1, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.3
     x = torch.cat([x, 1.1 * x / 1.1, -x, 3 * x, torch.zeros_like(x), x.flip(1)])
     got = gaussian_moments(name, x @ x.T)
@@ -123,12 +143,15 @@ def test_inputs_that_repeat_oppose_or_vanish(name):
         assert (kernel[0] - kernel[1]).abs().max() < 1e-13 * kernel.max()
         assert torch.linalg.eigvalsh(kernel)[0] > -1e-13 * kernel.trace()
     at_zero = float({**SMOOTH, **KINKED}[name](torch.zeros((), dtype=torch.float64)))
-    assert float(got.products[4, 4]) == pytest.approx(at_zero**2, abs=1e-15) and float(got.mean[4]) == pytest.approx(at_zero, abs=1e-15)
+    assert float(got.products[4, 4]) == pytest.approx(at_zero**2, abs=1e-15) and float(got.mean[4]) == pytest.approx(
+        at_zero, abs=1e-15
+    )
     assert float(got.products[0, 4]) == pytest.approx(at_zero * float(got.mean[0]), abs=1e-14)
 
 
 def test_a_series_that_is_cut_says_by_how_much():
-    """At standard deviation 30 tanh is nearly a step: E s'(u) s'(v) of two inputs that are nearly one takes more terms than there are."""
+    """At standard deviation 30 tanh is nearly a step: E s'(u) s'(v) of two inputs that are nearly one takes more terms
+    than there are."""
     d, rho = 30.0, 0.9999
     with pytest.warns(UserWarning, match="exact to .e-0. only") as caught:
         got = gaussian_moments("tanh", covariance(d, d, rho))

@@ -21,7 +21,12 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "ntk.pt"
 class Unused(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv, self.norm, self.idle, self.head = nn.Conv2d(3, 6, 3, groups=3), nn.BatchNorm2d(6), nn.Conv2d(3, 6, 3), nn.Linear(6, 5)
+        self.conv, self.norm, self.idle, self.head = (
+            nn.Conv2d(3, 6, 3, groups=3),
+            nn.BatchNorm2d(6),
+            nn.Conv2d(3, 6, 3),
+            nn.Linear(6, 5),
+        )
 
     def forward(self, x):
         return self.head(F.relu(self.norm(self.conv(x))).mean((2, 3)))
@@ -30,7 +35,9 @@ class Unused(nn.Module):
 NETS = {
     "parity": ParityNet,
     "grouped, one unused": Unused,
-    "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 5, bias=False)),
+    "linear": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(192, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 5, bias=False)
+    ),
     "supernet": lambda: Supernet(create_space("nasbench201"), channels=2, layers=1, num_classes=5),
     "tiny": lambda: Supernet(create_space("tiny"), channels=2, layers=3, num_classes=5),
 }
@@ -107,7 +114,8 @@ def test_gradsign_counts_signs(name):
 
 
 def test_gradsign_of_the_peers_formula():
-    """The fixture holds their formula in eval mode (and over all parameters, which is not theirs); their code runs single images in training mode."""
+    """The fixture holds their formula in eval mode (and over all parameters, which is not theirs); their code runs
+    single images in training mode."""
     values = torch.load(FIXTURE, weights_only=True)
     net = ParityNet().double()
     net.load_state_dict(values["state_dict"])
@@ -125,7 +133,9 @@ def test_gradsign_is_the_number_of_samples_and_weights_where_all_agree():
 def test_float32_networks_are_counted_in_float64():
     net, x, y = case("parity")
     narrow = copy.deepcopy(net).float()
-    assert measure("gradsign", narrow, x.float(), y) == measure("gradsign", copy.deepcopy(narrow).double(), x.float().double(), y)
+    assert measure("gradsign", narrow, x.float(), y) == measure(
+        "gradsign", copy.deepcopy(narrow).double(), x.float().double(), y
+    )
     assert narrow.stem.weight.dtype == torch.float32
 
 
@@ -136,7 +146,9 @@ def test_zico_is_its_formula(name):
     assert find_measure("zico")(net, three) == pytest.approx(zico_by_hand(net, three), rel=1e-10)
     halves = [(x[:4], y[:4]), (x[4:], y[4:])]
     assert measure("zico", net, x, y) == pytest.approx(zico_by_hand(net, halves), rel=1e-10)
-    assert measure("zico", net, x, y, images=3) == pytest.approx(zico_by_hand(net, [(x[:3], y[:3]), (x[4:7], y[4:7])]), rel=1e-10)
+    assert measure("zico", net, x, y, images=3) == pytest.approx(
+        zico_by_hand(net, [(x[:3], y[:3]), (x[4:7], y[4:7])]), rel=1e-10
+    )
 
 
 def test_zico_of_gradients_that_do_not_differ():

@@ -1,4 +1,5 @@
-"""The infinite kernel against finite networks, against the recursion written out pair by pair, and against what theory says of its smallest eigenvalue."""
+"""The infinite kernel against finite networks, against the recursion written out pair by pair, and against what theory
+says of its smallest eigenvalue."""
 
 import itertools
 import math
@@ -35,7 +36,9 @@ class Finite(nn.Module):
     def __init__(self, size, activations, skips, variance, normalise, width):
         super().__init__()
         self.activations, self.skips, self.variance, self.normalise = activations, [False, *skips], variance, normalise
-        self.layers = nn.ModuleList(nn.Linear(size if i == 0 else width, width, bias=False) for i in range(len(activations)))
+        self.layers = nn.ModuleList(
+            nn.Linear(size if i == 0 else width, width, bias=False) for i in range(len(activations))
+        )
         self.last = nn.Linear(width, 1, bias=False)
         for p in self.parameters():
             nn.init.normal_(p)
@@ -50,14 +53,17 @@ class Finite(nn.Module):
 
 
 def kernel_by_hand(x, activations, skips, variance, normalise, cross=True):
-    """The recursion of `infinite_ntk` in loops, every expectation an integral of its own; without the cross term, as if skips added independent means of 0."""
+    """The recursion of `infinite_ntk` in loops, every expectation an integral of its own; without the cross term, as if
+    skips added independent means of 0."""
     x, count = x.flatten(1), len(x)
     covariance = [[float(a @ b) / x.shape[1] for b in x] for a in x]
     tangent, mean = [[0.0] * count for _ in x], [0.0] * count
     for activation, skip in zip(activations, [False, *skips]):
         moments = {}
         for i, j in itertools.combinations_with_replacement(range(count), 2):
-            moments[i, j] = moments[j, i] = moments_by_hand(activation, *(variance * covariance[a][b] for a, b in ((i, i), (j, j), (i, j))))
+            moments[i, j] = moments[j, i] = moments_by_hand(
+                activation, *(variance * covariance[a][b] for a, b in ((i, i), (j, j), (i, j)))
+            )
         c = 1 / math.sqrt(sum(moments[i, i][0] for i in range(count)) / count) if normalise else 1.0
         mu = [c * mean_by_hand(activation, variance * covariance[i][i]) for i in range(count)]
         before, covariance = covariance, [[c * c * moments[i, j][0] for j in range(count)] for i in range(count)]
@@ -69,13 +75,20 @@ def kernel_by_hand(x, activations, skips, variance, normalise, cross=True):
 
 
 def moments_by_hand(activation, q, r, covariance):
-    """E s(u) s(v) and E s'(u) s'(v): the arc-cosine kernel where s has a kink, the trapezoidal rule over the plane where not."""
+    """E s(u) s(v) and E s'(u) s'(v): the arc-cosine kernel where s has a kink, the trapezoidal rule over the plane
+    where not."""
     rho = max(-1.0, min(1.0, covariance / math.sqrt(q * r)))
     if activation in ("relu", "leaky_relu"):
         angle, e = math.acos(rho), {"relu": 0.0, "leaky_relu": 0.01}[activation]
-        same, opposed = (math.sqrt(q * r) * (math.sin(t) + (math.pi - t) * math.cos(t)) / (2 * math.pi) for t in (angle, math.pi - angle))
+        same, opposed = (
+            math.sqrt(q * r) * (math.sin(t) + (math.pi - t) * math.cos(t)) / (2 * math.pi)
+            for t in (angle, math.pi - angle)
+        )
         return (1 + e * e) * same - 2 * e * opposed, ((1 + e * e) * (math.pi - angle) + 2 * e * angle) / (2 * math.pi)
-    return tuple(on_the_plane(f, math.sqrt(q), math.sqrt(r), rho) for f in (SMOOTH[activation], lambda u: derivative(SMOOTH[activation], u)))
+    return tuple(
+        on_the_plane(f, math.sqrt(q), math.sqrt(r), rho)
+        for f in (SMOOTH[activation], lambda u: derivative(SMOOTH[activation], u))
+    )
 
 
 def mean_by_hand(activation, q):
@@ -105,7 +118,9 @@ def mixed(count, depths=(1, 2, 3, 4), seed=0):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) and isinstance(value[0], str) else "",
 )
-def test_finite_networks_come_near_it_and_not_without_the_cross_term(activations, skips, variance, normalise, without_cross):
+def test_finite_networks_come_near_it_and_not_without_the_cross_term(
+    activations, skips, variance, normalise, without_cross
+):
     torch.manual_seed(0)
     x = sphere(8, 10)
     nets = [Finite(10, activations, skips, variance, normalise, width=1024).double() for _ in range(10)]
@@ -125,28 +140,39 @@ def test_it_is_the_recursion_written_out(activations, skips):
     x = torch.randn(4, 2, 3, dtype=torch.float64, generator=draw)  # of different lengths, and not flat
     for variance, normalise in ((2.0, False), (1.0, True)):
         want = kernel_by_hand(x, activations, skips, variance, normalise)
-        assert (infinite_ntk(x, activations, skips, weight_variance=variance, normalise=normalise) - want).norm() < 1e-10 * want.norm()
+        assert (
+            infinite_ntk(x, activations, skips, weight_variance=variance, normalise=normalise) - want
+        ).norm() < 1e-10 * want.norm()
 
 
 TABLE = {  # smallest eigenvalues for 1, 2, 4, 8 hidden layers, all alike
     (1.0, False): {
-        "relu": (0.266, 0.284, 0.151, 0.0199), "leaky_relu": (0.261, 0.280, 0.150, 0.0198), "swish": (0.136, 0.0857, 0.0101, 6e-5),
-        "tanh": (0.108, 0.123, 0.120, 0.108), "sigmoid": (2.4e-3, 1.8e-4, 7.6e-7, 1e-11),
+        "relu": (0.266, 0.284, 0.151, 0.0199),
+        "leaky_relu": (0.261, 0.280, 0.150, 0.0198),
+        "swish": (0.136, 0.0857, 0.0101, 6e-5),
+        "tanh": (0.108, 0.123, 0.120, 0.108),
+        "sigmoid": (2.4e-3, 1.8e-4, 7.6e-7, 1e-11),
     },
     (1.0, True): {
-        "relu": (0.266, 0.550, 1.94, 19.5), "leaky_relu": (0.261, 0.542, 1.91, 19.2), "swish": (0.136, 0.222, 0.604, 5.18),
-        "tanh": (0.108, 0.231, 0.967, 7.71), "sigmoid": (0.0024, 0.0026, 0.0029, 0.0035),
+        "relu": (0.266, 0.550, 1.94, 19.5),
+        "leaky_relu": (0.261, 0.542, 1.91, 19.2),
+        "swish": (0.136, 0.222, 0.604, 5.18),
+        "tanh": (0.108, 0.231, 0.967, 7.71),
+        "sigmoid": (0.0024, 0.0026, 0.0029, 0.0035),
     },
     (2.0, False): {
-        "relu": (0.531, 1.13, 2.41, 5.10), "tanh": (0.265, 0.475, 1.01, 2.88), "swish": (0.373, 0.683, 0.852, 0.243),
+        "relu": (0.531, 1.13, 2.41, 5.10),
+        "tanh": (0.265, 0.475, 1.01, 2.88),
+        "swish": (0.373, 0.683, 0.852, 0.243),
         "sigmoid": (9e-3, 1.3e-3, 1.8e-5, 3e-9),
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("variance", "skip"), TABLE)
 def test_the_table_of_smallest_eigenvalues(variance, skip):
-    """48 inputs on the sphere in 32 dimensions, numpy's default_rng(0): the very draw of the table, which was computed apart from this code.
+    """48 inputs on the sphere in 32 dimensions, numpy's default_rng(0): the very draw of the table, which was computed
+    apart from this code.
 
     To 2 %, or to the digits of the table where it has one or two.
     """
@@ -154,7 +180,10 @@ def test_the_table_of_smallest_eigenvalues(variance, skip):
     for activation, printed in TABLE[variance, skip].items():
         for depth, want in zip((1, 2, 4, 8), printed):
             got = smallest(recursion.kernel([activation] * depth, [skip] * (depth - 1)))
-            assert got == pytest.approx(want, rel=0.02) or want in (float(f"{got:.1g}"), float(f"{got:.2g}")), (activation, depth)
+            assert got == pytest.approx(want, rel=0.02) or want in (float(f"{got:.1g}"), float(f"{got:.2g}")), (
+                activation,
+                depth,
+            )
 
 
 @pytest.mark.parametrize("variance", [1.0, 2.0])
@@ -163,7 +192,9 @@ def test_skips_raise_it_and_relu_is_above_swish_and_tanh_and_those_above_sigmoid
     """Homogeneous networks, not normalised: a skip more at every depth; the order up to 4 layers only."""
     recursion = Recursion(sphere(48, 32, seed), weight_variance=variance)
     for depth in (2, 3, 4, 8):
-        value = {(s, a): smallest(recursion.kernel([s] * depth, [a] * (depth - 1))) for s in PAPER for a in (False, True)}
+        value = {
+            (s, a): smallest(recursion.kernel([s] * depth, [a] * (depth - 1))) for s in PAPER for a in (False, True)
+        }
         assert all(value[s, True] > value[s, False] for s in PAPER)
         for a in (False, True) if depth <= 4 else ():
             assert min(value["relu", a], value["leaky_relu", a]) > max(value["swish", a], value["tanh", a])
@@ -171,7 +202,8 @@ def test_skips_raise_it_and_relu_is_above_swish_and_tanh_and_those_above_sigmoid
 
 
 def test_all_500_networks_of_three_layers():
-    """The best, the worst, the mean logarithm by number of skips, and how often a skip lowers the value: as computed apart from this code."""
+    """The best, the worst, the mean logarithm by number of skips, and how often a skip lowers the value: as computed
+    apart from this code."""
     skips = list(itertools.product((0, 1), repeat=2))
     lowered = {}
     for normalise in (False, True):
@@ -180,8 +212,12 @@ def test_all_500_networks_of_three_layers():
         flips = [(value[s, a], value[s, (*a[:i], 1, *a[i + 1 :])]) for s, a in value for i in range(2) if not a[i]]
         lowered[normalise] = sum(after < before for before, after in flips), len(flips)
         if not normalise:
-            assert max(value, key=value.get) == (("relu",) * 3, (1, 1)) and max(value.values()) == pytest.approx(0.955, abs=5e-4)
-            assert min(value, key=value.get) == (("sigmoid",) * 3, (0, 0)) and min(value.values()) == pytest.approx(1e-5, rel=0.05)
+            assert max(value, key=value.get) == (("relu",) * 3, (1, 1)) and max(value.values()) == pytest.approx(
+                0.955, abs=5e-4
+            )
+            assert min(value, key=value.get) == (("sigmoid",) * 3, (0, 0)) and min(value.values()) == pytest.approx(
+                1e-5, rel=0.05
+            )
             means = [np.mean([math.log(v) for (_, a), v in value.items() if sum(a) == count]) for count in range(3)]
             assert means == pytest.approx([-3.64, -2.45, -1.33], abs=0.006)
     assert lowered == {False: (2, 500), True: (121, 500)}
@@ -214,22 +250,29 @@ def test_bounds_where_inputs_repeat_or_outnumber_dimensions():
 
 
 def test_scale():
-    """An output that is c times as large has c^2 times the kernel, and the same smallest eigenvalue over the mean: through the inputs where all is linear in
-    them, and through the variance of a layer of ReLUs."""
+    """An output that is c times as large has c^2 times the kernel, and the same smallest eigenvalue over the mean:
+    through the inputs where all is linear in them, and through the variance of a layer of ReLUs."""
     x = sphere(10, 6)
     kernel = infinite_ntk(x, ["relu", "leaky_relu"], [True])
     scaled = infinite_ntk(3 * x, ["relu", "leaky_relu"], [True])
     assert torch.allclose(scaled, 9 * kernel, rtol=1e-12, atol=0)
     assert spectrum(scaled).min == pytest.approx(9 * spectrum(kernel).min, rel=1e-9)
     assert spectrum(scaled).min_relative == pytest.approx(spectrum(kernel).min_relative, rel=1e-9)
-    assert torch.allclose(infinite_ntk(x, ["relu"], [], weight_variance=6.0), 3 * infinite_ntk(x, ["relu"], [], weight_variance=2.0), rtol=1e-12, atol=0)
+    assert torch.allclose(
+        infinite_ntk(x, ["relu"], [], weight_variance=6.0),
+        3 * infinite_ntk(x, ["relu"], [], weight_variance=2.0),
+        rtol=1e-12,
+        atol=0,
+    )
     linear = x @ x.T / 6
-    assert torch.allclose(infinite_ntk(x, ["identity"] * 3, [False] * 2, weight_variance=1.0), 4 * linear, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(
+        infinite_ntk(x, ["identity"] * 3, [False] * 2, weight_variance=1.0), 4 * linear, rtol=1e-12, atol=1e-12
+    )
 
 
 def test_skips_help_because_the_kernel_grows():
-    """Relative to the mean eigenvalue, or normalised, what skips do turns round: figures for 1, 2, 4, 8 layers, and costs sqrt(y' K^-1 y / N) of labels, as
-    computed apart from this code."""
+    """Relative to the mean eigenvalue, or normalised, what skips do turns round: figures for 1, 2, 4, 8 layers, and
+    costs sqrt(y' K^-1 y / N) of labels, as computed apart from this code."""
     x = sphere(48, 32)
     plain = Recursion(x, weight_variance=1.0)
     for (activation, skip), want in {
@@ -238,17 +281,26 @@ def test_skips_help_because_the_kernel_grows():
         ("tanh", False): (0.126, 0.157, 0.171, 0.170),
         ("tanh", True): (0.126, 0.141, 0.210, 0.414),
     }.items():
-        got = [spectrum(plain.kernel([activation] * depth, [skip] * (depth - 1))).min_relative for depth in (1, 2, 4, 8)]
+        got = [
+            spectrum(plain.kernel([activation] * depth, [skip] * (depth - 1))).min_relative for depth in (1, 2, 4, 8)
+        ]
         assert got == pytest.approx(want, rel=0.01)
     normalised = Recursion(x, weight_variance=1.0, normalise=True)
-    assert [smallest(normalised.kernel([name] * 8, [True] * 7)) for name in ("tanh", "relu")] == pytest.approx([36, 6.0], rel=0.01)
+    assert [smallest(normalised.kernel([name] * 8, [True] * 7)) for name in ("tanh", "relu")] == pytest.approx(
+        [36, 6.0], rel=0.01
+    )
     y, kernels = x[:, 0].sign(), [plain.kernel(["relu"] * 8, [skip] * 7) for skip in (False, True)]
-    costs = [math.sqrt(float(y @ torch.linalg.solve(k / scale, y)) / len(y)) for k in kernels for scale in (1, k.diagonal().mean())]
+    costs = [
+        math.sqrt(float(y @ torch.linalg.solve(k / scale, y)) / len(y))
+        for k in kernels
+        for scale in (1, k.diagonal().mean())
+    ]
     assert costs == pytest.approx([6.11, 1.14, 0.154, 1.97], rel=0.01)
 
 
 def test_what_is_shared_changes_nothing(monkeypatch):
-    """The kernel of an architecture is the same to the last bit alone, after many others, and where little is remembered."""
+    """The kernel of an architecture is the same to the last bit alone, after many others, and where little is
+    remembered."""
     x, architectures = sphere(12, 8), list(mixed(60, seed=3))
     shared = Recursion(x)
     kernels = [shared.kernel(*architecture) for architecture in architectures]
@@ -259,7 +311,9 @@ def test_what_is_shared_changes_nothing(monkeypatch):
     assert len(shared._layers) == steps
     monkeypatch.setattr(infinite, "MEMORY", 5 * 12 * 12 * 8 * 4)
     forgetful = Recursion(x)
-    assert all(torch.equal(forgetful.kernel(*architecture), kernel) for architecture, kernel in zip(architectures, kernels))
+    assert all(
+        torch.equal(forgetful.kernel(*architecture), kernel) for architecture, kernel in zip(architectures, kernels)
+    )
     assert len(forgetful._layers) <= 6 and len(forgetful._moments) <= 6
 
 
@@ -324,7 +378,11 @@ def test_measures_of_candidates_share_what_they_have_in_common():
             measure(name, Layered(["relu", "tanh", last], [True, False]), x.clone(), y)
     assert infinite_measures._recursion.cache_info().misses == 1
     before = measure("ntk_infinite_min", Layered(), x, y)
-    assert measure("ntk_infinite_min", Layered(), 2 * x, y) != before != measure("ntk_infinite_min", Layered(variance=1.0), x, y)
+    assert (
+        measure("ntk_infinite_min", Layered(), 2 * x, y)
+        != before
+        != measure("ntk_infinite_min", Layered(variance=1.0), x, y)
+    )
     assert measure("ntk_infinite_min", Layered(), x, y) == before
 
 

@@ -55,7 +55,11 @@ def test_naslib_and_te_nas_on_activations(parity):
 
 @pytest.mark.parametrize(
     ("name", "key", "sign"),
-    [("gradalign_1", "gradalign_mean_cos", 1), ("gradalign_2", "gradalign_logdet_cos", 1), ("gradient_cosine", "mean_pairwise_cos", 1)],
+    [
+        ("gradalign_1", "gradalign_mean_cos", 1),
+        ("gradalign_2", "gradalign_logdet_cos", 1),
+        ("gradient_cosine", "mean_pairwise_cos", 1),
+    ],
 )
 def test_gradient_agreement(parity, name, key, sign):
     net, values, x, y = parity
@@ -65,8 +69,12 @@ def test_gradient_agreement(parity, name, key, sign):
 def test_condition_is_te_nas(parity):
     net, values, x, y = parity
     for mode, key in (("running", "tenas_cond_eval"), ("coupled", "tenas_cond_train")):
-        assert measure("ntk_condition", net, x, y, parameters="weight", batchnorm=mode) == pytest.approx(-float(values[key]), rel=1e-8)
-    assert spectrum(ntk(net, x, outputs="trace", batchnorm="running")).condition == pytest.approx(float(values["ntk_trace_cond"]), rel=1e-8)
+        assert measure("ntk_condition", net, x, y, parameters="weight", batchnorm=mode) == pytest.approx(
+            -float(values[key]), rel=1e-8
+        )
+    assert spectrum(ntk(net, x, outputs="trace", batchnorm="running")).condition == pytest.approx(
+        float(values["ntk_trace_cond"]), rel=1e-8
+    )
 
 
 def test_kernel_measures_are_their_formulas(parity):
@@ -80,7 +88,9 @@ def test_kernel_measures_are_their_formulas(parity):
     for label in range(int(y.max()) + 1):
         target = (y == label).double() - (y == label).double().mean()
         energy.append(target @ torch.linalg.inv(kernel + 1e-6 * values.mean() * torch.eye(len(x))) @ target)
-    assert measure("ntk_complexity", net, x, y) == pytest.approx(-math.sqrt(sum(energy) / len(energy) / len(x)), rel=1e-8)
+    assert measure("ntk_complexity", net, x, y) == pytest.approx(
+        -math.sqrt(sum(energy) / len(energy) / len(x)), rel=1e-8
+    )
     pairs = torch.tensor([[1.0 if a == b else -1.0 for a in y] for b in y])
     correlation = torch.corrcoef(torch.stack([kernel.flatten(), pairs.flatten().double()]))[0, 1]
     assert measure("ntk_alignment", net, x, y) == pytest.approx(float(correlation), rel=1e-10)

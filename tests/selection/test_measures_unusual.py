@@ -1,4 +1,5 @@
-"""Measures of networks that do what few do: gates on single layers, aliases, inputs changed in place, whole numbers, NaN; and errors of the kernel."""
+"""Measures of networks that do what few do: gates on single layers, aliases, inputs changed in place, whole numbers,
+NaN; and errors of the kernel."""
 
 import copy
 import math
@@ -19,7 +20,12 @@ from supernet import Genotype, Supernet, build, create_space
 
 CELL = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|avg_pool_3x3~1|nor_conv_3x3~2|"
 OURS = {name for name in list_measures() if not name.startswith("test_")}  # those are of other tests
-WEIGHTLESS = {"parameters", "flops", "ntk_infinite_min", "ntk_infinite_min_relative"}  # do not read what weights and activations are
+WEIGHTLESS = {
+    "parameters",
+    "flops",
+    "ntk_infinite_min",
+    "ntk_infinite_min_relative",
+}  # do not read what weights and activations are
 
 
 def images(count=6, *shape):
@@ -39,7 +45,22 @@ def without_gated(net, choice):
     return net
 
 
-@pytest.mark.parametrize("name", ["flops", "fisher", "snip", "grad_norm", "grasp", "zico", "gradsign", "synflow", "parameters", "naswot", "jacob_cov"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "flops",
+        "fisher",
+        "snip",
+        "grad_norm",
+        "grasp",
+        "zico",
+        "gradsign",
+        "synflow",
+        "parameters",
+        "naswot",
+        "jacob_cov",
+    ],
+)
 def test_an_option_that_is_one_layer_can_be_switched_off(name):
     net, (x, y) = Planted(), textures()
     with masked(net, {"cell/0/op": [USEFUL]}):
@@ -56,7 +77,9 @@ def test_parameters_count_neither_gates_nor_alphas():
     choice, options = next(iter(net.choices().items()))
     for option, modules in options.items():
         with masked(net, {choice: [option]}):
-            assert measure("parameters", net, x, y) == everything - alphas - sum(p.numel() for module in modules for p in module.parameters())
+            assert measure("parameters", net, x, y) == everything - alphas - sum(
+                p.numel() for module in modules for p in module.parameters()
+            )
     assert measure("parameters", Planted(), *textures()) == 2 * 9 + 4
     shared = nn.Linear(3, 3)
     two = nn.ModuleList([nn.Sequential(shared), shared, nn.Linear(3, 2)])
@@ -140,7 +163,10 @@ def test_nan_is_one_clear_error(name):
         measure(name, net, x, y)
 
 
-@pytest.mark.parametrize("name", ["grad_norm", "snip", "gradsign", "zico", "jacob_cov", "synflow", "gradient_conflict", "ntk_min", "ntk_trace"])
+@pytest.mark.parametrize(
+    "name",
+    ["grad_norm", "snip", "gradsign", "zico", "jacob_cov", "synflow", "gradient_conflict", "ntk_min", "ntk_trace"],
+)
 def test_gradients_that_are_nan_are_one_clear_error(name):
     """Logits are numbers: the root's derivative at 0 is not."""
     net = Net(lambda s, x: s.b(s.a(x) + (s.a(x) * 0).sqrt()), a=nn.Linear(5, 4), b=nn.Linear(4, 3)).double()
@@ -176,7 +202,21 @@ def test_an_input_that_is_changed_in_place_is_the_networks_own(name):
     assert taken(changing, [(x, y)]) == pytest.approx(want, rel=1e-12) and torch.equal(x, before)
 
 
-@pytest.mark.parametrize("name", ["ntk_min", "ntk_complexity", "gradient_cosine", "gradsign", "zico", "snip", "synflow", "accuracy", "flops", "parameters"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ntk_min",
+        "ntk_complexity",
+        "gradient_cosine",
+        "gradsign",
+        "zico",
+        "snip",
+        "synflow",
+        "accuracy",
+        "flops",
+        "parameters",
+    ],
+)
 @pytest.mark.filterwarnings("ignore:ntk")
 def test_inputs_of_whole_numbers(name):
     torch.manual_seed(0)
@@ -189,7 +229,10 @@ def test_a_submodule_that_is_called_logits(name):
     assert measure(name, net, x, y) == measure(name, nn.Sequential(net.a, net.logits), x, y)
 
 
-@pytest.mark.parametrize("name", ["ntk_min", "naswot", "grad_norm", "fisher", "jacob_cov", "gradsign", "zico", "linear_regions", "expressivity"])
+@pytest.mark.parametrize(
+    "name",
+    ["ntk_min", "naswot", "grad_norm", "fisher", "jacob_cov", "gradsign", "zico", "linear_regions", "expressivity"],
+)
 @pytest.mark.parametrize("count", [0, -3, True, 2.0])
 def test_a_number_of_images_that_cannot_be(name, count):
     with pytest.raises(SelectionError, match="images is a number of at least 1"):
@@ -252,7 +295,9 @@ def test_buffers_that_are_bound_anew_are_put_back():
         net(torch.ones(1))
         net(torch.ones(1))
         assert net[0].steps == 2
-    assert net[0].steps is steps and steps == 0 and net[0].nothing is None and set(net[0]._buffers) == {"steps", "nothing"}
+    assert (
+        net[0].steps is steps and steps == 0 and net[0].nothing is None and set(net[0]._buffers) == {"steps", "nothing"}
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "ntk.pt"
 
 
 def rows_by_hand(net, x, functional, wanted=lambda name: True):
-    """[outputs of functional, B, P]: one backward pass for each sample and output, BatchNorms as they are in eval mode."""
+    """[outputs of functional, B, P]: one backward pass for each sample and output, BatchNorms as they are in eval
+    mode."""
     net.eval()
     parameters = [p for name, p in net.named_parameters() if wanted(name)]
     gradients = []
@@ -38,7 +39,12 @@ class Twice(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv, self.norm, self.fc, self.head = nn.Conv2d(3, 3, 3, padding=1), nn.LayerNorm([3, 4, 4]), nn.Linear(48, 48), nn.Linear(48, 5)
+        self.conv, self.norm, self.fc, self.head = (
+            nn.Conv2d(3, 3, 3, padding=1),
+            nn.LayerNorm([3, 4, 4]),
+            nn.Linear(48, 48),
+            nn.Linear(48, 5),
+        )
 
     def forward(self, x):
         x = F.relu(self.conv(x))
@@ -47,12 +53,18 @@ class Twice(nn.Module):
 
 
 class Strays(nn.Module):
-    """Parameters that no formula sees: tied, used outside their layer, held by the model itself, in a layer without formula."""
+    """Parameters that no formula sees: tied, used outside their layer, held by the model itself, in a layer without
+    formula."""
 
     def __init__(self):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(1.5))
-        self.first, self.second, self.tied, self.head = nn.Linear(192, 10), nn.Linear(10, 10), nn.Linear(10, 10), nn.Linear(10, 5)
+        self.first, self.second, self.tied, self.head = (
+            nn.Linear(192, 10),
+            nn.Linear(10, 10),
+            nn.Linear(10, 10),
+            nn.Linear(10, 5),
+        )
         self.tied.weight = self.second.weight
         self.act = nn.PReLU(init=0.1)
 
@@ -78,8 +90,12 @@ def conv(*args, **kwargs):
 
 
 CASES = {
-    "mlp": lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 20), nn.ReLU(), nn.Linear(20, 20, bias=False), nn.Tanh(), nn.Linear(20, 5)),
-    "tokens": lambda: nn.Sequential(nn.Flatten(2), nn.Linear(64, 7), nn.LayerNorm(7), nn.GELU(), nn.Linear(7, 4), nn.Flatten(), nn.Linear(12, 5)),
+    "mlp": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(192, 20), nn.ReLU(), nn.Linear(20, 20, bias=False), nn.Tanh(), nn.Linear(20, 5)
+    ),
+    "tokens": lambda: nn.Sequential(
+        nn.Flatten(2), nn.Linear(64, 7), nn.LayerNorm(7), nn.GELU(), nn.Linear(7, 4), nn.Flatten(), nn.Linear(12, 5)
+    ),
     "dense": lambda: conv(4, 3, padding=1),
     "stride": lambda: conv(4, 3, stride=2, padding=1),
     "no_padding": lambda: conv(4, (1, 3), stride=(2, 1), bias=False),
@@ -90,12 +106,30 @@ CASES = {
     "pointwise": lambda: conv(9, 1, stride=2, groups=3),
     "reflect": lambda: conv(4, 3, padding=1, padding_mode="reflect"),
     "same": lambda: conv(4, 3, padding="same"),
-    "transposed": lambda: nn.Sequential(nn.ConvTranspose2d(3, 4, 2, stride=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5)),
-    "batch_norm": lambda: nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(6), nn.BatchNorm1d(6), nn.ReLU(), nn.LazyLinear(5)
+    "transposed": lambda: nn.Sequential(
+        nn.ConvTranspose2d(3, 4, 2, stride=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5)
     ),
-    "group_norm": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.SiLU(inplace=True), nn.Flatten(), nn.LazyLinear(5)),
-    "in_place": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.LazyLinear(5)),
+    "batch_norm": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.LazyLinear(6),
+        nn.BatchNorm1d(6),
+        nn.ReLU(),
+        nn.LazyLinear(5),
+    ),
+    "group_norm": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.SiLU(inplace=True), nn.Flatten(), nn.LazyLinear(5)
+    ),
+    "in_place": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(4, 4, 3),
+        nn.ReLU(inplace=True),
+        nn.Flatten(),
+        nn.LazyLinear(5),
+    ),
     "prelu": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.PReLU(4), nn.Flatten(), nn.LazyLinear(5)),
     "twice": Twice,
     "strays": Strays,
@@ -170,8 +204,14 @@ def test_frozen_statistics_of_the_first_batch_rule_the_cross_kernel(name):
 
 def test_parameters_by_name_and_by_predicate():
     net, x = case("batch_norm")
-    assert close(ntk(net, x, parameters="weight", batchnorm="running"), kernel_by_hand(net, x, wanted=lambda name: "weight" in name))
-    assert close(ntk(net, x, parameters=lambda name, p: p.dim() == 4, batchnorm="running"), kernel_by_hand(net, x, wanted=lambda name: name == "0.weight"))
+    assert close(
+        ntk(net, x, parameters="weight", batchnorm="running"),
+        kernel_by_hand(net, x, wanted=lambda name: "weight" in name),
+    )
+    assert close(
+        ntk(net, x, parameters=lambda name, p: p.dim() == 4, batchnorm="running"),
+        kernel_by_hand(net, x, wanted=lambda name: name == "0.weight"),
+    )
     with pytest.raises(SelectionError, match="no parameter is left"):
         ntk(net, x, parameters=lambda name, p: False)
 
@@ -227,7 +267,9 @@ def test_loss_gradients_of_the_fixture(parity):
 def test_a_supernet_whole_and_masked(space):
     """Every option is seen by its own modules, masked ones count nothing, alphas never count."""
     torch.manual_seed(0)
-    net = Supernet(create_space(space), channels=2, layers={"nasbench201": 1}.get(space, 3), num_classes=3, seed=0).double()
+    net = Supernet(
+        create_space(space), channels=2, layers={"nasbench201": 1}.get(space, 3), num_classes=3, seed=0
+    ).double()
     x = torch.randn(3, 3, 8, 8).double()
     net.train()(x)
     weights = lambda name: not name.startswith("alphas.")  # noqa: E731

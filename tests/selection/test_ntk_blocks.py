@@ -78,7 +78,10 @@ def test_many_positions_in_blocks():
 def test_large_squares_are_halved_to_the_same_kernel():
     net, x = case("mlp", count=151)
     assert close(ntk(net, x), kernel_by_hand(net, x))
-    for factor in (torch.randn(300, 4).double(), Ghost(torch.randn(41, 2, 7, 5).double(), torch.randn(41, 2, 7, 3).double())):
+    for factor in (
+        torch.randn(300, 4).double(),
+        Ghost(torch.randn(41, 2, 7, 5).double(), torch.randn(41, 2, 7, 3).double()),
+    ):
         assert close(square(factor), product(factor, factor))
 
 
@@ -99,7 +102,9 @@ def test_the_batchs_statistics_are_frozen_where_no_running_ones_are_kept(setting
     def net(track):
         torch.manual_seed(0)
         norms = nn.BatchNorm2d(4, track_running_stats=track), nn.BatchNorm2d(4, affine=False, track_running_stats=track)
-        return nn.Sequential(nn.Conv2d(3, 4, 3), norms[0], nn.ReLU(), nn.Conv2d(4, 4, 3), norms[1], nn.Flatten(), nn.Linear(64, 2)).double()
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3), norms[0], nn.ReLU(), nn.Conv2d(4, 4, 3), norms[1], nn.Flatten(), nn.Linear(64, 2)
+        ).double()
 
     x, lacking = torch.randn(6, 3, 8, 8).double(), net(False)
     assert close(ntk(lacking, x, **settings), ntk(net(True), x, **settings))

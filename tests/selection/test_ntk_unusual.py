@@ -1,4 +1,5 @@
-"""Networks that do what few do: the kernel is that of a loop over samples, or there is one clear error, and the network is left as it was."""
+"""Networks that do what few do: the kernel is that of a loop over samples, or there is one clear error, and the network
+is left as it was."""
 
 import warnings
 
@@ -42,7 +43,9 @@ class Net(nn.Module):
 
 def tied():
     """Two layers of one weight, one of which has two names."""
-    net = Net(lambda s, x: s.head(s.b(s.a(x).tanh()).tanh()), a=nn.Linear(5, 5), b=nn.Linear(5, 5), head=nn.Linear(5, 3))
+    net = Net(
+        lambda s, x: s.head(s.b(s.a(x).tanh()).tanh()), a=nn.Linear(5, 5), b=nn.Linear(5, 5), head=nn.Linear(5, 3)
+    )
     net.b.weight, net.more = net.a.weight, net.b
     return net
 
@@ -65,21 +68,40 @@ def twice():
 
 def squeezed():
     """A pooling whose squeeze() would also drop a batch of one sample."""
-    return Net(lambda net, x: net.head(net.act(F.adaptive_avg_pool2d(net.conv(x), 1).squeeze())), conv=nn.Conv2d(3, 4, 3), act=nn.PReLU(), head=nn.Linear(4, 3))
+    return Net(
+        lambda net, x: net.head(net.act(F.adaptive_avg_pool2d(net.conv(x), 1).squeeze())),
+        conv=nn.Conv2d(3, 4, 3),
+        act=nn.PReLU(),
+        head=nn.Linear(4, 3),
+    )
 
 
 def recurrent():
-    return Net(lambda s, x: s.head(s.lstm(s.embed(x))[0][:, -1]), embed=nn.Linear(5, 4), lstm=nn.LSTM(4, 6, batch_first=True), head=nn.Linear(6, 3))
+    return Net(
+        lambda s, x: s.head(s.lstm(s.embed(x))[0][:, -1]),
+        embed=nn.Linear(5, 4),
+        lstm=nn.LSTM(4, 6, batch_first=True),
+        head=nn.Linear(6, 3),
+    )
 
 
 def encoder():
     layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=12, batch_first=True, dropout=0.0)
-    return Net(lambda net, x: net.head(net.layer(net.embed(x)).mean(1)), embed=nn.Linear(5, 8), layer=layer, head=nn.Linear(8, 3))
+    return Net(
+        lambda net, x: net.head(net.layer(net.embed(x)).mean(1)),
+        embed=nn.Linear(5, 8),
+        layer=layer,
+        head=nn.Linear(8, 3),
+    )
 
 
 def one_by_one():
     """Images that pass singly, [C, H, W], with as many channels as there are samples."""
-    return Net(lambda s, x: s.head(torch.stack([s.conv(image) for image in x]).mean((2, 3))), conv=nn.Conv2d(6, 6, 3), head=nn.Linear(6, 3))
+    return Net(
+        lambda s, x: s.head(torch.stack([s.conv(image) for image in x]).mean((2, 3))),
+        conv=nn.Conv2d(6, 6, 3),
+        head=nn.Linear(6, 3),
+    )
 
 
 FLAT, TOKENS, IMAGES, SQUARE = (6, 5), (6, 7, 5), (6, 3, 6, 6), (7, 7, 5)
@@ -90,16 +112,32 @@ CASES = {
     "tied alias": (tied, FLAT, True),
     "buffer": (gated, FLAT, True),
     "other order": (tokens(lambda s, x: s.b(s.a(x.transpose(0, 1)).tanh().mean(0))), TOKENS, True),
-    "other order, as many tokens as samples": (tokens(lambda s, x: s.b(s.a(x.transpose(0, 1)).tanh().mean(0))), SQUARE, True),
-    "samples by tokens": (tokens(lambda s, x: s.b(s.a(x.reshape(-1, 5)).tanh().reshape(len(x), -1, 4).mean(1))), TOKENS, True),
-    "one row for all": (lambda: Net(lambda s, x: s.b(x[:1] * 0 + 1) * s.a(x), a=nn.Linear(5, 3), b=nn.Linear(5, 3)), FLAT, True),
+    "other order, as many tokens as samples": (
+        tokens(lambda s, x: s.b(s.a(x.transpose(0, 1)).tanh().mean(0))),
+        SQUARE,
+        True,
+    ),
+    "samples by tokens": (
+        tokens(lambda s, x: s.b(s.a(x.reshape(-1, 5)).tanh().reshape(len(x), -1, 4).mean(1))),
+        TOKENS,
+        True,
+    ),
+    "one row for all": (
+        lambda: Net(lambda s, x: s.b(x[:1] * 0 + 1) * s.a(x), a=nn.Linear(5, 3), b=nn.Linear(5, 3)),
+        FLAT,
+        True,
+    ),
     "keyword": (tokens(lambda s, x: s.b(input=s.a(input=x).relu())), FLAT, False),
     "in place": (tokens(lambda s, x: s.b(s.a(x.sub_(0.5)).relu_())), FLAT, False),
     "squeeze": (squeezed, IMAGES, True),
     "lstm": (recurrent, TOKENS, True),
     "encoder": (encoder, TOKENS, True),
     "one by one": (one_by_one, (6, 6, 5, 5), True),
-    "without gradient": (lambda: Net(lambda s, x: s.a(x) + nograd(s.b, x), a=nn.Linear(5, 3), b=nn.Linear(5, 3)), FLAT, False),
+    "without gradient": (
+        lambda: Net(lambda s, x: s.a(x) + nograd(s.b, x), a=nn.Linear(5, 3), b=nn.Linear(5, 3)),
+        FLAT,
+        False,
+    ),
     "read elsewhere": (tokens(lambda s, x: s.b(s.a(x)) @ s.b.weight[:, :3]), FLAT, True),
     "more than a layer has": (lambda: with_more(nn.Linear(5, 3)), FLAT, True),
     "scaled by a leaf": (tokens(lambda s, x: s.b(s.plain * s.a(s.plain * x))), FLAT, False),
@@ -137,7 +175,9 @@ def quietly(net, x, *more, **settings):
 def test_the_kernel_is_that_of_a_loop(name):
     net, x, unusual = case(name)
     kernel, noted = quietly(net, x)
-    by_hand = gram_of_one_graph if name in ("squeeze", "in place") else kernel_by_hand  # the one takes no single sample, the other changes it
+    by_hand = (
+        gram_of_one_graph if name in ("squeeze", "in place") else kernel_by_hand
+    )  # the one takes no single sample, the other changes it
     assert close(kernel, by_hand(net, x.clone())) and noted == unusual
 
 
@@ -155,7 +195,12 @@ def test_nothing_is_changed(name):
         assert all(now is then for now, then in zip(module._buffers.values(), buffers.values(), strict=True))
         assert not module._forward_hooks and not module._forward_pre_hooks
     assert all(torch.equal(tensor, values[name]) for name, tensor in net.state_dict().items())
-    assert torch.equal(x, before) and torch.equal(leaf.detach(), before) and torch.equal(leaf.grad, torch.ones_like(leaf)) and net.plain.grad is None
+    assert (
+        torch.equal(x, before)
+        and torch.equal(leaf.detach(), before)
+        and torch.equal(leaf.grad, torch.ones_like(leaf))
+        and net.plain.grad is None
+    )
     assert all(p.grad is None for p in net.parameters())
 
 
@@ -171,7 +216,10 @@ def test_blocks_and_cross_kernels_are_parts_of_the_whole(name):
 
 def gram_of_one_graph(net, x):
     parameters = list(net.parameters())
-    rows = [torch.cat([g.flatten() for g in torch.autograd.grad(value, parameters, retain_graph=True)]) for value in net(x).sum(1)]
+    rows = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(value, parameters, retain_graph=True)])
+        for value in net(x).sum(1)
+    ]
     return torch.stack(rows) @ torch.stack(rows).T
 
 
@@ -198,7 +246,10 @@ def test_a_gradient_that_was_there_is_left():
 @pytest.mark.parametrize("act", [nn.Tanh(), nn.PReLU()])
 def test_a_network_with_noise_has_one_kernel_for_each_draw(act):
     """Also where a parameter has no formula: its gradients are of the same draw."""
-    net, x = tokens(lambda s, x: s.b(s.act(s.a(x) * torch.randn(len(x), 4, dtype=x.dtype))))().double(), torch.randn(6, 5).double()
+    net, x = (
+        tokens(lambda s, x: s.b(s.act(s.a(x) * torch.randn(len(x), 4, dtype=x.dtype))))().double(),
+        torch.randn(6, 5).double(),
+    )
     net.act = act.double()
     before = torch.get_rng_state()
     got, _ = quietly(net, x, seed=3)
@@ -208,7 +259,9 @@ def test_a_network_with_noise_has_one_kernel_for_each_draw(act):
     torch.manual_seed(6)
     assert torch.equal(quietly(net, x, seed=3)[0], got) and not close(quietly(net, x, seed=4)[0], got)
     blocks = quietly(net, x, block=4, seed=3)[0]
-    assert torch.equal(blocks, quietly(net, x, block=4, seed=3)[0]) and close(blocks[:4, :4], quietly(net, x[:4], seed=3)[0])
+    assert torch.equal(blocks, quietly(net, x, block=4, seed=3)[0]) and close(
+        blocks[:4, :4], quietly(net, x[:4], seed=3)[0]
+    )
     assert torch.linalg.eigvalsh(blocks)[0] > -1e-10 * blocks.trace(), "a sample has the same noise in every block"
 
 
@@ -230,11 +283,42 @@ def test_a_pass_is_saved_where_the_rows_are_known(monkeypatch):
     assert passes[4:] == [6, 2, 2, 3]
 
 
-KEPT = [lambda x: x.relu() * 2 + x, lambda x: x.flatten(1), lambda x: x.view(len(x), -1), lambda x: x.mean(1), lambda x: torch.cat([x, x], dim=-1)]
-KEPT += [lambda x: x[:, ::2], lambda x: 1 - x, lambda x: x.chunk(2, dim=1)[0], lambda x: F.pad(x, (1, 1)), lambda x: x.sum((1, 2)), lambda x: x.add_(1)]
-LOST = [lambda x: x.transpose(0, 1), lambda x: x.flatten(), lambda x: x.view(-1, 6), lambda x: x.mean(0), lambda x: torch.cat([x, x]), lambda x: x[::2]]
-LOST += [lambda x: x + torch.ones(6, 6, 6), lambda x: x.flip(0), lambda x: x[1], lambda x: F.pad(x, (0, 0, 0, 0, 1, 0)), lambda x: x.chunk(2)[0]]
-LOST += [lambda x: x[None] + x, lambda x: F.linear(torch.ones(2, 36), x.flatten(1)), lambda x: torch.tensor(x.tolist()), lambda x: x.sum()]
+KEPT = [
+    lambda x: x.relu() * 2 + x,
+    lambda x: x.flatten(1),
+    lambda x: x.view(len(x), -1),
+    lambda x: x.mean(1),
+    lambda x: torch.cat([x, x], dim=-1),
+]
+KEPT += [
+    lambda x: x[:, ::2],
+    lambda x: 1 - x,
+    lambda x: x.chunk(2, dim=1)[0],
+    lambda x: F.pad(x, (1, 1)),
+    lambda x: x.sum((1, 2)),
+    lambda x: x.add_(1),
+]
+LOST = [
+    lambda x: x.transpose(0, 1),
+    lambda x: x.flatten(),
+    lambda x: x.view(-1, 6),
+    lambda x: x.mean(0),
+    lambda x: torch.cat([x, x]),
+    lambda x: x[::2],
+]
+LOST += [
+    lambda x: x + torch.ones(6, 6, 6),
+    lambda x: x.flip(0),
+    lambda x: x[1],
+    lambda x: F.pad(x, (0, 0, 0, 0, 1, 0)),
+    lambda x: x.chunk(2)[0],
+]
+LOST += [
+    lambda x: x[None] + x,
+    lambda x: F.linear(torch.ones(2, 36), x.flatten(1)),
+    lambda x: torch.tensor(x.tolist()),
+    lambda x: x.sum(),
+]
 
 
 @pytest.mark.parametrize(("function", "sure"), [*((f, True) for f in KEPT), *((f, False) for f in LOST)])
@@ -284,7 +368,10 @@ def test_inputs_of_whole_numbers():
 
 
 def test_a_submodule_that_is_called_logits():
-    net, x = Net(lambda s, x: s.logits(s.a(x)), a=nn.Linear(5, 4), logits=nn.Linear(4, 3)).double(), torch.randn(4, 5).double()
+    net, x = (
+        Net(lambda s, x: s.logits(s.a(x)), a=nn.Linear(5, 4), logits=nn.Linear(4, 3)).double(),
+        torch.randn(4, 5).double(),
+    )
     assert close(ntk(net, x), kernel_by_hand(net, x))
 
 
@@ -296,4 +383,9 @@ def test_a_step_counter_that_is_bound_anew_is_put_back():
     net, x, steps = Net(run, a=nn.Linear(5, 3)), torch.randn(4, 5), torch.zeros(())
     net.register_buffer("steps", steps)
     first = quietly(net, x)[0]
-    assert net.steps is steps and steps == 0 and torch.equal(quietly(net, x)[0], first) and close(quietly(net, x, block=2)[0], first)
+    assert (
+        net.steps is steps
+        and steps == 0
+        and torch.equal(quietly(net, x)[0], first)
+        and close(quietly(net, x, block=2)[0], first)
+    )

@@ -11,9 +11,15 @@ from selection import SelectionError, measure
 def network():
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Conv2d(4, 6, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(), nn.Linear(6, 3),
-    )  # fmt: skip
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(4, 6, 3, stride=2),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 3),
+    )
 
 
 X = torch.randn(10, 3, 7, 7, generator=torch.Generator().manual_seed(1))
@@ -42,7 +48,9 @@ def test_swap_counts_units_that_differ_in_when_they_are_on():
 def test_meco_sums_the_smallest_eigenvalues_of_the_correlations():
     total = 0.0
     for feature in outputs(network(), X[:8])[:6]:
-        rows = np.stack([feature[:, channel].flatten().numpy().astype(np.float64) for channel in range(feature.shape[1])])
+        rows = np.stack(
+            [feature[:, channel].flatten().numpy().astype(np.float64) for channel in range(feature.shape[1])]
+        )
         total += max(0.0, np.linalg.eigvalsh(np.corrcoef(rows))[0])
     assert measure("meco", network(), X, Y) == pytest.approx(total, rel=1e-9)
 

@@ -43,7 +43,9 @@ def test_without_error_everything_is_evaluated():
     means = {name: rng.normal(mean, 0.01, 40) for name, mean in [("a", 0), ("b", 5), ("c", 9)]}
     evaluate, asked = stored(means)
     found = race(evaluate, list(means), [10] * 40, error=0)
-    assert len(asked) == 120 and found.estimates == {name: pytest.approx(values.mean()) for name, values in means.items()}
+    assert len(asked) == 120 and found.estimates == {
+        name: pytest.approx(values.mean()) for name, values in means.items()
+    }
 
 
 def test_each_batch_is_evaluated_once_and_the_clear_losers_leave_early():
@@ -75,7 +77,8 @@ def test_batches_count_by_their_images():
 
 @pytest.mark.parametrize("keep", [1, 2])
 def test_the_error_rate_holds_where_it_is_hardest(keep):
-    """Options of nearly equal mean: the share of races that do not keep what all data would keep stays below the rate that is stated."""
+    """Options of nearly equal mean: the share of races that do not keep what all data would keep stays below the rate
+    that is stated."""
     wrong, runs, error = 0, 400, 0.1
     rng = np.random.default_rng(keep)
     for _ in range(runs):
@@ -103,7 +106,9 @@ def test_a_raced_selection_decides_as_the_full_one_and_says_what_it_saved():
     assert raced.evaluations < full.evaluations and raced.evaluations + raced.saved == pytest.approx(1 + 6 * 5)
     exact = score(net, "perturbation_loss", batches)
     for choice, options in exact.items():
-        assert full.scores[choice] == {option: pytest.approx(value, rel=1e-9, abs=1e-12) for option, value in options.items()}
+        assert full.scores[choice] == {
+            option: pytest.approx(value, rel=1e-9, abs=1e-12) for option, value in options.items()
+        }
         assert max(raced.scores[choice], key=raced.scores[choice].get) == raced.decisions[choice]
 
 
@@ -123,7 +128,8 @@ def test_none_is_evaluated_where_it_is_not_zero():
 
 
 def test_the_protocol_of_darts_pt():
-    """Every option measured, on batches drawn anew each time; 22 measurements of edges where 12 would do; one random choice of each cell in a round."""
+    """Every option measured, on batches drawn anew each time; 22 measurements of edges where 12 would do; one random
+    choice of each cell in a round."""
     net, calls = supernet_of("darts"), []
 
     def batches():
@@ -134,7 +140,10 @@ def test_the_protocol_of_darts_pt():
     assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 2 * 17
     assert made.saved == 0 and all(len(entry["decided"]) == 2 for entry in made.history)
     order = [name for entry in made.history[:14] for name in entry["decided"]]
-    assert order != list(net.choices()) and {name.split("/")[0] for name in made.history[0]["decided"]} == {"normal", "reduce"}
+    assert order != list(net.choices()) and {name.split("/")[0] for name in made.history[0]["decided"]} == {
+        "normal",
+        "reduce",
+    }
     net.space.check(net.genotype(made.decisions, made.inputs))
 
 

@@ -17,11 +17,15 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "quark0.pt"
 
 def batch(count=12, size=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(count, 3, size, size, generator=generator).double(), torch.randint(0, 4, (count,), generator=generator)
+    return torch.randn(count, 3, size, size, generator=generator).double(), torch.randint(
+        0, 4, (count,), generator=generator
+    )
 
 
 def supernet_of(space, seed=0):
-    net = Supernet(create_space(space), channels=4, layers={"tiny": 2, "nasbench201": 1}.get(space, 3), num_classes=4, seed=seed).double()
+    net = Supernet(
+        create_space(space), channels=4, layers={"tiny": 2, "nasbench201": 1}.get(space, 3), num_classes=4, seed=seed
+    ).double()
     with torch.no_grad():
         for alpha in net.arch_parameters():
             alpha.copy_(torch.randn(alpha.shape, generator=torch.Generator().manual_seed(seed)))
@@ -29,7 +33,8 @@ def supernet_of(space, seed=0):
 
 
 class Planted(nn.Module):
-    """One choice between an identity, which alpha favours, and a convolution, without which the classes cannot be told apart."""
+    """One choice between an identity, which alpha favours, and a convolution, without which the classes cannot be told
+    apart."""
 
     def __init__(self):
         super().__init__()
@@ -178,7 +183,15 @@ def kernel_by_hand(net, x, wanted):
     for one in x:
         net.zero_grad()
         net(one[None]).sum().backward()
-        rows.append(torch.cat([p.grad.flatten() if p.grad is not None else torch.zeros(p.numel()) for name, p in net.named_parameters() if wanted(name)]))
+        rows.append(
+            torch.cat(
+                [
+                    p.grad.flatten() if p.grad is not None else torch.zeros(p.numel())
+                    for name, p in net.named_parameters()
+                    if wanted(name)
+                ]
+            )
+        )
     net.zero_grad()
     return torch.stack(rows) @ torch.stack(rows).T
 
@@ -191,7 +204,9 @@ def test_ntk_is_the_gram_matrix_of_gradients(parameters):
             norm.running_mean.normal_(0, 0.3)
             norm.running_var.uniform_(0.5, 2)
     net.eval()
-    expected = kernel_by_hand(net, x, lambda name: not name.startswith("alphas.") and (parameters == "all" or "weight" in name))
+    expected = kernel_by_hand(
+        net, x, lambda name: not name.startswith("alphas.") and (parameters == "all" or "weight" in name)
+    )
     got = ntk(net.train(), x, parameters=parameters, batchnorm="running")
     assert torch.allclose(got, expected, rtol=1e-10)
     assert torch.allclose(ntk(net, x[:2], x, parameters=parameters, batchnorm="running"), expected[:2], rtol=1e-10)
@@ -200,12 +215,24 @@ def test_ntk_is_the_gram_matrix_of_gradients(parameters):
 
 def test_frozen_statistics_are_the_batchs():
     """Running statistics set by hand to the batch's, layer by layer, give the frozen kernel."""
-    layers = (nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(64, 3))
+    layers = (
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.Flatten(),
+        nn.Linear(64, 3),
+    )
     net, (x, _) = nn.Sequential(*layers).double(), batch(6)
     frozen = ntk(net, x)
     with torch.no_grad():
         for index in (1, 4):
-            before = net[:index](x) if index == 1 else net[2:4](F.batch_norm(net[0](x), None, None, net[1].weight, net[1].bias, True))
+            before = (
+                net[:index](x)
+                if index == 1
+                else net[2:4](F.batch_norm(net[0](x), None, None, net[1].weight, net[1].bias, True))
+            )
             net[index].running_mean.copy_(before.mean((0, 2, 3)))
             net[index].running_var.copy_(before.var((0, 2, 3), unbiased=False))
     assert torch.allclose(frozen, ntk(net, x, batchnorm="running"), rtol=1e-10)
@@ -270,7 +297,11 @@ def test_one_clear_error_each():
 @pytest.mark.parametrize(
     ("question", "answer", "says"),
     [
-        ("choices", {"cell/0/op": {"skip_connect": nn.Identity(), "nor_conv_3x3": [nn.Identity()]}}, "gives a list of the modules"),
+        (
+            "choices",
+            {"cell/0/op": {"skip_connect": nn.Identity(), "nor_conv_3x3": [nn.Identity()]}},
+            "gives a list of the modules",
+        ),
         ("logits", {}, r"logits\(\) gives nothing"),
         ("logits", {"cell/0/op": torch.zeros(3)}, r"gives \[3\] for its 2 options"),
         ("inputs", {"cell/n1": (1, ["cell/7/op"])}, "only name what is in choices"),
@@ -348,13 +379,18 @@ def test_progressive_rounds_orders_and_tuning():
     order = [name for entry in made.history for name in entry["decided"]]
     assert sorted(order[:28]) == sorted(net.choices()) and order[:28] != list(net.choices())
     net.space.check(net.genotype(made.decisions, made.inputs))
-    assert made.evaluations == 1 + 28 * 7 + 2 * (3 + 4 + 5) + 2 * len(seen), "the second of a round is compared with what the first has made of the network"
+    assert made.evaluations == 1 + 28 * 7 + 2 * (3 + 4 + 5) + 2 * len(seen), (
+        "the second of a round is compared with what the first has made of the network"
+    )
     assert made.saved == 28, "without `none` the network is what it was"
 
 
 def test_progressive_most_certain_first():
     net, batches = supernet_of("nasbench201"), [batch(8)]
-    gaps = {choice: sorted(options.values())[-1] - sorted(options.values())[-2] for choice, options in score(net, "perturbation_loss", batches).items()}
+    gaps = {
+        choice: sorted(options.values())[-1] - sorted(options.values())[-2]
+        for choice, options in score(net, "perturbation_loss", batches).items()
+    }
     made = select(net, "perturbation_loss", "progressive", batches=batches, order="certain")
     assert [entry["decided"][0] for entry in made.history] == sorted(gaps, key=lambda choice: -gaps[choice])
 
@@ -364,7 +400,9 @@ def test_the_last_value_of_a_progressive_selection_is_that_of_the_discrete_netwo
     made = select(net, "perturbation_loss", "progressive", batches=batches)
     with torch.no_grad():
         for row, option in enumerate(made.decisions.values()):
-            net.alphas["cell"][row] = torch.tensor([50.0 if name == option else -50.0 for name in net.space.cells["cell"].operations[0]])
+            net.alphas["cell"][row] = torch.tensor(
+                [50.0 if name == option else -50.0 for name in net.space.cells["cell"].operations[0]]
+            )
         expected = -F.cross_entropy(net(batches[0][0]), batches[0][1])
     assert made.history[-1]["value"] == pytest.approx(float(expected), rel=1e-9)
 

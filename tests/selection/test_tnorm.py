@@ -19,7 +19,9 @@ def test_axioms(name):
         if y <= z:
             assert tnorm(name, [x, y]) <= tnorm(name, [x, z])
         assert tnorm(name, [x, 1.0]) == x and tnorm(name, [x, 0.0]) == 0
-        assert conorm(name, [x, y]) == pytest.approx({"minimum": max(x, y), "product": x + y - x * y, "lukasiewicz": min(1, x + y)}[name])
+        assert conorm(name, [x, y]) == pytest.approx(
+            {"minimum": max(x, y), "product": x + y - x * y, "lukasiewicz": min(1, x + y)}[name]
+        )
 
 
 def test_from_the_strictest_to_the_mildest():

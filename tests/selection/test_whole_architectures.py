@@ -22,7 +22,9 @@ class Toy(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.edges = nn.ModuleList(nn.ModuleDict({name: nn.Linear(3, 3, bias=False) for name in "abc"}) for _ in range(3))
+        self.edges = nn.ModuleList(
+            nn.ModuleDict({name: nn.Linear(3, 3, bias=False) for name in "abc"}) for _ in range(3)
+        )
         self.alphas = nn.Parameter(torch.randn(3, 3))
         self.head = nn.Linear(3, 2)
 
@@ -30,7 +32,13 @@ class Toy(nn.Module):
         weights = self.alphas.softmax(1)
         first = sum(w * op(x) for w, op in zip(weights[0], self.edges[0].values()))
         second = sum(w * op(x) for w, op in zip(weights[1], self.edges[1].values()))
-        return self.head(torch.tanh(second + sum(w * op(torch.tanh(first + 0 * x)) for w, op in zip(weights[2], self.edges[2].values())) + 0 * x))
+        return self.head(
+            torch.tanh(
+                second
+                + sum(w * op(torch.tanh(first + 0 * x)) for w, op in zip(weights[2], self.edges[2].values()))
+                + 0 * x
+            )
+        )
 
     def choices(self):
         return {f"layer/{row}/op": {name: [op] for name, op in edge.items()} for row, edge in enumerate(self.edges)}
@@ -55,7 +63,9 @@ def test_every_architecture_is_listed_once():
     made = list(listed(net))
     assert len(made) == count(net) == 2 * (2 + 2)
     assert len({one.key() for one in made}) == len(made)
-    assert {one.inputs["layer/n2"][0] for one in made} == {"layer/1/op", "layer/2/op"} and not any("c" in one.options.values() for one in made)
+    assert {one.inputs["layer/n2"][0] for one in made} == {"layer/1/op", "layer/2/op"} and not any(
+        "c" in one.options.values() for one in made
+    )
     cells = supernet_of("nasbench201")
     assert count(cells) == 5**6
     wide = supernet_of("darts")
@@ -120,11 +130,22 @@ def test_networks_built_anew_are_measured_instead_of_the_supernet():
     def built(decisions, inputs):
         return build(net.genotype(decisions, inputs), channels=4, layers=1, num_classes=4, seed=0).double()
 
-    made = select(net, "ntk_min_relative+parameters", "sample", batches=batches, candidates=12, build=built, combine="product", seed=5)
+    made = select(
+        net,
+        "ntk_min_relative+parameters",
+        "sample",
+        batches=batches,
+        candidates=12,
+        build=built,
+        combine="product",
+        seed=5,
+    )
     seen = made.candidates
     for one in seen:
         network = built(one["options"], one["inputs"])
-        assert one["measured"]["ntk_min_relative"] == pytest.approx(measure("ntk_min_relative", network, *batches[0]), rel=1e-9)
+        assert one["measured"]["ntk_min_relative"] == pytest.approx(
+            measure("ntk_min_relative", network, *batches[0]), rel=1e-9
+        )
         assert one["measured"]["parameters"] == sum(p.numel() for p in network.parameters())
         assert one["value"] == pytest.approx(prod(one["atoms"].values()))
     assert [one["value"] for one in seen] == sorted([one["value"] for one in seen], reverse=True)
@@ -143,16 +164,26 @@ def test_sampling_within_a_limit():
 
 
 def brute_force(net, criteria, batches, combine, limits):
-    """The joint values of all architectures by definition: ranks over all options, the t-norm within an option, minimum or product over decisions."""
+    """The joint values of all architectures by definition: ranks over all options, the t-norm within an option, minimum
+    or product over decisions."""
     scores = {name: score(net, name, batches) for name in criteria}
     things = [(choice, option) for choice, options in net.choices().items() for option in options]
-    ranks = {name: dict(zip(things, calibrate([of[choice][option] for choice, option in things]))) for name, of in scores.items()}
-    value = {thing: (prod if combine == "product" else min)(ranks[name][thing] for name in criteria) for thing in things}
+    ranks = {
+        name: dict(zip(things, calibrate([of[choice][option] for choice, option in things])))
+        for name, of in scores.items()
+    }
+    value = {
+        thing: (prod if combine == "product" else min)(ranks[name][thing] for name in criteria) for thing in things
+    }
     found = {}
     for row in product(*net.choices().values()):
         options = dict(zip(net.choices(), row))
         if all(cost.of(options) <= cost.limit for cost in limits):
-            found[row] = sorted(value[thing] for thing in options.items()) if combine == "minimum" else [prod(value[thing] for thing in options.items())]
+            found[row] = (
+                sorted(value[thing] for thing in options.items())
+                if combine == "minimum"
+                else [prod(value[thing] for thing in options.items())]
+            )
     return found
 
 
@@ -164,7 +195,15 @@ def test_a_wide_beam_is_brute_force(combine, share):
     every = costs(net, {"parameters": 0}, None)[0]
     most = every.of({choice: max(row, key=row.get) for choice, row in every.options.items()})
     limits = {} if share is None else {"parameters": every.base + share * (most - every.base)}
-    made = select(net, "+".join(criteria), "beam", batches=batches, combine=combine, limits=limits, width=5 if share is None else 5**6)
+    made = select(
+        net,
+        "+".join(criteria),
+        "beam",
+        batches=batches,
+        combine=combine,
+        limits=limits,
+        width=5 if share is None else 5**6,
+    )
     expected = brute_force(net, criteria, batches, combine, costs(net, limits, None))
     got = expected[tuple(made.decisions.values())]
     assert got == pytest.approx(max(expected.values()), rel=1e-12)
@@ -179,8 +218,16 @@ def test_the_reasons_of_a_beam_add_up():
     for choice in choices:
         why = made.reasons[choice]
         assert why["chosen"] == made.decisions[choice]
-        assert why["value"] == pytest.approx(prod(why["atoms"].values())) == pytest.approx(made.scores[choice][why["chosen"]])
-        assert why["atoms"][why["deciding"]] == min(why["atoms"].values()) and set(why["atoms"]) == {"perturbation_loss", "taylor", "random"}
+        assert (
+            why["value"]
+            == pytest.approx(prod(why["atoms"].values()))
+            == pytest.approx(made.scores[choice][why["chosen"]])
+        )
+        assert why["atoms"][why["deciding"]] == min(why["atoms"].values()) and set(why["atoms"]) == {
+            "perturbation_loss",
+            "taylor",
+            "random",
+        }
         assert why["runner_up"] != why["chosen"] and why["runner_up_value"] <= why["value"]
     assert {name.removesuffix(" (edge)") for name in made.reasons} == set(net.choices())
     assert len(made.candidates) == 3 and [entry["kept"] for entry in made.history][-1] == 3
@@ -199,14 +246,22 @@ def test_a_beam_never_exceeds_its_limits_also_where_edges_are_dropped():
 
 def test_the_bound_is_reached_and_never_above_what_can_be_had():
     net = Toy()
-    table = {"layer/0/op": {"a": 3, "b": 1, "c": 0}, "layer/1/op": {"a": 5, "b": 9, "c": 0}, "layer/2/op": {"a": 2, "b": 8, "c": 0}, "base": 10}
+    table = {
+        "layer/0/op": {"a": 3, "b": 1, "c": 0},
+        "layer/1/op": {"a": 5, "b": 9, "c": 0},
+        "layer/2/op": {"a": 2, "b": 8, "c": 0},
+        "base": 10,
+    }
     (energy,) = costs(net, {"energy": 99}, None, {"energy": table})
     allowed = {choice: ["a", "b"] for choice in net.choices()}
 
     def completions(options, inputs):
         for one in listed(net):
             if all(one.inputs[node] == kept for node, kept in inputs.items()):
-                staying = {"layer/0/op": one.options["layer/0/op"], one.inputs["layer/n2"][0]: one.options[one.inputs["layer/n2"][0]]}
+                staying = {
+                    "layer/0/op": one.options["layer/0/op"],
+                    one.inputs["layer/n2"][0]: one.options[one.inputs["layer/n2"][0]],
+                }
                 if all(staying.get(choice, option) == option for choice, option in options.items()):
                     yield energy.of(staying)
 
@@ -222,9 +277,22 @@ def test_costs_are_counted_measured_or_given():
     assert parameters.options["cell/0/op"] == score(net, "parameters")["cell/0/op"]
     whole = {choice: sum(row.values()) for choice, row in flops.options.items()}
     assert flops.base + sum(whole.values()) == measure("flops", net, x, torch.zeros(4))
-    assert flops.options["cell/0/op"]["nor_conv_3x3"] == 9 * flops.options["cell/0/op"]["nor_conv_1x1"] > 0 == flops.options["cell/0/op"]["skip_connect"]
-    assert all(seconds >= 0 for row in latency.options.values() for seconds in row.values()) and latency.options["cell/0/op"]["nor_conv_3x3"] > 0
-    (given,) = costs(net, {"latency": 1}, None, {"latency": {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "avg_pool_3x3": 4}})
+    assert (
+        flops.options["cell/0/op"]["nor_conv_3x3"]
+        == 9 * flops.options["cell/0/op"]["nor_conv_1x1"]
+        > 0
+        == flops.options["cell/0/op"]["skip_connect"]
+    )
+    assert (
+        all(seconds >= 0 for row in latency.options.values() for seconds in row.values())
+        and latency.options["cell/0/op"]["nor_conv_3x3"] > 0
+    )
+    (given,) = costs(
+        net,
+        {"latency": 1},
+        None,
+        {"latency": {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "avg_pool_3x3": 4}},
+    )
     assert given.of(dict.fromkeys(net.choices(), "nor_conv_3x3")) == 18
 
 
@@ -255,7 +323,9 @@ def test_clear_errors():
 def test_any_lift_of_any_measure():
     net, batches = supernet_of("nasbench201"), [batch(6)]
     assert score(net, "alone:ntk_min", batches) == score(net, "ntk", batches)
-    assert score(net, "ntk_min", batches, settings={"ntk_min": {"images": 3}}) == score(net, "ntk", batches, settings={"ntk": {"images": 3}})
+    assert score(net, "ntk_min", batches, settings={"ntk_min": {"images": 3}}) == score(
+        net, "ntk", batches, settings={"ntk": {"images": 3}}
+    )
     assert score(net, "removal:loss", batches) == score(net, "perturbation_loss", batches)
 
 

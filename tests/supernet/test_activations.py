@@ -1,4 +1,5 @@
-"""Activation and added-skip choices in cells: supernet, genotype and discrete network against slow versions; a plain space stays what it was."""
+"""Activation and added-skip choices in cells: supernet, genotype and discrete network against slow versions; a plain
+space stays what it was."""
 
 import random
 
@@ -6,7 +7,18 @@ import pytest
 import torch
 from oracles import discrete_logits, supernet_logits
 
-from supernet import Edge, Genotype, GenotypeError, MixedOp, SpaceError, Supernet, build, create_space, is_twice_differentiable, list_activations
+from supernet import (
+    Edge,
+    Genotype,
+    GenotypeError,
+    MixedOp,
+    SpaceError,
+    Supernet,
+    build,
+    create_space,
+    is_twice_differentiable,
+    list_activations,
+)
 from supernet.operations import CONVOLUTIONS
 from supernet.space import SKIPS
 
@@ -27,12 +39,20 @@ def images(size=8):
 def test_an_edge_with_a_convolution_has_an_activation_and_a_skip_beside_its_operation(name, layers):
     plain, space = create_space(name).choices(), space_of(name).choices()
     assert {choice: options for choice, options in space.items() if choice.endswith("/op")} == plain
-    parametric = [choice.removesuffix("/op") for choice, options in plain.items() if any("conv" in option for option in options)]
-    assert {choice: options for choice, options in space.items() if choice.endswith("/act")} == {f"{edge}/act": ACTS for edge in parametric}
-    assert {choice: options for choice, options in space.items() if choice.endswith("/skip")} == {f"{edge}/skip": SKIPS for edge in parametric}
+    parametric = [
+        choice.removesuffix("/op") for choice, options in plain.items() if any("conv" in option for option in options)
+    ]
+    assert {choice: options for choice, options in space.items() if choice.endswith("/act")} == {
+        f"{edge}/act": ACTS for edge in parametric
+    }
+    assert {choice: options for choice, options in space.items() if choice.endswith("/skip")} == {
+        f"{edge}/skip": SKIPS for edge in parametric
+    }
     net = Supernet(space_of(name), channels=2, layers=layers, num_classes=3, seed=0)
     assert {choice: tuple(options) for choice, options in net.choices().items()} == space
-    assert {choice: len(row) for choice, row in net.logits().items()} == {choice: len(options) for choice, options in space.items()}
+    assert {choice: len(row) for choice, row in net.logits().items()} == {
+        choice: len(options) for choice, options in space.items()
+    }
     cells = {group: sum(site.group == group for site in net.sites) for group in net.space.cells}
     for choice, options in net.choices().items():
         assert all(len(modules) == cells[choice.split("/")[0]] for modules in options.values())
@@ -50,16 +70,25 @@ def test_logits_and_gradients_equal_the_definition(name, layers, training, scram
     net = scrambled(Supernet(space_of(name), channels=4, layers=layers, num_classes=3, seed=1)).train(training)
     results = []
     for logits in (net(images()), supernet_logits(net, images())):
-        gradients = torch.autograd.grad(logits.square().sum(), list(net.parameters()), allow_unused=True, materialize_grads=True)
+        gradients = torch.autograd.grad(
+            logits.square().sum(), list(net.parameters()), allow_unused=True, materialize_grads=True
+        )
         results.append([logits, *gradients])
     for ours, slow in zip(*results):
         torch.testing.assert_close(ours, slow, rtol=1e-8, atol=1e-9)
-    assert all(gradient.abs().max() > 0 for gradient, (key, _) in zip(results[0][1:], net.named_parameters()) if key.startswith("alphas."))
+    assert all(
+        gradient.abs().max() > 0
+        for gradient, (key, _) in zip(results[0][1:], net.named_parameters())
+        if key.startswith("alphas.")
+    )
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_watched_activations_see_their_own_output_and_change_nothing(layout, scrambled):
-    net, x = scrambled(Supernet(space_of("tiny"), channels=4, layers=2, num_classes=3, seed=1)), images().contiguous(memory_format=layout)
+    net, x = (
+        scrambled(Supernet(space_of("tiny"), channels=4, layers=2, num_classes=3, seed=1)),
+        images().contiguous(memory_format=layout),
+    )
     expected, seen = net(x), []
     options = net.choices()["normal/3/act"]
     for name in ("silu", "erf"):
@@ -72,9 +101,13 @@ def test_watched_activations_see_their_own_output_and_change_nothing(layout, scr
 
 
 def test_activations_with_parameters_are_not_run_as_one(scrambled):
-    net = scrambled(Supernet(create_space("tiny", activations=("relu", "prelu")), channels=4, layers=2, num_classes=3, seed=1))
+    net = scrambled(
+        Supernet(create_space("tiny", activations=("relu", "prelu")), channels=4, layers=2, num_classes=3, seed=1)
+    )
     with torch.no_grad():
-        for number, module in enumerate(module for options in net.choices().values() for module in options.get("prelu", [])):
+        for number, module in enumerate(
+            module for options in net.choices().values() for module in options.get("prelu", [])
+        ):
             module.weight.fill_(0.1 * number)
     torch.testing.assert_close(net(images()), supernet_logits(net, images()), **CLOSE)
 
@@ -82,7 +115,9 @@ def test_activations_with_parameters_are_not_run_as_one(scrambled):
 @pytest.mark.parametrize(("name", "layers"), CASES)
 def test_one_activation_and_no_added_skip_change_nothing(name, layers):
     plain = Supernet(create_space(name), channels=4, layers=layers, num_classes=3, seed=3)
-    same = Supernet(create_space(name, activations=("relu",), added_skip=False), channels=4, layers=layers, num_classes=3, seed=3)
+    same = Supernet(
+        create_space(name, activations=("relu",), added_skip=False), channels=4, layers=layers, num_classes=3, seed=3
+    )
     assert create_space(name, activations=["relu"]) == create_space(name)
     assert list(plain.state_dict()) == list(same.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), same.state_dict().values()))
@@ -93,14 +128,23 @@ def test_one_other_activation_is_no_choice_but_every_convolution_has_it():
     space = create_space("nasbench201", activations=("gelu",))
     assert list(space.choices()) == list(create_space("nasbench201").choices())
     net = Supernet(space, channels=4, layers=1, num_classes=3, seed=0)
-    firsts = {type(module[0]).__name__ for options in net.choices().values() for name, ms in options.items() if name in CONVOLUTIONS for module in ms}
+    firsts = {
+        type(module[0]).__name__
+        for options in net.choices().values()
+        for name, ms in options.items()
+        if name in CONVOLUTIONS
+        for module in ms
+    }
     assert firsts == {"GELU"}
     text = net.space.genotype(dict.fromkeys(space.choices(), "nor_conv_3x3")).to_text()
     assert text.startswith("|nor_conv_3x3:gelu~0|+")
 
 
 def random_decisions(space, draw):
-    return {choice: draw.choice([option for option in options if option not in space.excluded]) for choice, options in space.choices().items()}
+    return {
+        choice: draw.choice([option for option in options if option not in space.excluded])
+        for choice, options in space.choices().items()
+    }
 
 
 @pytest.mark.parametrize(("name", "layers"), CASES)
@@ -155,14 +199,20 @@ def test_an_added_skip_is_projected_where_the_stride_is_2(scrambled):
     net = scrambled(Supernet(space_of("darts"), channels=4, layers=3, num_classes=3, seed=0))
     cell = next(cell for site, cell in zip(net.sites, net.cells) if site.reduction)
     kinds = [type(edge.skip.options[1]).__name__ for edge in cell.edges]
-    assert [kind == "Sequential" for kind in kinds] == [source < 2 for source, _ in cell.space.edges] and set(kinds) == {"Sequential", "Identity"}
+    assert [kind == "Sequential" for kind in kinds] == [source < 2 for source, _ in cell.space.edges] and set(
+        kinds
+    ) == {"Sequential", "Identity"}
     x = torch.randn(2, cell.channels, 7, 9, dtype=torch.float64)
     assert cell.edges[0].skip(x, torch.tensor([0.5, 0.5])).shape == (2, cell.channels, 4, 5)
 
 
 def test_a_mixed_operation_by_itself():
     torch.manual_seed(0)
-    edge = MixedOp(("none", "skip_connect", "nor_conv_3x3"), 2, activations=("relu", "tanh"), added_skip=True).double().eval()
+    edge = (
+        MixedOp(("none", "skip_connect", "nor_conv_3x3"), 2, activations=("relu", "tanh"), added_skip=True)
+        .double()
+        .eval()
+    )
     x = torch.randn(2, 2, 4, 4, dtype=torch.float64)
     op, act, skip = (torch.tensor(row, dtype=torch.float64) for row in ([0.2, 0.3, 0.5], [0.6, 0.4], [0.9, 0.1]))
     _, conv, norm = edge.options[2]
@@ -171,7 +221,8 @@ def test_a_mixed_operation_by_itself():
 
 
 def test_architectures_are_counted_by_what_they_compute():
-    """tiny: of 3 operations one is a convolution with 2 activations, everything with or without an added skip: (2 + 2) * 2 carriers an edge, 4 of 5 edges."""
+    """tiny: of 3 operations one is a convolution with 2 activations, everything with or without an added skip: (2 + 2)
+    * 2 carriers an edge, 4 of 5 edges."""
     space = create_space("tiny", activations=("relu", "tanh"), added_skip=True)
     found = list(space.architectures())
     assert len(found) == len(set(found)) == 3 * 8**4

@@ -9,7 +9,10 @@ from supernet.depthwise import depthwise_conv2d, is_depthwise
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["nchw", "nhwc"])
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (1, 2)], ids=str)
-@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 1, 1), (5, 1, 1), (7, 1, 1), (3, 2, 1), (5, 2, 1), (3, 1, 2), (5, 1, 2), (5, 2, 2)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"),
+    [(3, 1, 1), (5, 1, 1), (7, 1, 1), (3, 2, 1), (5, 2, 1), (3, 1, 2), (5, 1, 2), (5, 2, 2)],
+)
 def test_depthwise_is_torchs(kernel, stride, dilation, size, layout):
     generator = torch.Generator().manual_seed(kernel + 10 * stride + 100 * dilation)
     x = torch.randn(2, 3, *size, generator=generator).double().contiguous(memory_format=layout).requires_grad_()

@@ -11,7 +11,10 @@ from torch import nn
 
 from supernet import Edge, Genotype, SpaceError, Supernet, build, create_space
 
-PUBLISHED = {name: Genotype.from_text(text) for name, text in json.loads((Path(__file__).parents[1] / "fixtures" / "genotypes.json").read_text()).items()}
+PUBLISHED = {
+    name: Genotype.from_text(text)
+    for name, text in json.loads((Path(__file__).parents[1] / "fixtures" / "genotypes.json").read_text()).items()
+}
 DARTS_V2 = PUBLISHED["DARTS_V2"]
 NASBENCH201 = Genotype.from_text("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|")
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
@@ -57,7 +60,9 @@ def copy_weights(supernet, net):
             cell.preprocess.load_state_dict(wide.preprocess.state_dict(), strict=False)
         for edge, op in zip(cell.wiring, cell.edges):
             mixed = wide.edges[wide.space.edges.index((edge.source, edge.node))]
-            op.load_state_dict(mixed.options[mixed.names.index(edge.op)].state_dict(), strict=False)  # the supernet's BatchNorms have no scale
+            op.load_state_dict(
+                mixed.options[mixed.names.index(edge.op)].state_dict(), strict=False
+            )  # the supernet's BatchNorms have no scale
 
 
 def commit(supernet, genotype):
@@ -74,8 +79,18 @@ def random_genotype(name, draw):
     """An architecture without poolings, which a DARTS supernet normalises and a discrete network does not."""
     cells = {}
     for group, cell in create_space(name).cells.items():
-        kept = [edge for node in cell.nodes for edge in sorted(draw.sample([edge for edge in cell.edges if edge[1] == node], 2 if name == "darts" else node))]
-        allowed = [option for option in cell.operations[0] if name == "nasbench201" or not ("pool" in option or option == "none")]
+        kept = [
+            edge
+            for node in cell.nodes
+            for edge in sorted(
+                draw.sample([edge for edge in cell.edges if edge[1] == node], 2 if name == "darts" else node)
+            )
+        ]
+        allowed = [
+            option
+            for option in cell.operations[0]
+            if name == "nasbench201" or not ("pool" in option or option == "none")
+        ]
         cells[group] = (tuple(Edge(draw.choice(allowed), source, node) for source, node in kept), cell.concat)
     return Genotype(create_space(name).macro, cells)
 
@@ -112,7 +127,8 @@ def test_auxiliary_head_speaks_in_training_only(size, channels):
 
 @pytest.mark.parametrize(("channels", "size"), [(36, 32), (48, 224)])
 def test_auxiliary_pooling_is_that_of_the_original(channels, size):
-    """Windows of 5 on 8x8 (CIFAR-10, stride 3) and 7x7 (ImageNet, stride 2) features: two by two means, edges not counted twice."""
+    """Windows of 5 on 8x8 (CIFAR-10, stride 3) and 7x7 (ImageNet, stride 2) features: two by two means, edges not
+    counted twice."""
     stem = "imagenet" if size == 224 else "cifar"
     with torch.device("meta"):
         net = build(DARTS_V2, channels=channels, layers=14, num_classes=10, auxiliary=True, stem=stem)
@@ -122,14 +138,19 @@ def test_auxiliary_pooling_is_that_of_the_original(channels, size):
     side, stride = (7, 2) if stem == "imagenet" else (8, 3)
     assert seen == [(2, 4 * 4 * channels, side, side)] and logits.shape == auxiliary.shape
     features = torch.rand(1, 16, side, side)
-    head = build(DARTS_V2, channels=2 if stem == "cifar" else 4, layers=3, num_classes=2, auxiliary=True, stem=stem).auxiliary_head
+    head = build(
+        DARTS_V2, channels=2 if stem == "cifar" else 4, layers=3, num_classes=2, auxiliary=True, stem=stem
+    ).auxiliary_head
     head.features = nn.Identity()
     head.classifier = nn.Identity()
     means = [features[:, :, i : i + 5, j : j + 5].mean(dim=(2, 3)) for i in (0, stride) for j in (0, stride)]
     torch.testing.assert_close(head(features), torch.stack(means, dim=2).flatten(1))
 
 
-@pytest.mark.parametrize(("stem", "size", "side"), [("cifar", 32, 8), ("imagenet", 224, 7), ("imagenet", 160, 5), ("cifar", 28, 7), ("cifar", 1, 1)])
+@pytest.mark.parametrize(
+    ("stem", "size", "side"),
+    [("cifar", 32, 8), ("imagenet", 224, 7), ("imagenet", 160, 5), ("cifar", 28, 7), ("cifar", 1, 1)],
+)
 def test_resolution(stem, size, side):
     net = build(DARTS_V2, channels=4, layers=3, num_classes=5, stem=stem).eval()
     seen = []
@@ -144,7 +165,13 @@ def test_block_outputs_are_the_stem_and_every_cell(kind, scrambled):
     if kind == "supernet":
         net = scrambled(Supernet(create_space("darts"), **sizes))
     else:
-        net = scrambled(build(NASBENCH201 if kind == "nasbench201" else DARTS_V2, stem="imagenet" if kind == "imagenet" else "cifar", **sizes))
+        net = scrambled(
+            build(
+                NASBENCH201 if kind == "nasbench201" else DARTS_V2,
+                stem="imagenet" if kind == "imagenet" else "cifar",
+                **sizes,
+            )
+        )
     x = images(16, 16)
     got = net.train().block_outputs(x)
     older = net.stem(x)

@@ -10,7 +10,9 @@ import torch
 from supernet import Edge, Genotype, build
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-DARTS_V1, DARTS_V2 = (Genotype.from_text(json.loads((FIXTURES / "genotypes.json").read_text())[name]) for name in ("DARTS_V1", "DARTS_V2"))
+DARTS_V1, DARTS_V2 = (
+    Genotype.from_text(json.loads((FIXTURES / "genotypes.json").read_text())[name]) for name in ("DARTS_V1", "DARTS_V2")
+)
 NASBENCH201 = np.load(FIXTURES / "nasbench201_params.npz", allow_pickle=False)
 NASBENCH201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NASBENCH201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -23,7 +25,12 @@ def parameters(genotype, **sizes):
 
 @pytest.mark.parametrize(
     ("genotype", "auxiliary", "count"),
-    [(DARTS_V1, False, 3_169_414), (DARTS_V2, False, 3_349_342), (DARTS_V1, True, 3_645_840), (DARTS_V2, True, 3_825_768)],
+    [
+        (DARTS_V1, False, 3_169_414),
+        (DARTS_V2, False, 3_349_342),
+        (DARTS_V1, True, 3_645_840),
+        (DARTS_V2, True, 3_825_768),
+    ],
 )
 def test_darts_on_cifar10(genotype, auxiliary, count):
     assert parameters(genotype, num_classes=10, auxiliary=auxiliary) == count
@@ -44,7 +51,10 @@ def nasbench201_parameters(operations):
 def additive():
     """Parameters of the empty cell's network, and what each option on each edge adds to them."""
     empty = nasbench201_parameters([0] * 6)
-    added = [[nasbench201_parameters([op if row == edge else 0 for row in range(6)]) - empty for op in range(5)] for edge in range(6)]
+    added = [
+        [nasbench201_parameters([op if row == edge else 0 for row in range(6)]) - empty for op in range(5)]
+        for edge in range(6)
+    ]
     return empty, np.array(added)
 
 

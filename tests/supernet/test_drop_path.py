@@ -8,7 +8,8 @@ from torch import nn
 from supernet import Genotype, SpaceError, build
 
 MIXED = Genotype.from_text(
-    "Genotype(normal=[('sep_conv_3x3', 0), ('skip_connect', 1), ('max_pool_3x3', 0), ('skip_connect', 2)], normal_concat=[2, 3], "
+    "Genotype(normal=[('sep_conv_3x3', 0), ('skip_connect', 1), ('max_pool_3x3', 0), ('skip_connect', 2)], "
+    "normal_concat=[2, 3], "
     "reduce=[('skip_connect', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('dil_conv_3x3', 1)], reduce_concat=[2, 3])"
 )
 BATCH = 4000
@@ -20,7 +21,11 @@ def recorded(probability):
     seen = {}
     for index, cell in enumerate(net.cells):
         for edge, layer in zip(cell.wiring, cell.drop_path):
-            layer.register_forward_hook(lambda module, inputs, output, key=(index, edge): seen.update({key: (inputs[0].detach(), output.detach())}))
+            layer.register_forward_hook(
+                lambda module, inputs, output, key=(index, edge): seen.update(
+                    {key: (inputs[0].detach(), output.detach())}
+                )
+            )
     torch.manual_seed(0)
     net(torch.randn(BATCH, 3, 4, 4))
     return net, seen
@@ -47,7 +52,11 @@ def test_each_sample_loses_an_output_at_the_rate_and_the_rest_is_scaled_up(proba
 
 def test_edges_are_dropped_independently():
     net, seen = recorded(0.5)
-    masks = [after.flatten(1).abs().sum(1) > 0 for (index, edge), (_, after) in seen.items() if not is_identity(net, index, edge)]
+    masks = [
+        after.flatten(1).abs().sum(1) > 0
+        for (index, edge), (_, after) in seen.items()
+        if not is_identity(net, index, edge)
+    ]
     assert len(masks) > 5
     correlation = torch.corrcoef(torch.stack(masks).double())
     correlation.fill_diagonal_(0)
@@ -63,7 +72,9 @@ def test_identities_are_exactly_the_skips_of_stride_one():
 
 def test_nothing_is_dropped_in_eval_mode():
     x = torch.randn(8, 3, 8, 8)
-    with_drop, without = (build(MIXED, channels=2, layers=3, num_classes=2, drop_path=p, seed=0).eval() for p in (0.7, 0.0))
+    with_drop, without = (
+        build(MIXED, channels=2, layers=3, num_classes=2, drop_path=p, seed=0).eval() for p in (0.7, 0.0)
+    )
     assert torch.equal(with_drop(x), without(x))
     assert not torch.equal(with_drop.train()(x), without.train()(x))
 

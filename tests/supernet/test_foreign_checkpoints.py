@@ -1,4 +1,5 @@
-"""Checkpoints of pt.darts, darts-pt and AutoDL: the supernets compute what the originals computed from the same tensors (see recorded_supernets.py)."""
+"""Checkpoints of pt.darts, darts-pt and AutoDL: the supernets compute what the originals computed from the same tensors
+(see recorded_supernets.py)."""
 
 import os
 from pathlib import Path
@@ -27,8 +28,16 @@ def convert(host, state):
 @pytest.mark.parametrize("host", HOSTS)
 def test_logits_are_the_originals(host, wrapper):
     state = peers.values(HOSTS[host]["shapes"])
-    net = convert(host, {name if name in ALPHAS and host.startswith("dartspt") else wrapper + name: value for name, value in state.items()})
-    assert net.space.name == {"ptdarts": "darts", "dartspt_s5": "darts_pt"}.get(host, host.split("_")[-1] if "dartspt" in host else "nasbench201")
+    net = convert(
+        host,
+        {
+            name if name in ALPHAS and host.startswith("dartspt") else wrapper + name: value
+            for name, value in state.items()
+        },
+    )
+    assert net.space.name == {"ptdarts": "darts", "dartspt_s5": "darts_pt"}.get(
+        host, host.split("_")[-1] if "dartspt" in host else "nasbench201"
+    )
     if host == "dartspt_s4":
         return  # its noise is drawn anew at every call
     for mode in ("eval", "train"):
@@ -43,22 +52,31 @@ def test_logits_are_the_originals(host, wrapper):
 def test_every_tensor_finds_its_place(host):
     state = peers.values(HOSTS[host]["shapes"])
     net = convert(host, state)
-    ours, theirs = (sorted(value.double().sum().item() for value in tensors.values()) for tensors in (net.state_dict(), state))
+    ours, theirs = (
+        sorted(value.double().sum().item() for value in tensors.values()) for tensors in (net.state_dict(), state)
+    )
     if host != "ptdarts":  # whose alphas are in parts
         assert ours == theirs
     assert sum(ours) == pytest.approx(sum(theirs))
 
 
-@pytest.mark.parametrize(("host", "option", "row"), [("ptdarts", "none", 7), ("dartspt_s5", "max_pool_3x3", 0), ("autodl_tiny", "none", 0)])
+@pytest.mark.parametrize(
+    ("host", "option", "row"), [("ptdarts", "none", 7), ("dartspt_s5", "max_pool_3x3", 0), ("autodl_tiny", "none", 0)]
+)
 def test_alphas_belong_to_their_options(host, option, row):
     state = peers.values(HOSTS[host]["shapes"])
-    first = state[{"ptdarts": "alpha_normal.0", "dartspt_s5": "alphas_normal", "autodl_tiny": "arch_parameters"}[host]][0]
+    first = state[{"ptdarts": "alpha_normal.0", "dartspt_s5": "alphas_normal", "autodl_tiny": "arch_parameters"}[host]][
+        0
+    ]
     net = convert(host, state)
     choice, alpha = next(iter(net.logits().items()))
     assert net.space.choices()[choice][0] == option and alpha[0] == first[row]
 
 
-@pytest.mark.skipif("DARTS_PEERS" not in os.environ, reason="DARTS_PEERS is a folder with checkouts of pt.darts, darts-pt and AutoDL-Projects")
+@pytest.mark.skipif(
+    "DARTS_PEERS" not in os.environ,
+    reason="DARTS_PEERS is a folder with checkouts of pt.darts, darts-pt and AutoDL-Projects",
+)
 @pytest.mark.parametrize("host", HOSTS)
 def test_what_is_recorded_is_what_the_original_computes(host):
     """Last seen with pt.darts 48e7137, darts-pt 4ec3149 and AutoDL-Projects f46486e on torch 2.14."""
@@ -74,7 +92,9 @@ def test_what_is_recorded_is_what_the_original_computes(host):
 def test_statistics_that_the_original_lacks_stay_absent():
     generic, tiny = (convert(host, peers.values(HOSTS[host]["shapes"])) for host in ("autodl_generic", "autodl_tiny"))
     assert not any(name.startswith(("cells.0.", "last.")) and "running" in name for name in generic.state_dict())
-    assert isinstance(tiny, Supernet) and any("running" in name for name in tiny.state_dict() if name.startswith("cells.0."))
+    assert isinstance(tiny, Supernet) and any(
+        "running" in name for name in tiny.state_dict() if name.startswith("cells.0.")
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +115,9 @@ def test_statistics_that_the_original_lacks_stay_absent():
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_line(host, change, message):
-    state = {name: value for name, value in {**peers.values(HOSTS[host]["shapes"]), **change}.items() if value is not None}
+    state = {
+        name: value for name, value in {**peers.values(HOSTS[host]["shapes"]), **change}.items() if value is not None
+    }
     with pytest.raises(SpaceError, match=message) as caught:
         convert(host, state)
     assert "\n" not in str(caught.value)

@@ -21,7 +21,10 @@ def random_text(seed):
     operations = sorted(OPERATIONS)
     if seed % 3 == 0:
         nodes = draw.randint(1, 5)
-        return "+".join("|" + "|".join(f"{draw.choice(operations)}~{source}" for source in range(node)) + "|" for node in range(1, nodes + 1))
+        return "+".join(
+            "|" + "|".join(f"{draw.choice(operations)}~{source}" for source in range(node)) + "|"
+            for node in range(1, nodes + 1)
+        )
     parts = []
     for group in ("normal", "reduce") if seed % 3 == 1 else ("normal",):
         nodes = draw.randint(1, 6)
@@ -71,13 +74,28 @@ def test_what_the_texts_mean():
     assert cell.format == "nasbench201" and cell.skips == 1
     edges, concat = cell.cells["cell"]
     assert (tuple(edge[:3] for edge in edges), concat) == (
-        (("nor_conv_3x3", 0, 1), ("none", 0, 2), ("skip_connect", 1, 2), ("nor_conv_1x1", 0, 3), ("none", 1, 3), ("avg_pool_3x3", 2, 3)),
+        (
+            ("nor_conv_3x3", 0, 1),
+            ("none", 0, 2),
+            ("skip_connect", 1, 2),
+            ("nor_conv_1x1", 0, 3),
+            ("none", 1, 3),
+            ("avg_pool_3x3", 2, 3),
+        ),
         (3,),
     )
     assert json.loads(cell.to_json())["cells"]["cell"]["edges"][0] == {"op": "nor_conv_3x3", "from": 0, "to": 1}
 
 
-@pytest.mark.parametrize("text", [DARTS_V2.replace("[2, 3, 4, 5]", "range(2, 6)"), DARTS_V2.replace("'", '"'), f"\n {DARTS_V2} \n", DARTS_V2.replace(" ", "")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        DARTS_V2.replace("[2, 3, 4, 5]", "range(2, 6)"),
+        DARTS_V2.replace("'", '"'),
+        f"\n {DARTS_V2} \n",
+        DARTS_V2.replace(" ", ""),
+    ],
+)
 def test_spellings_of_one_genotype(text):
     assert Genotype.from_text(text) == Genotype.from_text(DARTS_V2)
 
@@ -103,7 +121,8 @@ def test_equal_genotypes_have_equal_hashes_whatever_the_order_of_their_cells():
 
 
 def mutated(text, draw):
-    """The text with one to three random edits: a number or operation becomes another one, or a piece is deleted, repeated or replaced."""
+    """The text with one to three random edits: a number or operation becomes another one, or a piece is deleted,
+    repeated or replaced."""
     for _ in range(draw.randint(1, 3)):
         known = list(re.finditer(rf"\b([0-9]|{'|'.join(OPERATIONS)})\b", text))
         if known and draw.random() < 0.5:
@@ -113,7 +132,14 @@ def mutated(text, draw):
             continue
         start = draw.randrange(len(text) + 1)
         end = min(len(text), start + draw.choice((0, 1, 1, 2, 8)))
-        piece = draw.choice(("", text[start:end] * 2, draw.choice("()[]{}|+~,='\"\\\n\t-0123456789.*:#é\0 "), draw.choice(sorted(OPERATIONS))))
+        piece = draw.choice(
+            (
+                "",
+                text[start:end] * 2,
+                draw.choice("()[]{}|+~,='\"\\\n\t-0123456789.*:#é\0 "),
+                draw.choice(sorted(OPERATIONS)),
+            )
+        )
         text = text[:start] + piece + text[end:]
     return text
 
@@ -139,13 +165,36 @@ def test_mutated_genotypes_are_read_or_refused(form):
 
 def replaced(value, draw):
     """JSON data with one random part replaced by something else."""
-    junk = draw.choice((None, True, -1, 0, 1, 2, 3, 10**30, 1.5, float("nan"), "", "none", "reduce", "\n", [], {}, [0, 1], {"op": "none"}))
+    junk = draw.choice(
+        (
+            None,
+            True,
+            -1,
+            0,
+            1,
+            2,
+            3,
+            10**30,
+            1.5,
+            float("nan"),
+            "",
+            "none",
+            "reduce",
+            "\n",
+            [],
+            {},
+            [0, 1],
+            {"op": "none"},
+        )
+    )
     if not isinstance(value, (dict, list)) or not value or draw.random() < 0.15:
         return junk
     if isinstance(value, dict):
         key = draw.choice(sorted(value))
         kept = {k: v for k, v in value.items() if k != key}
-        return draw.choice((lambda: kept, lambda: {**kept, str(junk): value[key]}, lambda: {**value, key: replaced(value[key], draw)}))()
+        return draw.choice(
+            (lambda: kept, lambda: {**kept, str(junk): value[key]}, lambda: {**value, key: replaced(value[key], draw)})
+        )()
     index = draw.randrange(len(value))
     part = draw.choice(([], [value[index]] * 2, [replaced(value[index], draw)], [replaced(value[index], draw)]))
     return value[:index] + part + value[index + 1 :]

@@ -81,17 +81,23 @@ MALFORMED_TEXTS = [
     ("|none~0| + |none~0|none~1|", "node 1"),
     (f"|none~{'9' * 5000}|", "node 1"),
     ("|none~\u0660|", "node 1"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("text", "message"), MALFORMED_TEXTS, ids=[f"{index}: {text[:40]!a}" for index, (text, _) in enumerate(MALFORMED_TEXTS)])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    MALFORMED_TEXTS,
+    ids=[f"{index}: {text[:40]!a}" for index, (text, _) in enumerate(MALFORMED_TEXTS)],
+)
 def test_texts_that_are_no_genotype(text, message):
     with pytest.raises(GenotypeError, match=message) as caught:
         Genotype.from_text(text)
     assert_short_line(caught.value)
 
 
-def cell_json(edges=(("skip_connect", 0, 2), ("skip_connect", 1, 2)), concat=(2,), group="normal", genotype_format="darts"):
+def cell_json(
+    edges=(("skip_connect", 0, 2), ("skip_connect", 1, 2)), concat=(2,), group="normal", genotype_format="darts"
+):
     edges = [{"op": op, "from": source, "to": node} for op, source, node in edges]
     return json.dumps({"format": genotype_format, "cells": {group: {"edges": edges, "concat": list(concat)}}})
 
@@ -111,7 +117,10 @@ MALFORMED_JSONS = [
     ('{"format": "darts", "cells": {"normal": {}}}', "genotype is not"),
     ('{"format": "darts", "cells": {"normal": {"edges": 3, "concat": [2]}}}', "genotype is not"),
     ('{"format": "darts", "cells": {"normal": {"edges": [[]], "concat": [2]}}}', "genotype is not"),
-    ('{"format": "darts", "cells": {"normal": {"edges": [{"op": "none", "from": 0}], "concat": [2]}}}', "genotype is not"),
+    (
+        '{"format": "darts", "cells": {"normal": {"edges": [{"op": "none", "from": 0}], "concat": [2]}}}',
+        "genotype is not",
+    ),
     ('{"format": "darts", "cells": {"normal": {"edges": [], "concat": []}}}', "edges"),
     (cell_json(genotype_format="pytorch"), "unknown genotype format 'pytorch'"),
     (cell_json(genotype_format="nasbench201"), "cell"),
@@ -127,8 +136,14 @@ MALFORMED_JSONS = [
     (cell_json([("skip_connect", 0, 3), ("skip_connect", 1, 3)]), "nodes"),
     (cell_json([("skip_connect", 0, 2)]), "two"),
     (cell_json([("skip_connect", 0, 2)] * 3), "two"),
-    (cell_json([("skip_connect", 0, 3), ("skip_connect", 1, 3), ("skip_connect", 0, 2), ("skip_connect", 1, 2)]), "node"),
-    (cell_json([("skip_connect", 0, 2), ("skip_connect", 1, 3), ("skip_connect", 1, 2), ("skip_connect", 0, 3)]), "node"),
+    (
+        cell_json([("skip_connect", 0, 3), ("skip_connect", 1, 3), ("skip_connect", 0, 2), ("skip_connect", 1, 2)]),
+        "node",
+    ),
+    (
+        cell_json([("skip_connect", 0, 2), ("skip_connect", 1, 3), ("skip_connect", 1, 2), ("skip_connect", 0, 3)]),
+        "node",
+    ),
     (cell_json(concat=[3]), "output"),
     (cell_json(concat=[0, 2]), "output"),
     (cell_json(concat=["2"]), "genotype is not"),
@@ -138,10 +153,14 @@ MALFORMED_JSONS = [
     (cell_json([("none", 0, 2), ("none", 1, 2), ("none", 0, 1)], [2], "cell", "nasbench201"), "node"),
     (cell_json([("none", 0, 1), ("none", 0, 2), ("none", 1, 2)], [1], "cell", "nasbench201"), "output"),
     (cell_json([("none", 0, 1), ("none", 0, 2), ("none", 1, 2)], [1, 2], "cell", "nasbench201"), "output"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("text", "message"), MALFORMED_JSONS, ids=[f"{index}: {text[:40]!a}" for index, (text, _) in enumerate(MALFORMED_JSONS)])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    MALFORMED_JSONS,
+    ids=[f"{index}: {text[:40]!a}" for index, (text, _) in enumerate(MALFORMED_JSONS)],
+)
 def test_json_that_is_no_genotype(text, message):
     with pytest.raises(GenotypeError, match=message) as caught:
         Genotype.from_json(text)

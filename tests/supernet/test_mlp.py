@@ -1,4 +1,5 @@
-"""The fully-connected and residual space: supernet and networks against the formula, both parametrisations, genotypes, and what it refuses."""
+"""The fully-connected and residual space: supernet and networks against the formula, both parametrisations, genotypes,
+and what it refuses."""
 
 import random
 
@@ -10,7 +11,14 @@ from supernet import MLP, Genotype, GenotypeError, SpaceError, Supernet, build, 
 from supernet.nodescale import node_scales
 
 SIZES = {"channels": 8, "num_classes": 3, "in_chans": 2, "image_size": 4}
-FUNCTIONS = {"relu": F.relu, "leaky_relu": F.leaky_relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "swish": F.silu, "erf": torch.erf}
+FUNCTIONS = {
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "swish": F.silu,
+    "erf": torch.erf,
+}
 
 
 def images(count=5):
@@ -31,19 +39,28 @@ def by_formula(net, x, act, skip):
     f = x.flatten(1)
     for layer, (linear, factor) in enumerate(zip(net.linears, net.factors)):
         z = (f @ linear.weight.T) * factor
-        f = sum(weight * FUNCTIONS[name](z) for name, weight in act[layer].items()) + (skip[layer - 1] * f if layer else 0)
+        f = sum(weight * FUNCTIONS[name](z) for name, weight in act[layer].items()) + (
+            skip[layer - 1] * f if layer else 0
+        )
     return f @ net.readout.weight.T * net.factors[-1]
 
 
 def test_the_choices():
     choices = create_space("mlp", layers=3).choices()
     five = ("relu", "leaky_relu", "sigmoid", "tanh", "swish")
-    assert choices == {**{f"layer/{layer}/act": five for layer in range(3)}, **{f"layer/{layer}/skip": ("no_skip", "add_skip") for layer in (1, 2)}}
+    assert choices == {
+        **{f"layer/{layer}/act": five for layer in range(3)},
+        **{f"layer/{layer}/skip": ("no_skip", "add_skip") for layer in (1, 2)},
+    }
     net = supernet()
     assert {choice: tuple(options) for choice, options in net.choices().items()} == choices
     assert net.inputs() == {} and net.excluded() == ()
-    assert {choice: len(row) for choice, row in net.logits().items()} == {choice: len(options) for choice, options in choices.items()}
-    assert {id(p) for p in net.weight_parameters()} | {id(p) for p in net.arch_parameters()} == {id(p) for p in net.parameters()}
+    assert {choice: len(row) for choice, row in net.logits().items()} == {
+        choice: len(options) for choice, options in choices.items()
+    }
+    assert {id(p) for p in net.weight_parameters()} | {id(p) for p in net.arch_parameters()} == {
+        id(p) for p in net.parameters()
+    }
 
 
 @pytest.mark.parametrize("parametrisation", ["standard", "ntk"])
@@ -56,12 +73,17 @@ def test_the_supernet_is_the_formula(parametrisation):
 
 
 @pytest.mark.parametrize("parametrisation", ["standard", "ntk"])
-@pytest.mark.parametrize("text", ["MLP(relu)", "MLP(relu, tanh:add_skip, swish)", "MLP(sigmoid, erf:add_skip, leaky_relu:add_skip)"])
+@pytest.mark.parametrize(
+    "text", ["MLP(relu)", "MLP(relu, tanh:add_skip, swish)", "MLP(sigmoid, erf:add_skip, leaky_relu:add_skip)"]
+)
 def test_a_network_is_the_formula(text, parametrisation):
     genotype = Genotype.from_text(text)
     net = build(genotype, parametrisation=parametrisation, seed=0, **SIZES).double()
     edges, _ = genotype.cells["layer"]
-    torch.testing.assert_close(net(images()), by_formula(net, images(), [{edge.act: 1.0} for edge in edges], [float(edge.skip) for edge in edges[1:]]))
+    torch.testing.assert_close(
+        net(images()),
+        by_formula(net, images(), [{edge.act: 1.0} for edge in edges], [float(edge.skip) for edge in edges[1:]]),
+    )
     assert Genotype.from_json(genotype.to_json()) == genotype == Genotype.from_text(genotype.to_text())
     assert genotype.to_text() == text and genotype.added_skips == text.count("add_skip") and genotype.skips == 0
     assert sum(p.numel() for p in net.parameters()) == 32 * 8 + 64 * (len(edges) - 1) + 24
@@ -84,13 +106,26 @@ def test_a_network_equals_the_supernet_with_its_genotype_committed():
 
 
 def test_the_two_parametrisations_draw_the_same_function():
-    """Standard deviations of hidden weights sqrt(v / fan-in) and of the readout sqrt(1 / m); in the NTK parametrisation 1, with these as factors."""
+    """Standard deviations of hidden weights sqrt(v / fan-in) and of the readout sqrt(1 / m); in the NTK parametrisation
+    1, with these as factors."""
     for parametrisation in ("standard", "ntk"):
-        net = build(Genotype.from_text("MLP(relu, relu)"), seed=0, num_classes=200, in_chans=1, image_size=20, channels=300, weight_variance=1.5,
-                    parametrisation=parametrisation)  # fmt: skip
-        spread = [linear.weight.std().item() * factor for linear, factor in zip((*net.linears, net.readout), net.factors)]
+        net = build(
+            Genotype.from_text("MLP(relu, relu)"),
+            seed=0,
+            num_classes=200,
+            in_chans=1,
+            image_size=20,
+            channels=300,
+            weight_variance=1.5,
+            parametrisation=parametrisation,
+        )
+        spread = [
+            linear.weight.std().item() * factor for linear, factor in zip((*net.linears, net.readout), net.factors)
+        ]
         assert spread == pytest.approx([(1.5 / 400) ** 0.5, (1.5 / 300) ** 0.5, (1 / 300) ** 0.5], rel=0.01)
-        assert parametrisation == "standard" or all(abs(linear.weight.std().item() - 1) < 0.01 for linear in net.linears)
+        assert parametrisation == "standard" or all(
+            abs(linear.weight.std().item() - 1) < 0.01 for linear in net.linears
+        )
 
 
 def test_node_scaling_stands_behind_the_activation():
@@ -100,14 +135,20 @@ def test_node_scaling_stands_behind_the_activation():
     factor = torch.tensor([(8 * value) ** 0.5 for value in lam], dtype=torch.float64)
     first = factor * (images().flatten(1) @ plain.linears[0].weight.T).relu()
     second = factor * (first @ plain.linears[1].weight.T).tanh() + first
-    torch.testing.assert_close(scaled(images()), second @ plain.readout.weight.T, rtol=1e-6, atol=1e-7)  # the scales are kept in float32
+    torch.testing.assert_close(
+        scaled(images()), second @ plain.readout.weight.T, rtol=1e-6, atol=1e-7
+    )  # the scales are kept in float32
 
 
 def test_node_scaling_in_cells_stands_behind_every_convolution():
-    genotype = Genotype.from_text("|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3:gelu~2|")
+    genotype = Genotype.from_text(
+        "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|avg_pool_3x3~0|none~1|nor_conv_3x3:gelu~2|"
+    )
     sizes = {"channels": 4, "layers": 1, "num_classes": 3}
     plain, scaled = (build(genotype, seed=0, node_scale=gamma, **sizes).double().eval() for gamma in (None, 0.2))
-    found = [[type(layer).__name__ for layer in op] for op in scaled.cells[0].edges if isinstance(op, torch.nn.Sequential)]
+    found = [
+        [type(layer).__name__ for layer in op] for op in scaled.cells[0].edges if isinstance(op, torch.nn.Sequential)
+    ]
     assert [names[-2:] for names in found] == [["BatchNorm2d", "NodeScale"]] * 3
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     assert not torch.allclose(plain(x), scaled(x))
@@ -136,7 +177,11 @@ def test_what_the_kernel_at_infinite_width_needs_is_decided():
     with pytest.raises(SpaceError, match=r"layer/0/act is open.*sample"):
         supernet().layers_of_kernel()
     net = MLP(Genotype.from_text("MLP(relu, tanh:add_skip, erf)"), weight_variance=1.0, **SIZES)
-    assert net.layers_of_kernel() == {"activations": ["relu", "tanh", "erf"], "skips": [True, False], "weight_variance": 1.0}
+    assert net.layers_of_kernel() == {
+        "activations": ["relu", "tanh", "erf"],
+        "skips": [True, False],
+        "weight_variance": 1.0,
+    }
 
 
 def test_one_line_for_every_mistake():

@@ -26,7 +26,9 @@ def set_alphas(net, seed):
 @pytest.mark.parametrize("name", CELLS)
 def test_choices_hold_the_modules_of_every_cell_of_the_group(name):
     net = build(name)
-    cells = {group: [cell for site, cell in zip(net.sites, net.cells) if site.group == group] for group in net.space.cells}
+    cells = {
+        group: [cell for site, cell in zip(net.sites, net.cells) if site.group == group] for group in net.space.cells
+    }
     assert sum(map(len, cells.values())) == sum(isinstance(cell, MixedCell) for cell in net.cells) > 1
     choices = net.choices()
     assert {choice: tuple(options) for choice, options in choices.items()} == net.space.choices()
@@ -42,9 +44,13 @@ def test_choices_hold_the_modules_of_every_cell_of_the_group(name):
 def test_logits_are_live_views_of_the_alphas(name):
     net = build(name)
     logits = net.logits()
-    assert {choice: len(row) for choice, row in logits.items()} == {choice: len(options) for choice, options in net.space.choices().items()}
+    assert {choice: len(row) for choice, row in logits.items()} == {
+        choice: len(options) for choice, options in net.space.choices().items()
+    }
     assert list(logits) == list(net.choices())
-    assert torch.equal(torch.cat(list(logits.values())), torch.cat([alpha.flatten() for alpha in net.arch_parameters()]))
+    assert torch.equal(
+        torch.cat(list(logits.values())), torch.cat([alpha.flatten() for alpha in net.arch_parameters()])
+    )
     choice = list(logits)[-1]
     with torch.no_grad():
         logits[choice].fill_(7.0)
@@ -57,7 +63,9 @@ def test_logits_are_live_views_of_the_alphas(name):
 def test_weights_and_alphas_are_apart(name):
     net = build(name)
     weights, alphas = list(net.weight_parameters()), net.arch_parameters()
-    assert [tuple(alpha.shape) for alpha in alphas] == [(len(cell.edges), len(cell.operations[0])) for cell in net.space.cells.values()]
+    assert [tuple(alpha.shape) for alpha in alphas] == [
+        (len(cell.edges), len(cell.operations[0])) for cell in net.space.cells.values()
+    ]
     assert not {id(p) for p in weights} & {id(p) for p in alphas}
     assert {id(p) for p in weights} | {id(p) for p in alphas} == {id(p) for p in net.parameters()}
     assert all(0 < alpha.abs().max() < 0.01 for alpha in alphas), "1e-3 times a standard normal"
@@ -145,7 +153,9 @@ def test_darts_skeleton(layers, reductions):
         older, newer = cell.preprocess
         older = older.conv_1 if index - 1 in reductions else older[1]
         assert [older.in_channels, newer[1].in_channels] == previous
-        assert [edge.stride for edge in cell.edges] == [2 if index in reductions and source < 2 else 1 for source, _ in cell.space.edges]
+        assert [edge.stride for edge in cell.edges] == [
+            2 if index in reductions and source < 2 else 1 for source, _ in cell.space.edges
+        ]
         previous = [previous[1], 4 * channels]
     assert net(torch.empty(2, 1, 32, 32, device="meta")).shape == (2, 7)
 

@@ -23,7 +23,8 @@ def float64():
 
 
 class OneHidden(nn.Module):
-    """f(x) = sum_j sqrt(lam_j) a_j relu(w_j . x / sqrt(d)), w_j ~ N(0, 2), a_j = +-1 and frozen: the network of Caron et al. (2023)."""
+    """f(x) = sum_j sqrt(lam_j) a_j relu(w_j . x / sqrt(d)), w_j ~ N(0, 2), a_j = +-1 and frozen: the network of Caron
+    et al. (2023)."""
 
     def __init__(self, inputs, width, gamma, seed):
         super().__init__()
@@ -83,7 +84,8 @@ def test_a_batchnorm_behind_cancels_it():
 
 @pytest.mark.parametrize("gamma", [1.0, 0.5, 0.2, 0.0])
 def test_the_smallest_eigenvalue_is_at_least_gamma_kappa_and_the_kernel_stays_random_below_1(gamma):
-    """Tolerances are 4 standard errors over the seeds; the mean of the kernel is Th* for every gamma, so squares are taken from there."""
+    """Tolerances are 4 standard errors over the seeds; the mean of the kernel is Th* for every gamma, so squares are
+    taken from there."""
     x, spread = torch.randn(20, 20, generator=torch.Generator().manual_seed(0)), {}
     expected, p = expected_kernel(x)
     kappa = float(torch.linalg.eigvalsh(expected)[0])
@@ -93,7 +95,9 @@ def test_the_smallest_eigenvalue_is_at_least_gamma_kappa_and_the_kernel_stays_ra
         predicted = ((x @ x.T / 20).square() * p * (1 - p)).mean() * NodeScale(width, gamma).weights.square().sum()
         limit = gamma * kappa * (1 - 1 / math.sqrt(width))  # Th_m's symmetric part is Th* up to O(1 / sqrt(m))
         assert float(smallest.mean()) >= limit - 4 * float(smallest.std()) / math.sqrt(SEEDS)
-        assert float(smallest.mean()) <= kappa + 4 * float(smallest.std()) / math.sqrt(SEEDS)  # lambda_min is concave: no gamma is better than Th*
+        assert float(smallest.mean()) <= kappa + 4 * float(smallest.std()) / math.sqrt(
+            SEEDS
+        )  # lambda_min is concave: no gamma is better than Th*
         assert float(squares.mean()) == pytest.approx(float(predicted), abs=4 * float(squares.std()) / math.sqrt(SEEDS))
         spread[width] = float(squares.mean())
     ratio = spread[2400] / spread[300]
@@ -146,8 +150,12 @@ def test_pruning_destroys_the_symmetric_network_and_hardly_changes_the_asymmetri
 
 def convolutional():
     torch.manual_seed(0)
-    blocks = [[nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), NodeScale(b, 0.2)] for a, b in ((3, 8), (8, 6))]
-    return nn.Sequential(*blocks[0], *blocks[1], nn.AdaptiveAvgPool2d(1), nn.Flatten(), NodeScale(6, 0.5), nn.Linear(6, 2))
+    blocks = [
+        [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), NodeScale(b, 0.2)] for a, b in ((3, 8), (8, 6))
+    ]
+    return nn.Sequential(
+        *blocks[0], *blocks[1], nn.AdaptiveAvgPool2d(1), nn.Flatten(), NodeScale(6, 0.5), nn.Linear(6, 2)
+    )
 
 
 IMAGES = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -210,7 +218,13 @@ def test_top_nodes_are_the_first_that_the_last_scaling_puts_out():
 
 
 def test_mistakes():
-    for arguments, says in (((0, 0.5), "has none"), ((3, 1.1), "gamma"), ((3, -0.1), "gamma"), ((3, 0.5, 1.0), "alpha"), ((3, 0.5, 0.0), "alpha")):
+    for arguments, says in (
+        ((0, 0.5), "has none"),
+        ((3, 1.1), "gamma"),
+        ((3, -0.1), "gamma"),
+        ((3, 0.5, 1.0), "alpha"),
+        ((3, 0.5, 0.0), "alpha"),
+    ):
         with pytest.raises(SpaceError, match=says):
             NodeScale(*arguments)
     net = convolutional()

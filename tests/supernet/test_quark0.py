@@ -29,7 +29,8 @@ def batch(split, precision):
 
 
 def original_name(name, options):
-    """The original's name of one of our tensors, written from its module tree: pools are plain Sequentials, other operations hold theirs in `op`."""
+    """The original's name of one of our tensors, written from its module tree: pools are plain Sequentials, other
+    operations hold theirs in `op`."""
     parts = name.split(".")
     if parts[2:3] == ["preprocess"]:
         parts[2:4] = [f"preprocess{parts[3]}"] + ["op"] * parts[4].isdigit()
@@ -40,7 +41,9 @@ def original_name(name, options):
 
 
 def assert_close(actual, precision, key):
-    torch.testing.assert_close(actual, FIXTURE[precision][key], **TOLERANCE[precision], msg=lambda text: f"{key}: {text}")
+    torch.testing.assert_close(
+        actual, FIXTURE[precision][key], **TOLERANCE[precision], msg=lambda text: f"{key}: {text}"
+    )
 
 
 @pytest.mark.parametrize("precision", DTYPES)
@@ -48,7 +51,11 @@ def test_sizes_dtype_and_every_tensor_come_from_the_checkpoint(precision):
     net = load(precision)
     assert (len(net.cells), net.num_classes, net.in_chans) == (3, 10, 3)
     assert {p.dtype for p in net.parameters()} == {DTYPES[precision]}
-    ours = {original_name(name, FIXTURE["primitives"]): tensor for name, tensor in net.state_dict().items() if not name.startswith("alphas.")}
+    ours = {
+        original_name(name, FIXTURE["primitives"]): tensor
+        for name, tensor in net.state_dict().items()
+        if not name.startswith("alphas.")
+    }
     assert ours.keys() == FIXTURE["state_dict"].keys()
     for name, tensor in FIXTURE["state_dict"].items():
         torch.testing.assert_close(ours[name], cast(tensor, precision), rtol=0, atol=0, msg=name)
@@ -80,7 +87,11 @@ def test_gradient_norm_of_every_weight(precision):
     net = load(precision).train()
     x, y = batch("train", precision)
     F.cross_entropy(net(x), y).backward()
-    ours = {original_name(name, FIXTURE["primitives"]): p.grad for name, p in net.named_parameters() if not name.startswith("alphas.")}
+    ours = {
+        original_name(name, FIXTURE["primitives"]): p.grad
+        for name, p in net.named_parameters()
+        if not name.startswith("alphas.")
+    }
     order = [name for name in FIXTURE["state_dict"] if not name.endswith(BUFFERS)]
     assert sorted(order) == sorted(ours)
     assert_close(torch.stack([ours[name].norm() for name in order]), precision, "weight_grad_norm")
@@ -91,9 +102,12 @@ def test_first_order_architecture_step(precision):
     net = load(precision).train()
     hyper = {key: value.item() for key, value in FIXTURE["hyper"].items()}
     adam = torch.optim.Adam(
-        net.arch_parameters(), lr=hyper["arch_lr"], betas=(hyper["adam_beta1"], hyper["adam_beta2"]),
-        eps=hyper["adam_eps"], weight_decay=hyper["arch_weight_decay"],
-    )  # fmt: skip
+        net.arch_parameters(),
+        lr=hyper["arch_lr"],
+        betas=(hyper["adam_beta1"], hyper["adam_beta2"]),
+        eps=hyper["adam_eps"],
+        weight_decay=hyper["arch_weight_decay"],
+    )
     x, y = batch("val", precision)
     F.cross_entropy(net(x), y).backward()
     for group in ("normal", "reduce"):
@@ -106,7 +120,8 @@ def test_first_order_architecture_step(precision):
 @pytest.mark.parametrize("precision", DTYPES)
 @pytest.mark.parametrize("case", FIXTURE["genotype_alphas"])
 def test_genotype(case, precision):
-    """`alphas`: random; `tie`: all equal; `nonewins`: `none` largest; `share`: the ranking by softmax is not that by alpha."""
+    """`alphas`: random; `tie`: all equal; `nonewins`: `none` largest; `share`: the ranking by softmax is not that by
+    alpha."""
     net = load(precision)
     with torch.no_grad():
         for alpha, values in zip(net.arch_parameters(), FIXTURE["genotype_alphas"][case]):
@@ -124,8 +139,14 @@ def test_seven_operations_round_trip():
             if not name.endswith("num_batches_tracked"):
                 buffer.copy_(0.5 + torch.rand(buffer.shape, generator=generator, dtype=buffer.dtype))
     options = space.choices()["normal/0/op"]
-    state = {original_name(name, options): tensor for name, tensor in net.state_dict().items() if not name.startswith("alphas.")}
-    assert any(re.fullmatch(r"cells\.0\._ops\.0\._ops\.3\.op\.1\.weight", name) for name in state), "the first separable convolution is option 3"
+    state = {
+        original_name(name, options): tensor
+        for name, tensor in net.state_dict().items()
+        if not name.startswith("alphas.")
+    }
+    assert any(re.fullmatch(r"cells\.0\._ops\.0\._ops\.3\.op\.1\.weight", name) for name in state), (
+        "the first separable convolution is option 3"
+    )
     again = from_quark0(state, net.alphas["normal"], net.alphas["reduce"])
     assert again.space.name == "darts_pt"
     x = torch.rand(2, 1, 9, 9, dtype=torch.float64, generator=generator)
@@ -153,7 +174,9 @@ def replaced(name, tensor):
     return {**FIXTURE["state_dict"], name: tensor}
 
 
-@pytest.mark.parametrize("name", {re.sub(r"\d+", "#", name): name for name in FIXTURE["state_dict"]}.values())  # one of each kind
+@pytest.mark.parametrize(
+    "name", {re.sub(r"\d+", "#", name): name for name in FIXTURE["state_dict"]}.values()
+)  # one of each kind
 def test_a_missing_tensor_is_named_as_in_the_checkpoint(name):
     with pytest.raises(SpaceError, match=f": {re.escape(name)} is missing"):
         from_quark0(without(name), NORMAL, REDUCE)
@@ -169,19 +192,49 @@ NORMAL, REDUCE = FIXTURE["alphas_normal"], FIXTURE["alphas_reduce"]
         (without("classifier.weight"), NORMAL, REDUCE, "classifier.weight is missing"),
         (without("classifier.bias"), NORMAL, REDUCE, "classifier.bias is missing"),
         (without("cells.0.preprocess0.op.1.weight"), NORMAL, REDUCE, "cells.0.preprocess0.op.1.weight is missing"),
-        (without("cells.0.preprocess0.op.2.running_mean"), NORMAL, REDUCE, "cells.0.preprocess0.op.2.running_mean is missing"),
+        (
+            without("cells.0.preprocess0.op.2.running_mean"),
+            NORMAL,
+            REDUCE,
+            "cells.0.preprocess0.op.2.running_mean is missing",
+        ),
         (without("cells.1._ops.2._ops.4.op.1.weight"), NORMAL, REDUCE, "cells.1._ops.2._ops.4.op.1.weight is missing"),
         ({}, NORMAL, REDUCE, "is missing"),
-        (replaced("cells.1._ops.2._ops.9.op.1.weight", torch.zeros(1)), NORMAL, REDUCE, "cells.1._ops.2._ops.9.op.1.weight is unknown"),
-        (replaced("cells.1._ops.2._ops.4.op.1.weight", torch.zeros(1)), NORMAL, REDUCE, r"cells.1._ops.2._ops.4.op.1.weight is \[1\], not"),
-        (replaced("cells.1._ops.2._ops.9.1.weight", torch.zeros(1)), NORMAL, REDUCE, "cells.1._ops.2._ops.9.1.weight is unknown"),
+        (
+            replaced("cells.1._ops.2._ops.9.op.1.weight", torch.zeros(1)),
+            NORMAL,
+            REDUCE,
+            "cells.1._ops.2._ops.9.op.1.weight is unknown",
+        ),
+        (
+            replaced("cells.1._ops.2._ops.4.op.1.weight", torch.zeros(1)),
+            NORMAL,
+            REDUCE,
+            r"cells.1._ops.2._ops.4.op.1.weight is \[1\], not",
+        ),
+        (
+            replaced("cells.1._ops.2._ops.9.1.weight", torch.zeros(1)),
+            NORMAL,
+            REDUCE,
+            "cells.1._ops.2._ops.9.1.weight is unknown",
+        ),
         (replaced("extra", torch.zeros(1)), NORMAL, REDUCE, "extra is unknown"),
-        (replaced("stem.0.weight", torch.zeros(12, 3, 5, 5)), NORMAL, REDUCE, r"stem.0.weight is \[12, 3, 5, 5\], not \[12, 3, 3, 3\]"),
+        (
+            replaced("stem.0.weight", torch.zeros(12, 3, 5, 5)),
+            NORMAL,
+            REDUCE,
+            r"stem.0.weight is \[12, 3, 5, 5\], not \[12, 3, 3, 3\]",
+        ),
         (replaced("stem.0.weight", torch.zeros(9, 3, 3, 3)), NORMAL, REDUCE, "even"),
         (replaced("stem.0.weight", torch.zeros(2, 3, 3, 3)), NORMAL, REDUCE, "at least 1"),
         (replaced("stem.0.weight", torch.zeros(12)), NORMAL, REDUCE, r"stem.0.weight is \[12\]"),
         (replaced("classifier.weight", torch.zeros(())), NORMAL, REDUCE, r"classifier.weight is \[\]"),
-        (replaced("classifier.weight", torch.zeros(10, 63)), NORMAL, REDUCE, r"classifier.weight is \[10, 63\], not \[10, 64\]"),
+        (
+            replaced("classifier.weight", torch.zeros(10, 63)),
+            NORMAL,
+            REDUCE,
+            r"classifier.weight is \[10, 63\], not \[10, 64\]",
+        ),
         (FIXTURE["state_dict"], NORMAL[:13], REDUCE, r"alphas_normal is \[13, 8\]"),
         (FIXTURE["state_dict"], NORMAL, REDUCE[:, :7], r"alphas_reduce is \[14, 7\]"),
         (FIXTURE["state_dict"], NORMAL[:, :6], REDUCE[:, :6], r"alphas_normal is \[14, 6\]"),

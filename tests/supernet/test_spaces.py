@@ -4,19 +4,84 @@ from itertools import product
 
 import pytest
 
-from supernet import CellSpace, Edge, Genotype, GenotypeError, Space, SpaceError, create_space, describe_spaces, list_spaces
+from supernet import (
+    CellSpace,
+    Edge,
+    Genotype,
+    GenotypeError,
+    Space,
+    SpaceError,
+    create_space,
+    describe_spaces,
+    list_spaces,
+)
 
-DARTS_EDGES = ((0, 2), (1, 2), (0, 3), (1, 3), (2, 3), (0, 4), (1, 4), (2, 4), (3, 4), (0, 5), (1, 5), (2, 5), (3, 5), (4, 5))
-DARTS_OPERATIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
-SKIP, D3, D5, S3, MP, AP = "skip_connect", "dil_conv_3x3", "dil_conv_5x5", "sep_conv_3x3", "max_pool_3x3", "avg_pool_3x3"
+DARTS_EDGES = (
+    (0, 2),
+    (1, 2),
+    (0, 3),
+    (1, 3),
+    (2, 3),
+    (0, 4),
+    (1, 4),
+    (2, 4),
+    (3, 4),
+    (0, 5),
+    (1, 5),
+    (2, 5),
+    (3, 5),
+    (4, 5),
+)
+DARTS_OPERATIONS = (
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+SKIP, D3, D5, S3, MP, AP = (
+    "skip_connect",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+    "sep_conv_3x3",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+)
 S1_NORMAL = (
-    (SKIP, D3), (SKIP, D5), (SKIP, D5), (SKIP, S3), (SKIP, D3), (MP, SKIP), (SKIP, S3),
-    (SKIP, S3), (SKIP, D3), (SKIP, S3), (MP, SKIP), (SKIP, D3), (D3, D5), (D3, D5),
-)  # fmt: skip
+    (SKIP, D3),
+    (SKIP, D5),
+    (SKIP, D5),
+    (SKIP, S3),
+    (SKIP, D3),
+    (MP, SKIP),
+    (SKIP, S3),
+    (SKIP, S3),
+    (SKIP, D3),
+    (SKIP, S3),
+    (MP, SKIP),
+    (SKIP, D3),
+    (D3, D5),
+    (D3, D5),
+)
 S1_REDUCE = (
-    (MP, AP), (MP, D3), (MP, AP), (MP, AP), (SKIP, D5), (MP, AP), (MP, S3),
-    (SKIP, D3), (SKIP, D5), (MP, AP), (MP, AP), (SKIP, D5), (SKIP, D5), (SKIP, D5),
-)  # fmt: skip
+    (MP, AP),
+    (MP, D3),
+    (MP, AP),
+    (MP, AP),
+    (SKIP, D5),
+    (MP, AP),
+    (MP, S3),
+    (SKIP, D3),
+    (SKIP, D5),
+    (MP, AP),
+    (MP, AP),
+    (SKIP, D5),
+    (SKIP, D5),
+    (SKIP, D5),
+)
 DARTS_LIKE = {
     "darts": (DARTS_OPERATIONS,) * 14,
     "darts_pt": (DARTS_OPERATIONS[1:],) * 14,
@@ -48,10 +113,16 @@ def test_darts_like(name):
     assert (space.macro, space.keep, list(space.cells)) == ("darts", 2, ["normal", "reduce"])
     for cell, operations in zip(space.cells.values(), (normal, reduce)):
         assert (cell.inputs, cell.edges, cell.operations, cell.concat) == (2, DARTS_EDGES, operations, (2, 3, 4, 5))
-    choices = {f"{group}/{row}/op": options for group, operations in (("normal", normal), ("reduce", reduce)) for row, options in enumerate(operations)}
+    choices = {
+        f"{group}/{row}/op": options
+        for group, operations in (("normal", normal), ("reduce", reduce))
+        for row, options in enumerate(operations)
+    }
     assert list(space.choices().items()) == list(choices.items())
     assert space.inputs() == {
-        f"{group}/{node}": (keep, [f"{group}/{row}/op" for row in rows]) for group in ("normal", "reduce") for node, (keep, rows) in DARTS_INPUTS.items()
+        f"{group}/{node}": (keep, [f"{group}/{row}/op" for row in rows])
+        for group in ("normal", "reduce")
+        for node, (keep, rows) in DARTS_INPUTS.items()
     }
     assert "none" in space.excluded or all("none" not in options for options in space.choices().values())
 
@@ -70,7 +141,10 @@ def test_tiny():
     cell = space.cells["normal"]
     assert (list(space.cells), cell.inputs, cell.edges, cell.concat) == (["normal"], 2, DARTS_EDGES[:5], (2, 3))
     assert space.choices() == {f"normal/{row}/op": (MP, SKIP, S3) for row in range(5)}
-    assert space.inputs() == {"normal/n1": (2, ["normal/0/op", "normal/1/op"]), "normal/n2": (2, ["normal/2/op", "normal/3/op", "normal/4/op"])}
+    assert space.inputs() == {
+        "normal/n1": (2, ["normal/0/op", "normal/1/op"]),
+        "normal/n2": (2, ["normal/2/op", "normal/3/op", "normal/4/op"]),
+    }
 
 
 def test_every_architecture_of_tiny_once():
@@ -98,7 +172,10 @@ def test_every_architecture_of_nasbench201_once():
 def test_architectures_leave_out_the_excluded():
     cell = CellSpace(2, ((0, 2), (1, 2)), (("none", "skip_connect", "max_pool_3x3"),) * 2, (2,))
     space = Space("small", "darts", {"normal": cell}, keep=2, excluded=("none",))
-    assert {edge.op for genotype in space.architectures() for edge in genotype.cells["normal"][0]} == {"skip_connect", "max_pool_3x3"}
+    assert {edge.op for genotype in space.architectures() for edge in genotype.cells["normal"][0]} == {
+        "skip_connect",
+        "max_pool_3x3",
+    }
     assert sum(1 for _ in space.architectures()) == 4
 
 
@@ -173,7 +250,11 @@ def test_decisions_that_make_no_genotype(decisions, inputs, message):
 
 
 def darts_genotype(op="sep_conv_3x3", source=0, concat=(2, 3, 4, 5), groups=("normal", "reduce")):
-    edges = tuple(Edge(op if (node, rank) == (2, 0) else S3, source if (node, rank) == (2, 0) else rank, node) for node in range(2, 6) for rank in range(2))
+    edges = tuple(
+        Edge(op if (node, rank) == (2, 0) else S3, source if (node, rank) == (2, 0) else rank, node)
+        for node in range(2, 6)
+        for rank in range(2)
+    )
     return Genotype("darts", dict.fromkeys(groups, (edges, concat)))
 
 
@@ -191,7 +272,11 @@ def darts_genotype(op="sep_conv_3x3", source=0, concat=(2, 3, 4, 5), groups=("no
         ("tiny", darts_genotype(), "cells normal"),
         ("nasbench201", darts_genotype(), "cells cell"),
         ("darts", Genotype.from_text("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), "cells normal, reduce"),
-        ("nasbench201", Genotype.from_text("|sep_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"), "sep_conv_3x3 on edge 0->1"),
+        (
+            "nasbench201",
+            Genotype.from_text("|sep_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"),
+            "sep_conv_3x3 on edge 0->1",
+        ),
         ("nasbench201", Genotype.from_text("|none~0|+|none~0|none~1|"), "output"),
     ],
 )

@@ -1,4 +1,5 @@
-"""Options run side by side equal options called one by one: values, gradients, buffers, second derivatives, functional transforms."""
+"""Options run side by side equal options called one by one: values, gradients, buffers, second derivatives, functional
+transforms."""
 
 import copy
 
@@ -32,7 +33,9 @@ def everything(net, forward, x):
     net.zero_grad()
     (logits * torch.arange(logits.numel(), dtype=x.dtype).cos().view_as(logits)).sum().backward()
     found = {"logits": logits.detach()}
-    found |= {f"grad of {name}": p.grad if p.grad is not None else torch.zeros_like(p) for name, p in net.named_parameters()}
+    found |= {
+        f"grad of {name}": p.grad if p.grad is not None else torch.zeros_like(p) for name, p in net.named_parameters()
+    }
     return found | dict(net.named_buffers())
 
 
@@ -66,7 +69,12 @@ def stop_tracking(module):
 
 
 def forget_statistics(module):
-    module.track_running_stats, module.running_mean, module.running_var, module.num_batches_tracked = False, None, None, None
+    module.track_running_stats, module.running_mean, module.running_var, module.num_batches_tracked = (
+        False,
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -121,7 +129,9 @@ STACKABLE = sorted(set(OPERATIONS) - {"none", "noise"})
 @pytest.mark.parametrize("name", STACKABLE)
 def test_every_operation_side_by_side(name, affine, pool_norm, scrambled):
     for stride in (1, 2):
-        options = [scrambled(build_operation(name, 4, stride, affine=affine, pool_norm=pool_norm), seed) for seed in range(3)]
+        options = [
+            scrambled(build_operation(name, 4, stride, affine=affine, pool_norm=pool_norm), seed) for seed in range(3)
+        ]
         if name == "skip_connect" and stride == 2:
             assert signature(options[0]) is None, "two shifted convolutions: called as it is"
             continue
@@ -151,7 +161,9 @@ def test_second_derivatives(training, scrambled):
     for forward in (supernet_logits, lambda net, x: net(x)):
         logits = forward(net, x)
         gradients = torch.autograd.grad(logits.logsumexp(1).sum(), net.arch_parameters(), create_graph=True)
-        results.append(torch.autograd.grad(sum(g.pow(2).sum() for g in gradients), list(net.parameters()), allow_unused=True))
+        results.append(
+            torch.autograd.grad(sum(g.pow(2).sum() for g in gradients), list(net.parameters()), allow_unused=True)
+        )
     for (name, _), expected, actual in zip(net.named_parameters(), *results):
         torch.testing.assert_close(actual, expected, **CLOSE, msg=lambda text: f"{name}: {text}")
     assert results[0][-1].abs().max() > 1e-6
@@ -168,9 +180,13 @@ def test_vmap_over_samples_equals_a_loop(name, scrambled):
     expected = torch.stack([supernet_logits(net, sample[None])[0] for sample in x])
     torch.testing.assert_close(vmap(logits, in_dims=(None, 0))(parameters, x), expected, **CLOSE)
 
-    per_sample = vmap(grad(lambda parameters, sample: logits(parameters, sample).logsumexp(0)), in_dims=(None, 0))(parameters, x)
+    per_sample = vmap(grad(lambda parameters, sample: logits(parameters, sample).logsumexp(0)), in_dims=(None, 0))(
+        parameters, x
+    )
     for index, sample in enumerate(x):
-        slow = torch.autograd.grad(supernet_logits(net, sample[None])[0].logsumexp(0), list(net.parameters()), allow_unused=True)
+        slow = torch.autograd.grad(
+            supernet_logits(net, sample[None])[0].logsumexp(0), list(net.parameters()), allow_unused=True
+        )
         for (name, p), gradient in zip(net.named_parameters(), slow):
             expected = torch.zeros_like(p) if gradient is None else gradient
             torch.testing.assert_close(per_sample[name][index], expected, **CLOSE, msg=lambda text: f"{name}: {text}")
@@ -178,7 +194,9 @@ def test_vmap_over_samples_equals_a_loop(name, scrambled):
 
 def test_vmap_over_alphas_equals_a_loop(scrambled):
     net, x = scrambled(build("tiny")).eval(), images()
-    candidates = torch.randn(4, *net.alphas["normal"].shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    candidates = torch.randn(
+        4, *net.alphas["normal"].shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
+    )
     actual = vmap(lambda alpha: functional_call(net, {"alphas.normal": alpha}, (x,)))(candidates)
     for alpha, logits in zip(candidates, actual):
         with torch.no_grad():

@@ -1,4 +1,5 @@
-"""Options that somebody watches, replaces or switches off, and copies of a net: gates, hooks and checkpoints meet the same numbers."""
+"""Options that somebody watches, replaces or switches off, and copies of a net: gates, hooks and checkpoints meet the
+same numbers."""
 
 import copy
 
@@ -82,7 +83,9 @@ def test_backward_hooks_see_their_own_gradient(scrambled):
     for forward in (supernet_logits, lambda net, x: net(x)):
         net, seen = scrambled(build("tiny")), {}
         for key, module in watched_options(net).items():
-            module.register_full_backward_hook(lambda module, below, above, key=key, seen=seen: seen.update({key: above[0].clone()}))
+            module.register_full_backward_hook(
+                lambda module, below, above, key=key, seen=seen: seen.update({key: above[0].clone()})
+            )
         forward(net, images()).logsumexp(1).sum().backward()
         recorded.append(seen)
     assert len(recorded[0]) == len(watched_options(net)) == len(recorded[1])
@@ -93,7 +96,10 @@ def test_backward_hooks_see_their_own_gradient(scrambled):
 def test_a_hook_that_changes_the_output_counts_until_it_is_removed(scrambled):
     net, x = scrambled(build("tiny")).eval(), images()
     before = net(x)
-    handles = [module.register_forward_hook(lambda module, inputs, output: 3 * output) for module in watched_options(net).values()]
+    handles = [
+        module.register_forward_hook(lambda module, inputs, output: 3 * output)
+        for module in watched_options(net).values()
+    ]
     torch.testing.assert_close(net(x), supernet_logits(net, x), **CLOSE)
     assert not torch.allclose(net(x), before)
     for handle in handles:
@@ -114,7 +120,9 @@ def test_switched_off_options_are_not_computed_and_equal_full_zeros(name, traini
     x = images(7, 9)
     torch.testing.assert_close(fast(x), supernet_logits(slow, x), **CLOSE)
     for key, untouched in watched_options(scrambled(build(name))).items():
-        torch.testing.assert_close(watched_options(fast)[key].state_dict(), untouched.state_dict(), rtol=0, atol=0, msg=f"{key} was run")
+        torch.testing.assert_close(
+            watched_options(fast)[key].state_dict(), untouched.state_dict(), rtol=0, atol=0, msg=f"{key} was run"
+        )
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 9)])
@@ -134,7 +142,9 @@ def test_an_edge_a_node_or_everything_switched_off(name, size, scrambled):
         assert logits.shape == (3, 3) and logits.isfinite().all()
     features = torch.zeros(1, net.classifier.in_features, 1, 1, dtype=x.dtype)
     if name != "nasbench201":
-        torch.testing.assert_close(logits, net.classifier(features.flatten(1)).expand(3, 3), msg="nothing but the bias is left")
+        torch.testing.assert_close(
+            logits, net.classifier(features.flatten(1)).expand(3, 3), msg="nothing but the bias is left"
+        )
     logits.sum().backward()
 
 
@@ -155,7 +165,9 @@ def test_a_copy_is_equal_and_independent(name, scrambled):
 @pytest.mark.parametrize("name", ["darts", "nasbench201", "tiny"])
 def test_a_state_dict_carries_everything(name, scrambled):
     net, x = scrambled(build(name)).eval(), images()
-    other = scrambled(Supernet(net.space, channels=2, layers=1 if name == "nasbench201" else 3, num_classes=3, seed=9), seed=5).eval()
+    other = scrambled(
+        Supernet(net.space, channels=2, layers=1 if name == "nasbench201" else 3, num_classes=3, seed=9), seed=5
+    ).eval()
     assert not torch.allclose(other(x), net(x))
     other.load_state_dict(net.state_dict())
     assert torch.equal(other(x), net(x))

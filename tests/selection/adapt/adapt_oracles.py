@@ -1,4 +1,5 @@
-"""What the tests of adapters compare with: a weight zeroed in the host's own formula, and everything that a host is made of."""
+"""What the tests of adapters compare with: a weight zeroed in the host's own formula, and everything that a host is
+made of."""
 
 import random
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from torch import nn
 
 @contextmanager
 def weight_zeroed(net, choice, option):
-    """Inside the block the host's own softmax of its alphas gives zero for one option; where several alphas lie in one tensor, the offset tells which."""
+    """Inside the block the host's own softmax of its alphas gives zero for one option; where several alphas lie in one
+    tensor, the offset tells which."""
     row = net.logits()[choice]
     index = list(net.choices()[choice]).index(option)
     place, offset = row.untyped_storage().data_ptr(), row.storage_offset() + index
@@ -19,7 +21,10 @@ def weight_zeroed(net, choice, option):
 
     def softmax(alpha, dim=None, **rest):
         weights = plain[0](alpha, dim=dim)
-        if alpha.untyped_storage().data_ptr() != place or not alpha.storage_offset() <= offset < alpha.storage_offset() + alpha.numel():
+        if (
+            alpha.untyped_storage().data_ptr() != place
+            or not alpha.storage_offset() <= offset < alpha.storage_offset() + alpha.numel()
+        ):
             return weights
         keep = torch.ones_like(weights)
         keep.view(-1)[offset - alpha.storage_offset()] = 0
@@ -38,16 +43,37 @@ def everything(host, alphas):
     state = [tensor.detach().clone() for tensor in tensors]
     gradients = [None if tensor.grad is None else tensor.grad.clone() for tensor in tensors]
     modules = [
-        (id(module), module.training, sorted(module.__dict__), len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks))
+        (
+            id(module),
+            module.training,
+            sorted(module.__dict__),
+            len(module._forward_hooks),
+            len(module._forward_pre_hooks),
+            len(module._backward_hooks),
+        )
         for module in host.modules()
     ]
-    plain = [(id(module), name, repr(value)) for module in host.modules() for name, value in vars(module).items() if isinstance(value, (int, str, float))]
-    return [*state, *gradients, modules, plain, torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()]
+    plain = [
+        (id(module), name, repr(value))
+        for module in host.modules()
+        for name, value in vars(module).items()
+        if isinstance(value, (int, str, float))
+    ]
+    return [
+        *state,
+        *gradients,
+        modules,
+        plain,
+        torch.get_rng_state(),
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+    ]
 
 
 def same(before, after):
     return len(before) == len(after) and all(
-        torch.equal(a, b) if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) else a is b or a == b for a, b in zip(before, after)
+        torch.equal(a, b) if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) else a is b or a == b
+        for a, b in zip(before, after)
     )
 
 
@@ -61,7 +87,10 @@ def train_once(host, alphas, x, y):
     """A step of Adam on the alphas and one of SGD on the weights, as the hosts do it."""
     apart = {id(alpha) for alpha in alphas}
     weights = [parameter for parameter in host.parameters() if id(parameter) not in apart]
-    for optimizer in (torch.optim.Adam(alphas, 3e-2, (0.5, 0.999), weight_decay=1e-3), torch.optim.SGD(weights, 0.05, momentum=0.9)):
+    for optimizer in (
+        torch.optim.Adam(alphas, 3e-2, (0.5, 0.999), weight_decay=1e-3),
+        torch.optim.SGD(weights, 0.05, momentum=0.9),
+    ):
         optimizer.zero_grad()
         nn.functional.cross_entropy(logits_of(host, x), y).backward()
         optimizer.step()

@@ -26,7 +26,8 @@ from torch import nn
 
 @contextmanager
 def checkout(name: str, *inside: str) -> Iterator[None]:
-    """Inside the block a checkout's files are importable; afterwards the names that it took (`utils`, `operations`, ...) are free for the next."""
+    """Inside the block a checkout's files are importable; afterwards the names that it took (`utils`, `operations`,
+    ...) are free for the next."""
     folder = os.environ.get("DARTS_PEERS")
     if not folder:
         pytest.skip("DARTS_PEERS is not set: the folder of checkouts, see tests/selection/adapt/checkouts.py")
@@ -91,7 +92,9 @@ def dartspt_bench() -> nn.Module:
 
 def ptdarts() -> nn.Module:
     with checkout("pt.darts"):
-        return importlib.import_module("models.search_cnn").SearchCNNController(3, 4, 10, 3, nn.CrossEntropyLoss(), device_ids=[0])
+        return importlib.import_module("models.search_cnn").SearchCNNController(
+            3, 4, 10, 3, nn.CrossEntropyLoss(), device_ids=[0]
+        )
 
 
 def autodl(name: str = "GenericNAS201Model") -> nn.Module:
@@ -109,11 +112,20 @@ def autodl(name: str = "GenericNAS201Model") -> nn.Module:
 
 
 def naslib(bench: int) -> SimpleNamespace:
-    """DARTSOptimizer on NasBench301SearchSpace or NasBench201SearchSpace; what their modules import and these networks do not need is left empty."""
+    """DARTSOptimizer on NasBench301SearchSpace or NasBench201SearchSpace; what their modules import and these networks
+    do not need is left empty."""
     with checkout("NASLib"):
-        for package in ("naslib", "naslib.search_spaces", "naslib.search_spaces.core", "naslib.optimizers", "naslib.optimizers.core",
-                        "naslib.optimizers.oneshot", "naslib.optimizers.oneshot.darts", "naslib.utils",
-                        f"naslib.search_spaces.nasbench{bench}"):  # fmt: skip
+        for package in (
+            "naslib",
+            "naslib.search_spaces",
+            "naslib.search_spaces.core",
+            "naslib.optimizers",
+            "naslib.optimizers.core",
+            "naslib.optimizers.oneshot",
+            "naslib.optimizers.oneshot.darts",
+            "naslib.utils",
+            f"naslib.search_spaces.nasbench{bench}",
+        ):
             _stub(package, package.replace(".", "/"))
         utils = sys.modules["naslib.utils"]
         utils.iter_flatten, utils.AttrDict = _flat, _Attributes
@@ -122,7 +134,9 @@ def naslib(bench: int) -> SimpleNamespace:
         log.log_formats, log.log_first_n = str, lambda *_, **__: None
         _stub("ConfigSpace", "ConfigSpace")
         _stub("ConfigSpace.read_and_write").json = None
-        space = getattr(importlib.import_module(f"naslib.search_spaces.nasbench{bench}.graph"), f"NasBench{bench}SearchSpace")
+        space = getattr(
+            importlib.import_module(f"naslib.search_spaces.nasbench{bench}.graph"), f"NasBench{bench}SearchSpace"
+        )
         optimizer = importlib.import_module("naslib.optimizers.oneshot.darts.optimizer").DARTSOptimizer()
         space.OPTIMIZER_SCOPE = list(space.OPTIMIZER_SCOPE)
         optimizer.adapt_search_space(space(), "cifar10")

@@ -1,4 +1,5 @@
-"""A stand-in for darts-pt: operations that differ from edge to edge, weights of zero skipped, a projection of its own, and the global that it leaves behind."""
+"""A stand-in for darts-pt: operations that differ from edge to edge, weights of zero skipped, a projection of its own,
+and the global that it leaves behind."""
 
 from collections import namedtuple
 
@@ -24,11 +25,15 @@ class DartsNetworkProj(host_quark0.Network):
     def __init__(self, classes=3):
         super().__init__(classes=classes)
         rows = len(self.alphas_normal)
-        self.op_names = {group: [ROWS[row % 2] for row in range(rows)] for group in ("primitives_normal", "primitives_reduct")}
+        self.op_names = {
+            group: [ROWS[row % 2] for row in range(rows)] for group in ("primitives_normal", "primitives_reduct")
+        }
         for cell in self.cells:
             cell.primitives = self.op_names["primitives_reduct" if cell.reduction else "primitives_normal"]
             c = cell.preprocess1[1].out_channels
-            strides = [2 if cell.reduction and source < 2 else 1 for node in range(self._steps) for source in range(2 + node)]
+            strides = [
+                2 if cell.reduction and source < 2 else 1 for node in range(self._steps) for source in range(2 + node)
+            ]
             cell._ops = nn.ModuleList(MixedOp(c, stride, names) for stride, names in zip(strides, cell.primitives))
         self.alphas_normal, self.alphas_reduce = (torch.randn(rows, 3).requires_grad_() for _ in range(2))
         self._arch_parameters = [self.alphas_normal, self.alphas_reduce]

@@ -1,4 +1,5 @@
-"""Stand-ins for the NAS-Bench-201 supernets: no module for a mixed operation; AutoDL's has alphas among its parameters, modes, and returns two tensors."""
+"""Stand-ins for the NAS-Bench-201 supernets: no module for a mixed operation; AutoDL's has alphas among its parameters,
+modes, and returns two tensors."""
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +40,9 @@ class SearchCell(nn.Module):
             mixed = []
             for j in range(i):
                 key = f"{i}<-{j}"
-                mixed.append(sum(layer(nodes[j]) * w for layer, w in zip(self.edges[key], weightss[self.edge2index[key]])))
+                mixed.append(
+                    sum(layer(nodes[j]) * w for layer, w in zip(self.edges[key], weightss[self.edge2index[key]]))
+                )
             nodes.append(sum(mixed))
         return nodes[-1]
 
@@ -53,9 +56,14 @@ class TinyNetworkDarts(nn.Module):
         super().__init__()
         self.max_nodes, self.op_names = max_nodes, list(names)
         self.stem = nn.Sequential(nn.Conv2d(channels, c, 3, padding=1, bias=False), nn.BatchNorm2d(c))
-        self.cells = nn.ModuleList([SearchCell(c, max_nodes, names), conv(c, 2 * c, 3, 2), SearchCell(2 * c, max_nodes, names)])
+        self.cells = nn.ModuleList(
+            [SearchCell(c, max_nodes, names), conv(c, 2 * c, 3, 2), SearchCell(2 * c, max_nodes, names)]
+        )
         self.edge2index = self.cells[0].edge2index
-        self.lastact, self.global_pooling = nn.Sequential(nn.BatchNorm2d(2 * c), nn.ReLU(inplace=True)), nn.AdaptiveAvgPool2d(1)
+        self.lastact, self.global_pooling = (
+            nn.Sequential(nn.BatchNorm2d(2 * c), nn.ReLU(inplace=True)),
+            nn.AdaptiveAvgPool2d(1),
+        )
         self.classifier = nn.Linear(2 * c, classes)
         self.arch_parameters = nn.Parameter(torch.randn(len(self.edge2index), len(names)))
 
@@ -71,7 +79,9 @@ class TinyNetworkDarts(nn.Module):
 
     def genotype(self):
         best = self.arch_parameters.argmax(-1)
-        rows = [[(self.op_names[best[self.edge2index[f"{i}<-{j}"]]], j) for j in range(i)] for i in range(1, self.max_nodes)]
+        rows = [
+            [(self.op_names[best[self.edge2index[f"{i}<-{j}"]]], j) for j in range(i)] for i in range(1, self.max_nodes)
+        ]
         return Structure(rows)
 
 
@@ -82,7 +92,9 @@ class GenericNAS201Model(nn.Module):
         super().__init__()
         self._max_nodes, self._op_names = max_nodes, list(SPACE)
         self._stem = nn.Sequential(nn.Conv2d(3, c, 3, padding=1, bias=False), nn.BatchNorm2d(c))
-        self._cells = nn.ModuleList([SearchCell(c, max_nodes, SPACE), conv(c, 2 * c, 3, 2), SearchCell(2 * c, max_nodes, SPACE)])
+        self._cells = nn.ModuleList(
+            [SearchCell(c, max_nodes, SPACE), conv(c, 2 * c, 3, 2), SearchCell(2 * c, max_nodes, SPACE)]
+        )
         self.edge2index, self.classifier = self._cells[0].edge2index, nn.Linear(2 * c, classes)
         self.arch_parameters = nn.Parameter(torch.randn(len(self.edge2index), len(SPACE)))
         self._mode, self._algo, self._tau = None, None, None
@@ -100,7 +112,10 @@ class GenericNAS201Model(nn.Module):
     @property
     def genotype(self):
         best = self.arch_parameters.argmax(-1)
-        rows = [[(self._op_names[best[self.edge2index[f"{i}<-{j}"]]], j) for j in range(i)] for i in range(1, self._max_nodes)]
+        rows = [
+            [(self._op_names[best[self.edge2index[f"{i}<-{j}"]]], j) for j in range(i)]
+            for i in range(1, self._max_nodes)
+        ]
         return Structure(rows)
 
     def forward(self, x):
@@ -117,7 +132,8 @@ class GenericNAS201Model(nn.Module):
 
 
 class TinyNetworkDartsProj(TinyNetworkDarts):
-    """darts-pt's: `arch_parameters` is a method, the alphas are no parameters, the weights come of a lambda, and one tensor is returned."""
+    """darts-pt's: `arch_parameters` is a method, the alphas are no parameters, the weights come of a lambda, and one
+    tensor is returned."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,5 @@
-"""A stand-in for NASLib: a graph whose nodes hold cells, mixed operations that are called by `.forward` with the edge's data, alphas shared by copies."""
+"""A stand-in for NASLib: a graph whose nodes hold cells, mixed operations that are called by `.forward` with the edge's
+data, alphas shared by copies."""
 
 import networkx as nx
 import torch
@@ -81,7 +82,11 @@ class Graph(nn.Module, nx.DiGraph):
 def operations(c, stride, bench):
     skip = Primitive("Identity", nn.Identity()) if stride == 1 else Primitive("FactorizedReduce", conv(c, c, 1, stride))
     last = Primitive("ReLUConvBN3x3" if bench else "SepConv3x3", conv(c, c, 3, stride))
-    pool = Primitive("AvgPool1x1", nn.AvgPool2d(3, stride, 1)) if bench else Primitive("MaxPool", nn.MaxPool2d(3, stride, 1))
+    pool = (
+        Primitive("AvgPool1x1", nn.AvgPool2d(3, stride, 1))
+        if bench
+        else Primitive("MaxPool", nn.MaxPool2d(3, stride, 1))
+    )
     return [skip, Primitive("Zero", Zero(stride)), pool, last]
 
 
@@ -103,7 +108,11 @@ def cell(name, c, alphas, reduction=False):
 
 
 def alphas_of(inputs, nodes):
-    return {(tail, head): nn.Parameter(torch.randn(4)) for head in range(inputs + 1, inputs + nodes + 1) for tail in range(1, head)}
+    return {
+        (tail, head): nn.Parameter(torch.randn(4))
+        for head in range(inputs + 1, inputs + nodes + 1)
+        for tail in range(1, head)
+    }
 
 
 class SearchSpace(Graph):

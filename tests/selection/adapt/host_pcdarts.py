@@ -1,4 +1,5 @@
-"""A stand-in for PC-DARTS: a part of the channels is mixed and put together with the rest again, and edges have strengths beta."""
+"""A stand-in for PC-DARTS: a part of the channels is mixed and put together with the rest again, and edges have
+strengths beta."""
 
 from collections import namedtuple
 
@@ -29,7 +30,9 @@ class Network(host_quark0.Network):
         super().__init__(classes=classes)
         for cell in self.cells:
             c = cell.preprocess1[1].out_channels
-            strides = [2 if cell.reduction and source < 2 else 1 for node in range(self._steps) for source in range(2 + node)]
+            strides = [
+                2 if cell.reduction and source < 2 else 1 for node in range(self._steps) for source in range(2 + node)
+            ]
             cell._ops = nn.ModuleList(MixedOp(c, stride) for stride in strides)
         self.betas_normal, self.betas_reduce = (torch.randn(len(self.alphas_normal)).requires_grad_() for _ in range(2))
         self._arch_parameters += [self.betas_normal, self.betas_reduce]
@@ -48,7 +51,9 @@ class Network(host_quark0.Network):
             weights, shares = F.softmax(getattr(self, f"alphas_{group}"), dim=-1), self.shares(group)
             states, offset = [cell.preprocess0(s0), cell.preprocess1(s1)], 0
             for _ in range(self._steps):
-                new = sum(shares[offset + j] * cell._ops[offset + j](h, weights[offset + j]) for j, h in enumerate(states))
+                new = sum(
+                    shares[offset + j] * cell._ops[offset + j](h, weights[offset + j]) for j, h in enumerate(states)
+                )
                 offset += len(states)
                 states.append(new)
             s0, s1 = s1, torch.cat(states[-self._multiplier :], dim=1)
@@ -60,7 +65,9 @@ class Network(host_quark0.Network):
         try:
             for group, rows in zip(("normal", "reduce"), alphas):
                 strengths = F.softmax(rows, dim=-1) * self.shares(group)[:, None]
-                rest = 1 - strengths.sum(1, keepdim=True)  # a column of its own, so that softmax gives the strengths back
+                rest = 1 - strengths.sum(
+                    1, keepdim=True
+                )  # a column of its own, so that softmax gives the strengths back
                 setattr(self, f"alphas_{group}", torch.cat([strengths, rest], dim=1).log())
             return super().genotype()
         finally:

@@ -1,4 +1,5 @@
-"""A stand-in for pt.darts: a controller with a ParameterList of alphas node by node, `none` last, and a genotype nested by node that ranks raw alphas."""
+"""A stand-in for pt.darts: a controller with a ParameterList of alphas node by node, `none` last, and a genotype nested
+by node that ranks raw alphas."""
 
 from collections import namedtuple
 from types import SimpleNamespace
@@ -9,7 +10,8 @@ from adapt.host_quark0 import OPS, conv
 from torch import nn
 
 gt = SimpleNamespace(
-    Genotype=namedtuple("Genotype", "normal normal_concat reduce reduce_concat"), PRIMITIVES=["max_pool_3x3", "skip_connect", "sep_conv_3x3", "none"]
+    Genotype=namedtuple("Genotype", "normal normal_concat reduce reduce_concat"),
+    PRIMITIVES=["max_pool_3x3", "skip_connect", "sep_conv_3x3", "none"],
 )
 
 
@@ -28,7 +30,8 @@ class SearchCell(nn.Module):
         self.reduction, self.n_nodes = reduction, nodes
         self.preproc0, self.preproc1 = conv(c_before, c, 1, 2 if reduced else 1), conv(c_last, c, 1)
         self.dag = nn.ModuleList(
-            nn.ModuleList(MixedOp(c, 2 if reduction and source < 2 else 1) for source in range(2 + node)) for node in range(nodes)
+            nn.ModuleList(MixedOp(c, 2 if reduction and source < 2 else 1) for source in range(2 + node))
+            for node in range(nodes)
         )
 
     def forward(self, s0, s1, w_dag):
@@ -70,7 +73,9 @@ class SearchCNNController(nn.Module):
         self.net = SearchCNN(c, classes, layers, nodes)
 
     def forward(self, x):
-        normal, reduce = ([F.softmax(alpha, dim=-1) for alpha in alphas] for alphas in (self.alpha_normal, self.alpha_reduce))
+        normal, reduce = (
+            [F.softmax(alpha, dim=-1) for alpha in alphas] for alphas in (self.alpha_normal, self.alpha_reduce)
+        )
         if len(self.device_ids) != 1:
             raise RuntimeError("needs GPUs to send copies to")
         return self.net(x, normal, reduce)
@@ -91,4 +96,6 @@ class SearchCNNController(nn.Module):
             return found
 
         concat = range(2, 2 + self.n_nodes)
-        return gt.Genotype(normal=parse(self.alpha_normal), normal_concat=concat, reduce=parse(self.alpha_reduce), reduce_concat=concat)
+        return gt.Genotype(
+            normal=parse(self.alpha_normal), normal_concat=concat, reduce=parse(self.alpha_reduce), reduce_concat=concat
+        )

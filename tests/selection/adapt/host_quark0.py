@@ -1,4 +1,5 @@
-"""A stand-in for quark0/darts: the attributes, the order of calls and the plain tensors of alphas of its `Network`, with few and small operations."""
+"""A stand-in for quark0/darts: the attributes, the order of calls and the plain tensors of alphas of its `Network`,
+with few and small operations."""
 
 from collections import namedtuple
 
@@ -20,7 +21,11 @@ class Zero(nn.Module):
 
 
 def conv(c_in, c_out, size, stride=1):
-    layers = [nn.ReLU(), nn.Conv2d(c_in, c_out, size, stride, size // 2, bias=False), nn.BatchNorm2d(c_out, affine=False)]
+    layers = [
+        nn.ReLU(),
+        nn.Conv2d(c_in, c_out, size, stride, size // 2, bias=False),
+        nn.BatchNorm2d(c_out, affine=False),
+    ]
     return nn.Sequential(*layers)
 
 
@@ -92,16 +97,24 @@ class Network(nn.Module):
         return self._criterion(self(x), y)
 
     def genotype(self):
-        """The rule of the paper, on softmax(alpha): the two strongest edges of each node by their strongest operation that is not `none`."""
+        """The rule of the paper, on softmax(alpha): the two strongest edges of each node by their strongest operation
+        that is not `none`."""
 
         def parse(alphas):
             found, rows = [], iter(F.softmax(alphas, dim=-1).tolist())
             for node in range(self._steps):
-                options = [[(w, name) for w, name in zip(next(rows), PRIMITIVES) if name != "none"] for _ in range(2 + node)]
+                options = [
+                    [(w, name) for w, name in zip(next(rows), PRIMITIVES) if name != "none"] for _ in range(2 + node)
+                ]
                 best = [max(pairs, key=lambda pair: pair[0]) for pairs in options]
                 order = sorted(range(2 + node), key=lambda source: -best[source][0])[:2]
                 found += [(best[source][1], source) for source in order]
             return found
 
         concat = range(2 + self._steps - self._multiplier, self._steps + 2)
-        return Genotype(normal=parse(self.alphas_normal), normal_concat=concat, reduce=parse(self.alphas_reduce), reduce_concat=concat)
+        return Genotype(
+            normal=parse(self.alphas_normal),
+            normal_concat=concat,
+            reduce=parse(self.alphas_reduce),
+            reduce_concat=concat,
+        )

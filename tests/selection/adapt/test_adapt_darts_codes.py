@@ -1,4 +1,5 @@
-"""quark0/darts and the codes that follow it: names from the source file, the host's own genotype, and what each has of its own."""
+"""quark0/darts and the codes that follow it: names from the source file, the host's own genotype, and what each has of
+its own."""
 
 import copy
 import json
@@ -79,7 +80,10 @@ def test_decisions_and_kept_edges_are_taken_as_given():
     for wrong, message in [
         (({"normal/9/op": "none"},), "unknown choice 'normal/9/op'"),
         (({"normal/0/op": "max_pool"},), "unknown option of normal/0/op 'max_pool': did you mean 'max_pool_3x3'"),
-        (({}, {"normal/n2": ["normal/4/op"]}), "normal/n2: it keeps 2 of normal/2/op, normal/3/op, normal/4/op, not normal/4/op"),
+        (
+            ({}, {"normal/n2": ["normal/4/op"]}),
+            "normal/n2: it keeps 2 of normal/2/op, normal/3/op, normal/4/op, not normal/4/op",
+        ),
         (({}, {"normal/n3": []}), "unknown node 'normal/n3'"),
     ]:
         with pytest.raises(SelectionError, match=message):
@@ -92,14 +96,24 @@ def test_names_are_read_where_the_network_was_written(monkeypatch):
     net = selection.adapt(host)
     monkeypatch.setattr(host_quark0, "PRIMITIVES", ["sep_conv_3x3", "none", "skip_connect", "max_pool_3x3"])
     assert next(iter(net.choices()["normal/0/op"])) == "none", "an adapted net keeps the names that it found"
-    with pytest.raises(SelectionError, match=r"normal/0/op: max_pool_3x3 is carried by Sequential, which is none: give primitives=\[...\]"):
+    with pytest.raises(
+        SelectionError,
+        match=r"normal/0/op: max_pool_3x3 is carried by Sequential, which is none: give primitives=\[...\]",
+    ):
         selection.adapt(host)
     monkeypatch.delattr(host_quark0, "PRIMITIVES")
-    with pytest.raises(SelectionError, match="normal/0/op: the names of its 4 operations are not known: give primitives"):
+    with pytest.raises(
+        SelectionError, match="normal/0/op: the names of its 4 operations are not known: give primitives"
+    ):
         selection.adapt(host)
     names = ["none", "max_pool_3x3", "skip_connect", "dil_conv_3x3"]
     assert list(selection.adapt(host, primitives=names).choices()["reduce/4/op"]) == names
-    refused = {"4 operations for 3 names": names[:3], "4 operations for 0 names": [], "a name is given twice": ["none"] * 4, "are not known": "none"}
+    refused = {
+        "4 operations for 3 names": names[:3],
+        "4 operations for 0 names": [],
+        "a name is given twice": ["none"] * 4,
+        "are not known": "none",
+    }
     for message, wrong in refused.items():
         with pytest.raises(SelectionError, match=message):
             selection.adapt(host, primitives=wrong)
@@ -203,7 +217,8 @@ def test_alphas_may_be_bound_anew():
 
 
 class Planted(host_quark0.Network):
-    """One normal cell of two edges that tells textures apart by its convolutions alone, while alpha favours the identity."""
+    """One normal cell of two edges that tells textures apart by its convolutions alone, while alpha favours the
+    identity."""
 
     def __init__(self):
         super().__init__(c=1, classes=2, layers=3, steps=1, multiplier=1, channels=1)
@@ -223,7 +238,9 @@ def test_a_planted_supernet_is_solved():
     assert (net(batches[0][0]).argmax(1) == batches[0][1]).all()
     assert set(selection.select(net, "magnitude", "oneshot").decisions.values()) == {"skip_connect"}
     for criterion in ("perturbation", "taylor"):
-        assert set(selection.select(net, criterion, "oneshot", batches=batches).decisions.values()) == {"sep_conv_3x3"}, criterion
+        assert set(selection.select(net, criterion, "oneshot", batches=batches).decisions.values()) == {
+            "sep_conv_3x3"
+        }, criterion
 
 
 @pytest.mark.parametrize("seed", range(3))

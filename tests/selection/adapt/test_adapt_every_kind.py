@@ -1,4 +1,5 @@
-"""What holds for a network of every code: the answers, the masks, every way of choosing, and that the host stays as it was."""
+"""What holds for a network of every code: the answers, the masks, every way of choosing, and that the host stays as it
+was."""
 
 import json
 from contextlib import ExitStack
@@ -29,8 +30,15 @@ HOSTS = {
 def alphas_of(host):
     """The host's own tensors of alphas."""
     if isinstance(host, host_naslib.Graph):
-        return list({id(data.alpha): data.alpha for graph in host.modules() if isinstance(graph, host_naslib.Graph)
-                     for _, _, data in graph.edges.data() if data.has("alpha")}.values())  # fmt: skip
+        return list(
+            {
+                id(data.alpha): data.alpha
+                for graph in host.modules()
+                if isinstance(graph, host_naslib.Graph)
+                for _, _, data in graph.edges.data()
+                if data.has("alpha")
+            }.values()
+        )
     found = getattr(host, "alphas", None) or host.arch_parameters
     found = found() if callable(found) else found
     return [found] if isinstance(found, torch.Tensor) else list(found)
@@ -99,12 +107,17 @@ def test_an_edge_can_go_altogether(host, batch):
             torch.testing.assert_close(without, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("criterion", "strategy"), [("magnitude", "oneshot"), ("taylor", "oneshot"), ("perturbation", "oneshot"), ("ntk_condition", "sample")])
+@pytest.mark.parametrize(
+    ("criterion", "strategy"),
+    [("magnitude", "oneshot"), ("taylor", "oneshot"), ("perturbation", "oneshot"), ("ntk_condition", "sample")],
+)
 def test_every_criterion_chooses_and_leaves_no_trace(host, batch, criterion, strategy):
     train_once(host, alphas_of(host), *batch)  # so that there are gradients and running statistics to lose
     before = everything(host, alphas_of(host))
     net = selection.adapt(host)
-    found = selection.select(net, criterion, strategy, batches=[batch], **{"candidates": 3} if strategy == "sample" else {})
+    found = selection.select(
+        net, criterion, strategy, batches=[batch], **{"candidates": 3} if strategy == "sample" else {}
+    )
     genotype, text = net.genotype(found.decisions, found.inputs), net.to_json(found.decisions, found.inputs)
     assert genotype and set(json.loads(text)) == {"format", "cells"}
     assert same(everything(host, alphas_of(host)), before)
@@ -114,7 +127,9 @@ def test_whole_architectures_and_progressive_choices(host, batch):
     train_once(host, alphas_of(host), *batch)
     before = everything(host, alphas_of(host))
     net = selection.adapt(host)
-    assert selection.select(net, "loss", "sample", batches=[batch], candidates=2).decisions.keys() == net.choices().keys()
+    assert (
+        selection.select(net, "loss", "sample", batches=[batch], candidates=2).decisions.keys() == net.choices().keys()
+    )
     found = selection.select(net, "taylor", "progressive", batches=[batch], joint=False)
     assert net.genotype(found.decisions, found.inputs)
     assert same(everything(host, alphas_of(host)), before)
@@ -134,13 +149,19 @@ def test_a_commitment_survives_the_hosts_own_training(host, batch):
         assert torch.equal(logits_of(host, batch[0]), net(batch[0]))
     others = [name for name in net.choices() if name != choice]
     assert torch.equal(net.logits()[choice].detach(), _row(before, alphas, net, choice)), "the row is put back"
-    assert any(not torch.equal(net.logits()[name].detach(), _row(before, alphas, net, name)) for name in others), "the other alphas have moved on"
+    assert any(not torch.equal(net.logits()[name].detach(), _row(before, alphas, net, name)) for name in others), (
+        "the other alphas have moved on"
+    )
 
 
 def _row(before, alphas, net, choice):
     """The values of a row at the time of `before`."""
     row = net.logits()[choice]
-    place = next(index for index, alpha in enumerate(alphas) if alpha.untyped_storage().data_ptr() == row.untyped_storage().data_ptr())
+    place = next(
+        index
+        for index, alpha in enumerate(alphas)
+        if alpha.untyped_storage().data_ptr() == row.untyped_storage().data_ptr()
+    )
     return before[place].flatten()[row.storage_offset() - alphas[place].storage_offset() :][: row.numel()]
 
 
@@ -166,7 +187,11 @@ def test_alphas_are_no_weights_of_a_kernel(host, batch):
     for sample in x[:4]:
         host.zero_grad()
         logits_of(host, sample[None]).sum().backward()
-        rows.append(torch.cat([p.grad.flatten() for p in host.parameters() if p.grad is not None and id(p) not in apart]).double())
+        rows.append(
+            torch.cat(
+                [p.grad.flatten() for p in host.parameters() if p.grad is not None and id(p) not in apart]
+            ).double()
+        )
         for alpha in alphas_of(host):
             alpha.grad = None
     torch.testing.assert_close(kernel, torch.stack(rows) @ torch.stack(rows).T, rtol=1e-4, atol=1e-6)
@@ -174,7 +199,11 @@ def test_alphas_are_no_weights_of_a_kernel(host, batch):
 
 def test_a_net_is_unwrapped(host, batch):
     plain = selection.adapt(host)
-    for wrapped in (nn.DataParallel(host), torch.compile(host, backend="eager"), nn.DataParallel(torch.compile(host, backend="eager"))):
+    for wrapped in (
+        nn.DataParallel(host),
+        torch.compile(host, backend="eager"),
+        nn.DataParallel(torch.compile(host, backend="eager")),
+    ):
         net = selection.adapt(wrapped)
         assert net.host is host and net.choices() == plain.choices()
 

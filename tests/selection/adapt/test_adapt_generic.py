@@ -29,7 +29,11 @@ class Mixed(nn.Module):
 class Own(nn.Module):
     def __init__(self):
         super().__init__()
-        self.first, self.rest, self.last = nn.Linear(6, 4), nn.Sequential(Mixed(own=True), Mixed(own=True)), nn.Linear(4, 3)
+        self.first, self.rest, self.last = (
+            nn.Linear(6, 4),
+            nn.Sequential(Mixed(own=True), Mixed(own=True)),
+            nn.Linear(4, 3),
+        )
 
     def forward(self, x):
         return self.last(self.rest(self.first(x)))
@@ -51,7 +55,11 @@ class Shared(nn.Module):
         super().__init__()
         self.first, self.last = nn.Linear(6, 4), nn.Linear(4, 3)
         self.cells = nn.ModuleList(Cell() for _ in range(3))
-        self.rows = torch.randn(2, 3).requires_grad_() if tensor else nn.ParameterList(nn.Parameter(torch.randn(3)) for _ in range(2))
+        self.rows = (
+            torch.randn(2, 3).requires_grad_()
+            if tensor
+            else nn.ParameterList(nn.Parameter(torch.randn(3)) for _ in range(2))
+        )
 
     def forward(self, x):
         x = self.first(x)
@@ -68,7 +76,10 @@ def batch():
 
 def test_mixed_operations_with_their_own_alphas_are_found_and_listed(batch):
     host = Own()
-    with pytest.raises(SelectionError, match=r"Own is not recognised as one of dartspt, .*; by search it has 2 choices \(Tanh, Linear_1, Linear_2\): "):
+    with pytest.raises(
+        SelectionError,
+        match=r"Own is not recognised as one of dartspt, .*; by search it has 2 choices \(Tanh, Linear_1, Linear_2\): ",
+    ):
         selection.adapt(host)
     net = selection.adapt(host, kind="generic")
     assert repr(net).splitlines()[2] == "  cell/1/op: Tanh, Linear_1, Linear_2; alphas strength; in rest.1.candidates.0"
@@ -96,18 +107,31 @@ def test_rows_that_cells_share_are_found(batch, tensor):
 def test_what_cannot_be_told_apart_is_asked_for():
     host = Shared()
     host.other = torch.randn(2, 3).requires_grad_()
-    with pytest.raises(SelectionError, match=r"6 modules hold a list of candidates \(cells.0.edges.0, .*, ...\), and as their alphas 2 tensors fit: "):
+    with pytest.raises(
+        SelectionError,
+        match=r"6 modules hold a list of candidates \(cells.0.edges.0, .*, ...\), and as their alphas 2 tensors fit: ",
+    ):
         selection.adapt(host, kind="generic")
     del host.other, host.rows
-    with pytest.raises(SelectionError, match=r"and as their alphas no tensor has a row for each: say which is which: adapt\(net, kind='generic', mapping="):
+    with pytest.raises(
+        SelectionError,
+        match=r"and as their alphas no tensor has a row for each: say which is which: adapt\(net, kind='generic', "
+        r"mapping=",
+    ):
         selection.adapt(host)
     with pytest.raises(SelectionError, match=r"0 modules hold a list of candidates \(none\)"):
         selection.adapt(nn.Sequential(nn.Linear(3, 3)))
 
 
 def mapping_of(host):
-    return {f"cell/{row}/op": {"tanh": [c.edges[row].candidates[0] for c in host.cells], "a": [c.edges[row].candidates[1] for c in host.cells],
-                               "b": [c.edges[row].candidates[2] for c in host.cells]} for row in range(2)}  # fmt: skip
+    return {
+        f"cell/{row}/op": {
+            "tanh": [c.edges[row].candidates[0] for c in host.cells],
+            "a": [c.edges[row].candidates[1] for c in host.cells],
+            "b": [c.edges[row].candidates[2] for c in host.cells],
+        }
+        for row in range(2)
+    }
 
 
 @pytest.mark.parametrize("function", [True, False])
@@ -141,7 +165,13 @@ def test_a_part_that_an_output_does_not_have_is_told_at_the_first_call(batch):
             self.kind = kind
 
         def forward(self, x):
-            return self.kind(logits=x) if self.kind is dict else self.kind([x, x]) if self.kind is tuple else super().forward(x)
+            return (
+                self.kind(logits=x)
+                if self.kind is dict
+                else self.kind([x, x])
+                if self.kind is tuple
+                else super().forward(x)
+            )
 
     for kind, output, message in [
         (None, 3, "the network returns one tensor, which has no part output=3: leave output out"),
@@ -166,11 +196,20 @@ def test_answers_of_another_form_are_refused():
         ({"excluded": 3}, "excluded is a list of option names"),
         ({"excluded": ["tahn"]}, "unknown option in excluded 'tahn': did you mean 'tanh'"),
         ({"mapping": [own]}, r"mapping is a dict \{choice: \{option: \[modules\]\}\}, not an object of type list"),
-        ({"mapping": {**own, "cell/1/op": []}}, r"mapping: cell/1/op is a dict \{option: \[modules\]\}, not an object of type list"),
+        (
+            {"mapping": {**own, "cell/1/op": []}},
+            r"mapping: cell/1/op is a dict \{option: \[modules\]\}, not an object of type list",
+        ),
         ({"mapping": {"cell/0/op": {"tanh": [[]]}}}, "mapping: tanh of cell/0/op is not a list of modules"),
-        ({"logits": {name: row.tolist() for name, row in rows.items()}}, "logits: cell/0/op is a tensor .*, not an object of type list"),
+        (
+            {"logits": {name: row.tolist() for name, row in rows.items()}},
+            "logits: cell/0/op is a tensor .*, not an object of type list",
+        ),
         ({"logits": list(rows)}, "logits is a dict .*, not an object of type list"),
-        ({"logits": lambda net: None}, "logits is a dict .*, or a function that returns one, not an object of type NoneType"),
+        (
+            {"logits": lambda net: None},
+            "logits is a dict .*, or a function that returns one, not an object of type NoneType",
+        ),
         ({"inputs": {"n": 3}}, r"inputs: what n is given is no pair \(edges it keeps, \[choices\]\)"),
         ({"inputs": {"n": (1, "cell/0/op")}}, "inputs: what n is given is no pair"),
         ({"inputs": 3}, "inputs is a dict .*, not an object of type int"),
@@ -188,12 +227,16 @@ def test_half_a_mapping_and_a_wrong_one_are_refused():
         selection.adapt(host, kind="generic", mapping=mapping_of(host))
     with pytest.raises(SelectionError, match=r"cell/1/op: logits\(\) gives nothing for its 3 options"):
         selection.adapt(host, kind="generic", mapping=mapping_of(host), logits={"cell/0/op": host.rows[0]})
-    with pytest.raises(SelectionError, match="kind generic takes no primitives; its context: mapping, logits, inputs, excluded, output"):
+    with pytest.raises(
+        SelectionError, match="kind generic takes no primitives; its context: mapping, logits, inputs, excluded, output"
+    ):
         selection.adapt(host, kind="generic", primitives=[])
 
 
 def test_what_is_no_network_is_refused():
-    with pytest.raises(SelectionError, match=r"adapt takes a network, a torch.nn.Module, not a dict \(of NASLib: optimizer.graph\)"):
+    with pytest.raises(
+        SelectionError, match=r"adapt takes a network, a torch.nn.Module, not a dict \(of NASLib: optimizer.graph\)"
+    ):
         selection.adapt({})
 
 
@@ -224,4 +267,6 @@ def test_a_planted_network_is_solved_by_search():
 
     net = selection.adapt(Found(), kind="generic")
     assert set(selection.select(net, "magnitude", "oneshot").decisions.values()) == {"skip_connect"}
-    assert set(selection.select(net, "perturbation", "oneshot", batches=[textures()]).decisions.values()) == {"nor_conv_3x3"}
+    assert set(selection.select(net, "perturbation", "oneshot", batches=[textures()]).decisions.values()) == {
+        "nor_conv_3x3"
+    }

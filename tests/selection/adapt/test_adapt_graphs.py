@@ -14,7 +14,11 @@ from selection import SelectionError
 from selection.testing import textures
 from supernet import Genotype
 
-BENCHES = [host_nasbench201.TinyNetworkDarts, host_nasbench201.GenericNAS201Model, host_nasbench201.TinyNetworkDartsProj]
+BENCHES = [
+    host_nasbench201.TinyNetworkDarts,
+    host_nasbench201.GenericNAS201Model,
+    host_nasbench201.TinyNetworkDartsProj,
+]
 
 
 @pytest.mark.parametrize("build", BENCHES)
@@ -46,7 +50,10 @@ def test_any_mode_is_run_as_the_mixture_and_kept():
 def test_a_network_that_samples_is_not_taken_for_a_mixture():
     host = host_nasbench201.TinyNetworkDarts()
     host.set_tau = lambda tau: None
-    with pytest.raises(SelectionError, match="runs one sampled candidate an edge, never the mixture: load its state_dict into a TinyNetworkDarts"):
+    with pytest.raises(
+        SelectionError,
+        match="runs one sampled candidate an edge, never the mixture: load its state_dict into a TinyNetworkDarts",
+    ):
         selection.adapt(host)
 
 
@@ -72,7 +79,9 @@ class Brighter(nn.Module):
 
 
 def test_a_planted_bench_is_solved():
-    host = host_nasbench201.TinyNetworkDarts(c=1, max_nodes=2, classes=2, channels=1, names=["none", "skip_connect", "nor_conv_3x3"])
+    host = host_nasbench201.TinyNetworkDarts(
+        c=1, max_nodes=2, classes=2, channels=1, names=["none", "skip_connect", "nor_conv_3x3"]
+    )
     host.cells, host.stem = host.cells[:1], nn.Identity()
     host.cells[0].edges["1<-0"][2] = Edges()
     with torch.no_grad():
@@ -89,7 +98,12 @@ def test_naslib_answers_in_its_own_names_and_in_ours():
     torch.manual_seed(0)
     host = host_naslib.darts_space()
     net = selection.adapt(host)
-    assert list(net.choices()["reduce/0/op"]) == ["skip_connect", "none", "max_pool_3x3", "sep_conv_3x3"] and net.excluded() == ("none",)
+    assert list(net.choices()["reduce/0/op"]) == [
+        "skip_connect",
+        "none",
+        "max_pool_3x3",
+        "sep_conv_3x3",
+    ] and net.excluded() == ("none",)
     own = net.genotype(dict.fromkeys(net.choices(), "skip_connect"), {"normal/n2": ["normal/4/op", "normal/2/op"]})
     assert own["normal_cell"] == {(1, 3): "Identity", (2, 3): "Identity", (3, 4): "Identity", (1, 4): "Identity"}
     assert own["reduction_cell"][1, 3] == "FactorizedReduce"
@@ -100,7 +114,8 @@ def test_naslib_answers_in_its_own_names_and_in_ours():
 
 
 def truncated(graph):
-    """The edges into the last node that NASLib's `_truncate_input_edges` keeps, and their operations: `Zero` has no share of the softmax."""
+    """The edges into the last node that NASLib's `_truncate_input_edges` keeps, and their operations: `Zero` has no
+    share of the softmax."""
     rows = {}
     for tail, head, data in graph.edges.data():
         if head == 4 and data.has("alpha"):
@@ -122,6 +137,7 @@ def test_magnitude_is_the_rule_of_naslib_which_ranks_edges_without_zero(scale):
         own = net.genotype()["normal_cell"]
         assert own == net.genotype(found.decisions, found.inputs)["normal_cell"]
         assert {edge: name for edge, name in own.items() if edge[1] == 4} == truncated(cell)
+
 
 def test_naslibs_nasbench201_is_a_string_in_json():
     torch.manual_seed(0)
@@ -151,7 +167,9 @@ def test_what_is_wrong_with_a_graph_is_said():
     host = host_naslib.darts_space()
     edge = host.order[2][0].get_edge_data(1, 3)
     edge.update({"alpha": nn.Parameter(torch.zeros(4))})
-    with pytest.raises(SelectionError, match="normal/0/op: the copies of normal_cell do not share one alpha: add it with shared=True"):
+    with pytest.raises(
+        SelectionError, match="normal/0/op: the copies of normal_cell do not share one alpha: add it with shared=True"
+    ):
         selection.adapt(host)
     edge.update({"op": nn.Identity()})
     with pytest.raises(SelectionError, match=r"normal/0/op: a \w+ has no `primitives`"):
@@ -159,5 +177,7 @@ def test_what_is_wrong_with_a_graph_is_said():
     for graph, _ in host.order:
         for _, _, data in graph.edges.data():
             data._data.pop("alpha", None)
-    with pytest.raises(SelectionError, match="it has no edges with `alpha`, which an optimizer's adapt_search_space adds"):
+    with pytest.raises(
+        SelectionError, match="it has no edges with `alpha`, which an optimizer's adapt_search_space adds"
+    ):
         selection.adapt(host, kind="naslib")
