@@ -3,8 +3,10 @@ Needs torch and numpy only."""
 
 from .adapt import adapt, list_kinds
 from .combination import COMBINATION, combined
+from .decisions import Decisions, Selection
 from .errors import SelectionError
 from .gates import committed, masked
+from .measuring import measure, measure_all
 from .numerics.decay import Decay, decay
 from .numerics.gaussian import list_infinite_activations
 from .numerics.gram import ntk
@@ -21,7 +23,7 @@ from .registry import (
     register_lift,
     register_measure,
 )
-from .select import Decisions, Selection, measure, measure_all, score, select
+from .selecting import score, select
 
 __all__ = [
     "COMBINATION",

@@ -1,4 +1,4 @@
-"""The combination of training-free measures that is shipped: one, for every space."""
+"""The combination of training-free measures (zero-cost proxies) that is shipped: one, for every space."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,18 +8,10 @@ from .numerics.tnorm import calibrate, tnorm
 COMBINATION = ("parameters", "meco", "jacob_cov", "synflow")
 
 
-def spelt_out(name: str) -> str:
-    """A name in which `combination` is replaced by the measures that it stands for.
-
-    >>> spelt_out("combination")
-    'parameters+meco+jacob_cov+synflow'
-    """
-    return "+".join("+".join(COMBINATION) if part == "combination" else part for part in name.split("+"))
-
-
 def combined(values: Mapping[str, Sequence[float]], norm: str = "product") -> list[float]:
-    """One score for each of several networks, in [0, 1], higher is better: every measure calibrated by rank among them,
-    then joined by a t-norm.
+    """Returns one score for each of several networks, in [0, 1], higher is better.
+
+    Every measure is calibrated by rank among the networks, then they are joined by a t-norm.
 
     Args:
         values: {measure: its value of each network}, as from `measure_all(COMBINATION, net, x, y)` of every network on
@@ -32,9 +24,9 @@ def combined(values: Mapping[str, Sequence[float]], norm: str = "product") -> li
     >>> combined({"meco": [0.1, 0.5, 0.3], "parameters": [10, 20, 30]})
     [0.1111111111111111, 0.6666666666666666, 0.6666666666666666]
     """
-    if len({len(row) for row in values.values()}) > 1:
-        raise SelectionError(
-            f"each measure needs a value for every network, and they have "
-            f"{', '.join(f'{len(row)} ({name})' for name, row in values.items())}"
-        )
-    return [tnorm(norm, atoms) for atoms in zip(*map(calibrate, values.values()))]
+    counts = {name: len(row) for name, row in values.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{count} ({name})" for name, count in counts.items())
+        raise SelectionError(f"each measure needs a value for every network, and they have {listed}")
+    ranks = [calibrate(row) for row in values.values()]
+    return [tnorm(norm, atoms) for atoms in zip(*ranks)]

@@ -1,4 +1,4 @@
-"""What a user can mend, said in one line."""
+"""The exception for what a user can mend, said in one line."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,10 +9,15 @@ class SelectionError(ValueError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> SelectionError:
-    """The error for an unknown name, with the nearest known one."""
+    """Returns the error for an unknown name, with the nearest known one."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6) or [
-        other for other in known if name and other.startswith(str(name))
-    ]
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    if not near and name:
+        near = [other for other in known if other.startswith(str(name))]
     hint = f": did you mean {near[0]!r}?" if near else ""
     return SelectionError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, or its type where it has none."""
+    return (str(error) or type(error).__name__).splitlines()[0]

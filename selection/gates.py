@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .errors import SelectionError, unknown
-from .protocol import Selectable
+from .protocol import Selectable, edge_carriers
 
 SURE = 1e4  # rows of alpha this far apart have an exactly one-hot softmax in every precision
 
@@ -27,7 +27,7 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
     """
     _check_masks(options)
     choices = net.choices()
-    carriers = net.carriers() if hasattr(net, "carriers") else {}
+    carriers = edge_carriers(net)
     modules: list[nn.Module] = []
     for choice, names in options.items():
         if choice not in choices:

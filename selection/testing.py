@@ -7,10 +7,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from .probe import Probe
-from .protocol import Batches, Selectable
+from .batches import Batches
+from .evaluator import Evaluator
+from .protocol import Selectable
 from .registry import find_lift, find_measure
-from .select import score, select
+from .selecting import score, select
 
 USEFUL = "nor_conv_3x3"
 Case = tuple[nn.Module, Batches]
@@ -118,8 +119,8 @@ def check_lift(
     net, batches, lift = net or Planted(), batches or [textures()], find_lift(name)
 
     def scores(net: Selectable) -> dict[str, dict[str, float]]:
-        probe = Probe(net, find_measure(measure) if measure else None, batches)
-        return {choice: lift(probe, choice) for choice in net.choices()}
+        evaluator = Evaluator(net, find_measure(measure) if measure else None, batches)
+        return {choice: lift(evaluator, choice) for choice in net.choices()}
 
     found = _repeated(net, lambda: scores(net), name)
     assert {choice: set(options) for choice, options in found.items()} == {

@@ -3,85 +3,103 @@
 from collections.abc import Callable
 from math import isfinite
 
+from ..evaluator import Evaluator, Mask
 from ..numerics.race import race
-from ..probe import Mask, Probe
 from ..protocol import allowed_options, on_edges
 from ..registry import register_lift
 
 
 @register_lift("removal")
-def removal(probe: Probe, choice: str) -> dict[str, float]:
+def removal(evaluator: Evaluator, choice: str) -> dict[str, float]:
     """score(o) = measure(net) - measure(net without o) (Wang et al. 2021).
 
     Where the measure is a mean over images, an option that is clearly not the best is not evaluated to the end: its
     score is then an estimate below the best's.
     """
-    allowed = allowed_options(probe.net, choice)
-    masks = {option: {choice: [option]} for option in probe.net.choices()[choice]}
+    options = list(evaluator.net.choices()[choice])
+    allowed = allowed_options(evaluator.net, choice)
 
-    def known(option: str) -> bool:
-        return probe.changes_nothing(choice, option)
+    def is_known(option: str) -> bool:
+        return evaluator.changes_nothing(choice, option)
 
     # an option that is never chosen does not run: it might win the race, and the best of the others would not be known
-    found = lost_without(probe, {option: masks[option] for option in allowed}, known)
-    others = {option: mask for option, mask in masks.items() if option not in allowed}
-    found |= lost_without(probe, others, known, keep=len(others)) if others else {}
-    return {option: found[option] for option in masks}
+    scores = measure_losses(evaluator, {option: {choice: [option]} for option in allowed}, is_known)
+    excluded = {option: {choice: [option]} for option in options if option not in allowed}
+    if excluded:
+        scores |= measure_losses(evaluator, excluded, is_known, keep=len(excluded))
+    return {option: scores[option] for option in options}
 
 
 @register_lift("alone")
-def alone(probe: Probe, choice: str) -> dict[str, float]:
+def alone(evaluator: Evaluator, choice: str) -> dict[str, float]:
     """score(o) = measure(net without every other option of the choice)."""
-    options = list(probe.net.choices()[choice])
-    return {option: probe.value({choice: [other for other in options if other != option]}) for option in options}
+    options = list(evaluator.net.choices()[choice])
+    scores = {}
+    for option in options:
+        others = [other for other in options if other != option]
+        scores[option] = evaluator.value({choice: others})
+    return scores
 
 
-def edges(probe: Probe, names: list[str], keep: int) -> dict[str, float]:
+def score_edges(evaluator: Evaluator, names: list[str], keep: int) -> dict[str, float]:
     """score(edge) = measure(net) - measure(net without the edge), of the edges among which `keep` are to stay."""
-    choices = probe.net.choices()
-    return lost_without(
-        probe,
-        {name: {choice: list(choices[choice]) for choice in on_edges(probe.net, [name])} for name in names},
-        lambda _: False,
-        keep,
-    )
+    choices = evaluator.net.choices()
+    masks = {}
+    for name in names:
+        masks[name] = {choice: list(choices[choice]) for choice in on_edges(evaluator.net, [name])}
+    return measure_losses(evaluator, masks, lambda name: False, keep)
 
 
-def lost_without(probe: Probe, masks: dict[str, Mask], known: Callable[[str], bool], keep: int = 1) -> dict[str, float]:
-    """{name: measure(net) - measure(net with the mask of that name)}; zero where that is known."""
-    zero = [name for name in masks if known(name)]
-    if not probe.racing:
-        probe.save(len(zero))
-        return {
-            name: 0.0 if name in zero else _settled(_difference(probe.base(), probe.value(mask)), probe.base())
-            for name, mask in masks.items()
-        }
-    base, before = probe.base_parts(), probe.evaluations
+def measure_losses(
+    evaluator: Evaluator, masks: dict[str, Mask], is_known: Callable[[str], bool], keep: int = 1
+) -> dict[str, float]:
+    """Returns {name: measure(net) - measure(net with the mask of that name)}; zero where that is known."""
+    known = [name for name in masks if is_known(name)]
+    if evaluator.racing:
+        return _race_losses(evaluator, masks, known, keep)
+    evaluator.budget.save(len(known))
+    losses = {}
+    for name, mask in masks.items():
+        if name in known:
+            losses[name] = 0.0
+        else:
+            losses[name] = _round_loss(_subtract(evaluator.base(), evaluator.value(mask)), evaluator.base())
+    return losses
 
-    def lost(name: str, part: range) -> list[float]:
-        return [whole - value for whole, value in zip(base[part.start : part.stop], probe.parts(masks[name], part))]
 
-    found = race(
-        lost,
+def _race_losses(evaluator: Evaluator, masks: dict[str, Mask], known: list[str], keep: int) -> dict[str, float]:
+    """Measures losses batch by batch, and stops where an option cannot be among the `keep` of largest loss."""
+    base = evaluator.base_batch_values()
+    before = evaluator.budget.evaluations
+
+    def measure_batches(name: str, part: range) -> list[float]:
+        values = evaluator.batch_values(masks[name], part)
+        return [whole - value for whole, value in zip(base[part.start : part.stop], values)]
+
+    finish = race(
+        measure_batches,
         list(masks),
-        probe.sizes,
-        error=probe.manner.race,
+        evaluator.sizes,
+        error=evaluator.protocol.race,
         keep=keep,
-        known={name: [0.0] * len(base) for name in zero},
+        known={name: [0.0] * len(base) for name in known},
     )
-    probe.save(len(masks) - (probe.evaluations - before))
-    return {name: _settled(value, probe.base()) for name, value in found.estimates.items()}
+    evaluator.budget.save(len(masks) - (evaluator.budget.evaluations - before))
+    return {name: _round_loss(loss, evaluator.base()) for name, loss in finish.estimates.items()}
 
 
-def _difference(whole: float, value: float) -> float:
-    return 0.0 if whole == value else whole - value  # both may be minus infinity
+def _subtract(whole: float, value: float) -> float:
+    """Returns whole - value, also where both are minus infinity."""
+    return 0.0 if whole == value else whole - value
 
 
-def _settled(difference: float, whole: float) -> float:
-    """The difference to 40 bits of the whole: what is equal but for the rounding of means is a tie.
+def _round_loss(loss: float, whole: float) -> float:
+    """Rounds a loss to 40 bits of the whole: what is equal but for the rounding of means is a tie.
 
-    >>> _settled(0.3 - 0.2, 0.3) == _settled(0.1, 0.3), _settled(4e-18, 0.3)
+    >>> _round_loss(0.3 - 0.2, 0.3) == _round_loss(0.1, 0.3), _round_loss(4e-18, 0.3)
     (True, 0.0)
     """
     step = abs(whole) * 2.0**-40
-    return round(difference / step) * step if step and isfinite(difference / step) else difference
+    if not step or not isfinite(loss / step):
+        return loss
+    return round(loss / step) * step

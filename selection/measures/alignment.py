@@ -8,12 +8,14 @@ it.
 import torch
 from torch import Tensor, nn
 
+from ..numerics.gram import gram as gram_of
 from ..numerics.gram import loss_gram
-from ..registry import register_measure
+from ..registry import list_keywords, register_measure
 from .batch import Batches, check_labels, count_classes, first_images
 from .kept import keep
 
 SAMPLES = 32
+GRAM_SETTINGS = ("images", *list_keywords(gram_of))
 
 
 @keep
@@ -29,7 +31,7 @@ def _cosines(net: nn.Module, batches: Batches, **settings) -> Tensor:
     return gram / norms / norms[:, None]
 
 
-@register_measure("gradalign_1")
+@register_measure("gradalign_1", settings=GRAM_SETTINGS)
 def gradalign_1(net: nn.Module, batches: Batches, **settings) -> float:
     """Mean cosine of a sample's gradient with the mean gradient, in [-1, 1], 0 where that vanishes; our reading of
     GradAlign-I."""
@@ -41,7 +43,7 @@ def gradalign_1(net: nn.Module, batches: Batches, **settings) -> float:
     return float((gram.mean(1) / norms.clamp_min(torch.finfo(gram.dtype).tiny)).mean())
 
 
-@register_measure("gradalign_2")
+@register_measure("gradalign_2", settings=GRAM_SETTINGS)
 def gradalign_2(net: nn.Module, batches: Batches, *, ridge: float = 0.0, **settings) -> float:
     """log det(C + ridge I) of the cosines C, at most 0 without a ridge, minus infinity where two gradients are
     parallel; our reading of GradAlign-II.
@@ -53,14 +55,14 @@ def gradalign_2(net: nn.Module, batches: Batches, *, ridge: float = 0.0, **setti
     return float(torch.linalg.slogdet(cosines + ridge * torch.eye(len(cosines)).to(cosines))[1])
 
 
-@register_measure("gradient_cosine")
+@register_measure("gradient_cosine", settings=GRAM_SETTINGS)
 def gradient_cosine(net: nn.Module, batches: Batches, **settings) -> float:
     """Mean cosine of two different samples' gradients, in [-1, 1]."""
     cosines = _cosines(net, batches, **settings)
     return float((cosines.sum() - cosines.trace()) / (cosines.numel() - len(cosines)))
 
 
-@register_measure("gradient_conflict")
+@register_measure("gradient_conflict", settings=GRAM_SETTINGS)
 def gradient_conflict(net: nn.Module, batches: Batches, **settings) -> float:
     """Negated share of pairs of samples whose gradients point away from each other, in [-1, 0]."""
     cosines = _cosines(net, batches, **settings)

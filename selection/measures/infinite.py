@@ -19,7 +19,7 @@ from .batch import Batches, first_images
 IMAGES = 32
 
 
-@register_measure("ntk_infinite_min")
+@register_measure("ntk_infinite_min", needs="mlp")
 def ntk_infinite_min(net: nn.Module, batches: Batches, *, images: int = IMAGES, normalise: bool = False) -> float:
     """Smallest eigenvalue of the kernel at infinite width (Zhu et al. 2022); 0 where it drowns in rounding noise, as
     for an image that comes twice.
@@ -34,7 +34,7 @@ def ntk_infinite_min(net: nn.Module, batches: Batches, *, images: int = IMAGES, 
     return found.min if found.resolved else 0.0
 
 
-@register_measure("ntk_infinite_min_relative")
+@register_measure("ntk_infinite_min_relative", needs="mlp")
 def ntk_infinite_min_relative(
     net: nn.Module, batches: Batches, *, images: int = IMAGES, normalise: bool = False
 ) -> float:

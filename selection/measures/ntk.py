@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from ..errors import SelectionError
 from ..numerics.gram import ntk
 from ..numerics.spectrum import spectrum
-from ..registry import register_measure
+from ..registry import list_keywords, register_measure
 from .batch import Batches, check_labels, count_classes, first_images
 from .kept import keep
 
 KERNEL_SIZE = 32
+KERNEL_SETTINGS = ("images", *list_keywords(ntk))
 
 
 @keep
@@ -24,7 +25,7 @@ def _kernel(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **se
     return ntk(net, first_images(batches, images)[0], **settings)
 
 
-@register_measure("ntk_min")
+@register_measure("ntk_min", settings=KERNEL_SETTINGS)
 def ntk_min(net: nn.Module, batches: Batches, **settings) -> float:
     """Smallest eigenvalue (Zhu et al. 2022), 0 where it drowns in rounding noise; changes by c^2 when the output is
     scaled by c."""
@@ -32,7 +33,7 @@ def ntk_min(net: nn.Module, batches: Batches, **settings) -> float:
     return found.min if found.resolved else 0.0
 
 
-@register_measure("ntk_min_relative")
+@register_measure("ntk_min_relative", settings=KERNEL_SETTINGS)
 def ntk_min_relative(net: nn.Module, batches: Batches, **settings) -> float:
     """Smallest eigenvalue over the mean eigenvalue, in [0, 1], 0 where it drowns in rounding noise; does not change
     when the output is scaled."""
@@ -40,20 +41,20 @@ def ntk_min_relative(net: nn.Module, batches: Batches, **settings) -> float:
     return found.min_relative if found.resolved else 0.0
 
 
-@register_measure("ntk_condition")
+@register_measure("ntk_condition", settings=KERNEL_SETTINGS)
 def ntk_condition(net: nn.Module, batches: Batches, **settings) -> float:
     """Negated condition number (TE-NAS, Chen et al. 2021); minus infinity where the smallest eigenvalue drowns in
     rounding noise."""
     return -spectrum(_kernel(net, batches, **settings)).condition
 
 
-@register_measure("ntk_trace")
+@register_measure("ntk_trace", settings=KERNEL_SETTINGS)
 def ntk_trace(net: nn.Module, batches: Batches, **settings) -> float:
     """Trace: the sum of the squared norms of the samples' gradients (NASI, Shu et al. 2022)."""
     return float(_kernel(net, batches, **settings).trace())
 
 
-@register_measure("ntk_complexity")
+@register_measure("ntk_complexity", settings=KERNEL_SETTINGS)
 def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> float:
     """-sqrt(mean_c y_c' K^-1 y_c / N) with centred one-vs-rest labels and a ridge of 1e-6 of the mean eigenvalue (form
     of Arora et al. 2019).
@@ -80,7 +81,7 @@ def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZ
     return -float((energy.mean() / len(y)).clamp_min(0).sqrt())
 
 
-@register_measure("ntk_alignment")
+@register_measure("ntk_alignment", settings=KERNEL_SETTINGS)
 def ntk_alignment(net: nn.Module, batches: Batches, *, images: int = KERNEL_SIZE, **settings) -> float:
     """Label-gradient alignment: correlation of the kernel's entries with +1 for two images of one class and -1 for
     others (Mok et al. 2022), in [-1, 1].

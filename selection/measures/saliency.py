@@ -20,6 +20,7 @@ from .batch import Batches, cross_entropy, first_images, logits_of
 from .weights import gradients, weight_layers
 
 IMAGES = 64
+LOSS_SETTINGS = ("images", "training")
 
 
 @contextmanager
@@ -33,28 +34,28 @@ def _loss(
         yield cross_entropy(net(x), y), [layer.weight for layer in weight_layers(net)]
 
 
-@register_measure("grad_norm")
+@register_measure("grad_norm", settings=LOSS_SETTINGS)
 def grad_norm(net: nn.Module, batches: Batches, **settings) -> float:
     """sum_l |dL/dW_l|_2."""
     with _loss(net, batches, **settings) as (loss, weights):
         return float(sum(g.norm() for g in gradients(loss, weights)))
 
 
-@register_measure("plain")
+@register_measure("plain", settings=LOSS_SETTINGS)
 def plain(net: nn.Module, batches: Batches, **settings) -> float:
     """sum W * dL/dW."""
     with _loss(net, batches, **settings) as (loss, weights):
         return float(sum((w * g).detach().sum() for w, g in zip(weights, gradients(loss, weights))))
 
 
-@register_measure("snip")
+@register_measure("snip", settings=LOSS_SETTINGS)
 def snip(net: nn.Module, batches: Batches, **settings) -> float:
     """sum |W * dL/dW| (Lee et al. 2019)."""
     with _loss(net, batches, **settings) as (loss, weights):
         return float(sum((w * g).detach().abs().sum() for w, g in zip(weights, gradients(loss, weights))))
 
 
-@register_measure("grasp")
+@register_measure("grasp", settings=LOSS_SETTINGS)
 def grasp(net: nn.Module, batches: Batches, **settings) -> float:
     """-W' H g, g = dL/dW and H the Hessian (Wang et al. 2020)."""
     with _loss(net, batches, **settings) as (loss, weights):
@@ -63,7 +64,7 @@ def grasp(net: nn.Module, batches: Batches, **settings) -> float:
         return float(sum((-w * hg).detach().sum() for w, hg in zip(weights, product)))
 
 
-@register_measure("fisher")
+@register_measure("fisher", settings=LOSS_SETTINGS)
 def fisher(net: nn.Module, batches: Batches, **settings) -> float:
     """Sum over layers and output channels of mean_n (sum_positions a dL/da)^2 / 2, times the weights of the channel
     (Theis et al. 2018, Turner et al. 2020)."""

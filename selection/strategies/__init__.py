@@ -1,13 +1,54 @@
-"""Strategies: from scores to decisions. One takes a panel of judges (criteria with their probes) and returns Decisions;
-two of them need a single judge."""
+"""Strategies: from scores to decisions. Each takes a panel of judges (criteria with their evaluators)."""
 
-from .beam import beam
-from .oneshot import Decisions, oneshot
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..decisions import Decisions
+from ..registry import Criterion, list_keywords
+from .beam import beam, check_beam
+from .oneshot import oneshot
 from .panel import Judge, Panel
-from .progressive import progressive
-from .sample import sample
+from .progressive import check_progressive, progressive
+from .sample import check_sample, sample
 
-SINGLE = {"oneshot": oneshot, "progressive": progressive}
-JOINT = {"sample": sample, "beam": beam}
+Check = Callable[[Mapping[str, Criterion], Mapping[str, object]], None]
 
-__all__ = ["JOINT", "SINGLE", "Decisions", "Judge", "Panel", "beam", "oneshot", "progressive", "sample"]
+
+def check_nothing(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+    """Accepts everything: for strategies whose options cannot be wrong."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A way to decide.
+
+    Args:
+        decide: (panel, **options) -> Decisions; its keyword-only parameters are the options of the strategy.
+        check: (criteria, options) -> None; raises SelectionError for options that cannot be.
+        several: whether several criteria may judge together; then all options are weighed, not only the best.
+        whole: whether it judges whole architectures, by what is measured of each, and not options.
+    """
+
+    name: str
+    decide: Callable[..., Decisions]
+    check: Check = check_nothing
+    several: bool = False
+    whole: bool = False
+
+    @property
+    def options(self) -> list[str]:
+        """The names of the options that it takes."""
+        return list_keywords(self.decide)
+
+
+STRATEGIES = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy("oneshot", oneshot),
+        Strategy("progressive", progressive, check_progressive),
+        Strategy("sample", sample, check_sample, several=True, whole=True),
+        Strategy("beam", beam, check_beam, several=True),
+    )
+}
+
+__all__ = ["STRATEGIES", "Judge", "Panel", "Strategy", "beam", "oneshot", "progressive", "sample"]

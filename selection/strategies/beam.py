@@ -1,19 +1,21 @@
 """Beam: several criteria and hard limits, decision after decision, the best few unfinished architectures kept (after
 CQD-Beam, Arakelyan et al. 2021)."""
 
+import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from ..architecture import architecture, realised
 from ..costs import Costs, Table, check_reachable, costs
+from ..decisions import Decisions
 from ..errors import SelectionError
-from ..lifts import edges
+from ..evaluator import Evaluator
+from ..lifts import score_edges
 from ..numerics.tnorm import tnorm
-from ..probe import Probe
 from ..protocol import Selectable, allowed_options, on_edges, surplus
-from .oneshot import Decisions
-from .panel import Atoms, Panel, atoms, reason
+from ..registry import Criterion
+from .panel import Atoms, Judge, Panel, check_combine, compute_atoms, explain
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def beam(
     tables: Mapping[str, Table] | None = None,
     rescore: bool = False,
 ) -> Decisions:
-    """The architecture whose decisions are jointly best by all criteria, among those within the limits.
+    """Finds the architecture whose decisions are jointly best by all criteria, among those within the limits.
 
     Each criterion scores every option on the network as it is and is calibrated by rank over all of them to an atom in
     (0, 1]. An option's value is the t-norm of its atoms. Nodes choose their edges first, then the choices their
@@ -52,173 +54,202 @@ def beam(
     Raises:
         SelectionError: no architecture meets the limits.
     """
-    if width < 1:
-        raise SelectionError(f"width must be at least 1, not {width}")
-    net = panel[0].probe.net
-    made = Decisions()
-    limited = costs(net, limits or {}, panel[0].probe.example() if limits else None, tables)
+    net = panel[0].evaluator.net
+    example = panel[0].evaluator.example() if limits else None
+    limited = costs(net, limits or {}, example, tables)
     allowed = {choice: allowed_options(net, choice) for choice in net.choices()}
     check_reachable(net, limited, allowed)
-    scores = {
-        judge.name: {
-            (choice, option): score for choice in allowed for option, score in judge.lift(judge.probe, choice).items()
-        }
-        for judge in panel
-    }
-    of = atoms(scores)
-    value = {thing: tnorm(combine, found.values()) for thing, found in of.items()}
-    made.scores = {
-        choice: {option: value[choice, option] for option in options} for choice, options in net.choices().items()
-    }
-    made.edges, edge_atoms = _edge_values(panel, made, combine)
-    survivors = _Beams(net, made, allowed, limited, width, combine).run()
-    best = _rescored(panel, survivors, combine) if rescore else survivors[0]
-    made.options = {
-        choice: best.options.get(choice) or max(allowed[choice], key=made.scores[choice].__getitem__)
-        for choice in allowed
-    }
-    made.inputs = architecture(
-        net,
-        made.options,
-        {node: sorted(names, key=lambda name: -made.edges[name]) for node, names in best.inputs.items()},
-    ).inputs
-    made.candidates = [{"options": one.options, "inputs": one.inputs} for one in survivors]
+
+    decisions = Decisions()
+    option_atoms = compute_atoms({judge.name: _score_options(judge) for judge in panel})
+    for choice, options in net.choices().items():
+        decisions.scores[choice] = {option: tnorm(combine, option_atoms[choice, option].values()) for option in options}
+    edge_atoms = _compute_edge_atoms(panel, decisions)
+    decisions.edges = {edge: tnorm(combine, atoms.values()) for edge, atoms in edge_atoms.items()}
+
+    survivors = _Search(net, decisions, allowed, limited, width, combine).run()
+    best = _measure_whole(panel, survivors, combine) if rescore else survivors[0]
+    _complete(net, decisions, allowed, best)
+    for partial in survivors:
+        decisions.candidates.append({"options": partial.options, "inputs": partial.inputs})
     for choice, option in best.options.items():
-        made.reasons[choice] = reason(option, {name: of[choice, name] for name in allowed[choice]}, combine)
-    for name, found in edge_atoms.items():
-        made.reasons[f"{name} (edge)"] = {
-            "chosen": any(name in names for names in best.inputs.values()),
-            "value": made.edges[name],
-            "atoms": found,
+        rivals = {name: option_atoms[choice, name] for name in allowed[choice]}
+        decisions.reasons[choice] = explain(option, rivals, combine)
+    kept_edges = {edge for edges in best.inputs.values() for edge in edges}
+    for edge, atoms in edge_atoms.items():
+        decisions.reasons[f"{edge} (edge)"] = {
+            "chosen": edge in kept_edges,
+            "value": decisions.edges[edge],
+            "atoms": atoms,
         }
-    return made
+    return decisions
 
 
-def _edge_values(panel: Panel, made: Decisions, combine: str) -> tuple[dict[str, float], dict[str, Atoms]]:
-    """The values and atoms of the edges among which nodes choose."""
-    net = panel[0].probe.net
-    names = [name for _, fed in surplus(net).values() for name in fed]
-    if not names:
-        return {}, {}
-
-    def scored(probe: Probe) -> dict[str, float]:
-        if probe.measure is None:
-            return {name: max(made.scores[name][option] for option in allowed_options(net, name)) for name in names}
-        return {name: score for keep, fed in surplus(net).values() for name, score in edges(probe, fed, keep).items()}
-
-    found = atoms({judge.name: scored(judge.probe) for judge in panel})
-    return {name: tnorm(combine, found[name].values()) for name in names}, found
+def check_beam(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+    """Raises SelectionError for options of `beam` that cannot be."""
+    width = options.get("width", 1)
+    if width < 1:
+        raise SelectionError(f"width must be at least 1, not {width}")
+    check_combine(options)
+    if options.get("rescore") and not any(criterion.measure for criterion in criteria.values()):
+        raise SelectionError("rescore measures whole architectures, and none of the criteria measures anything")
 
 
-class _Beams:
-    """The search: `run` returns the `width` best complete architectures, best first."""
+def _score_options(judge: Judge) -> dict[tuple[str, str], float]:
+    """Returns {(choice, option): score} of every option of every choice."""
+    scores = {}
+    for choice in judge.evaluator.net.choices():
+        for option, score in judge.score(choice).items():
+            scores[choice, option] = score
+    return scores
+
+
+def _compute_edge_atoms(panel: Panel, decisions: Decisions) -> dict[str, Atoms]:
+    """Returns {edge: {criterion: atom}} of the edges among which nodes choose."""
+    nodes = surplus(panel[0].evaluator.net)
+    if not nodes:
+        return {}
+    return compute_atoms({judge.name: _score_surplus_edges(judge.evaluator, decisions) for judge in panel})
+
+
+def _score_surplus_edges(evaluator: Evaluator, decisions: Decisions) -> dict[str, float]:
+    """Returns what is lost without each edge; where the network is only read, the value of its best option."""
+    scores: dict[str, float] = {}
+    for keep, edges in surplus(evaluator.net).values():
+        if evaluator.measure is not None:
+            scores |= score_edges(evaluator, edges, keep)
+            continue
+        for edge in edges:
+            scores[edge] = max(decisions.scores[edge][option] for option in allowed_options(evaluator.net, edge))
+    return scores
+
+
+def _complete(net: Selectable, decisions: Decisions, allowed: Mapping[str, Sequence[str]], best: Partial) -> None:
+    """Writes down the best partial architecture; a choice on a dropped edge takes its best option."""
+    for choice, options in allowed.items():
+        scores = decisions.scores[choice]
+        decisions.options[choice] = best.options.get(choice) or max(options, key=scores.__getitem__)
+    strongest_first = {}
+    for node, edges in best.inputs.items():
+        strongest_first[node] = sorted(edges, key=lambda edge: -decisions.edges[edge])
+    decisions.inputs = architecture(net, decisions.options, strongest_first).inputs
+
+
+class _Search:
+    """The search; `run` returns the `width` best complete architectures, best first."""
 
     def __init__(
         self,
         net: Selectable,
-        made: Decisions,
+        decisions: Decisions,
         allowed: Mapping[str, Sequence[str]],
         limited: Sequence[Costs],
         width: int,
         combine: str,
     ):
-        self.net, self.made, self.allowed, self.limited, self.width, self.combine = (
-            net,
-            made,
-            allowed,
-            limited,
-            width,
-            combine,
-        )
-        self.edge_of = {
-            choice: (node, name)
-            for node, (_, names) in surplus(net).items()
-            for name in names
-            for choice in on_edges(net, [name])
-        }
+        self.net = net
+        self.decisions = decisions
+        self.allowed = allowed
+        self.limited = limited
+        self.width = width
+        self.combine = combine
+        self.edge_of: dict[str, tuple[str, str]] = {}  # {choice: (node, edge)}, where the node chooses its edges
+        for node, (_, edges) in surplus(net).items():
+            for edge in edges:
+                for choice in on_edges(net, [edge]):
+                    self.edge_of[choice] = (node, edge)
 
     def run(self) -> list[Partial]:
         beams = [Partial({}, {}, ())]
-        for node, (keep, names) in surplus(self.net).items():
-            beams = self._best(
-                node, [extended for one in beams for extended in self._with_inputs(one, node, keep, names)]
-            )
+        for node, (keep, edges) in surplus(self.net).items():
+            extended: list[Partial] = []
+            for partial in beams:
+                extended += self._extend_inputs(partial, node, keep, edges)
+            beams = self._keep_best(node, extended)
         for choice in sorted(self.allowed, key=lambda choice: -self._gap(choice)):
-            beams = self._best(choice, [extended for one in beams for extended in self._with_option(one, choice)])
+            extended = []
+            for partial in beams:
+                extended += self._extend_options(partial, choice)
+            beams = self._keep_best(choice, extended)
         return beams
 
-    def _with_inputs(self, one: Partial, node: str, keep: int, names: Sequence[str]) -> list[Partial]:
-        of = self.made.edges
-        return [
-            Partial({**one.inputs, node: list(kept)}, one.options, (*one.values, *map(of.get, kept)))
-            for kept in combinations(names, keep)
-        ]
+    def _extend_inputs(self, partial: Partial, node: str, keep: int, edges: Sequence[str]) -> list[Partial]:
+        extended = []
+        for kept in combinations(edges, keep):
+            values = [self.decisions.edges[edge] for edge in kept]
+            inputs = {**partial.inputs, node: list(kept)}
+            extended.append(replace(partial, inputs=inputs, values=(*partial.values, *values)))
+        return extended
 
-    def _with_option(self, one: Partial, choice: str) -> list[Partial]:
-        if self._is_dropped(one, choice):
-            return [one]
-        scores = self.made.scores[choice]
-        return [
-            Partial(one.inputs, {**one.options, choice: option}, (*one.values, scores[option]))
-            for option in self.allowed[choice]
-        ]
+    def _extend_options(self, partial: Partial, choice: str) -> list[Partial]:
+        if self._is_dropped(partial, choice):
+            return [partial]
+        extended = []
+        for option in self.allowed[choice]:
+            value = self.decisions.scores[choice][option]
+            options = {**partial.options, choice: option}
+            extended.append(replace(partial, options=options, values=(*partial.values, value)))
+        return extended
 
-    def _best(self, decided: str, ones: list[Partial]) -> list[Partial]:
-        fitting = [
-            one
-            for one in ones
-            if all(cost.least(self.net, self.allowed, one.options, one.inputs) <= cost.limit for cost in self.limited)
-        ]
+    def _keep_best(self, decided: str, partials: list[Partial]) -> list[Partial]:
+        fitting = [partial for partial in partials if self._fits(partial)]
         if not fitting:
             limits = " and ".join(f"{cost.limit:,g} {cost.kind}" for cost in self.limited)
             raise SelectionError(f"no architecture found meets {limits} at once: raise a limit or the width")
-        kept = sorted(fitting, key=self._promise, reverse=True)[: self.width]
-        self.made.history.append(
-            {
-                "decided": [decided],
-                "value": self._promise(kept[0])[0],
-                "kept": len(kept),
-                "over": len(ones) - len(fitting),
-            }
-        )
-        return kept
+        best = sorted(fitting, key=self._promise, reverse=True)[: self.width]
+        value, *_ = self._promise(best[0])
+        over = len(partials) - len(fitting)
+        self.decisions.history.append({"decided": [decided], "value": value, "kept": len(best), "over": over})
+        return best
 
-    def _promise(self, one: Partial) -> tuple[float, ...]:
-        """The value of an architecture if what is undecided takes its best: minima from the smallest up, or the
+    def _fits(self, partial: Partial) -> bool:
+        """Whether some architecture that goes on from here meets every limit."""
+        for cost in self.limited:
+            if cost.least(self.net, self.allowed, partial.options, partial.inputs) > cost.limit:
+                return False
+        return True
+
+    def _promise(self, partial: Partial) -> tuple[float, ...]:
+        """Returns the value of an architecture if what is undecided takes its best: minima from the smallest up, or the
         product."""
-        undecided = [
-            choice for choice in self.allowed if choice not in one.options and not self._is_dropped(one, choice)
-        ]
-        values = [
-            *one.values,
-            *(max(self.made.scores[choice][option] for option in self.allowed[choice]) for choice in undecided),
-        ]
-        return tuple(sorted(values)) if self.combine == "minimum" else (tnorm("product", values),)
+        values = list(partial.values)
+        for choice in self.allowed:
+            if choice not in partial.options and not self._is_dropped(partial, choice):
+                values.append(max(self._scores(choice)))
+        if self.combine == "minimum":
+            return tuple(sorted(values))
+        return (tnorm("product", values),)
 
-    def _is_dropped(self, one: Partial, choice: str) -> bool:
-        node, edge = self.edge_of.get(choice, (None, choice))
-        return node in one.inputs and edge not in one.inputs[node]
+    def _is_dropped(self, partial: Partial, choice: str) -> bool:
+        if choice not in self.edge_of:
+            return False
+        node, edge = self.edge_of[choice]
+        return node in partial.inputs and edge not in partial.inputs[node]
 
     def _gap(self, choice: str) -> float:
-        """How far the best allowed option lies above the second."""
-        first, second = sorted([*(self.made.scores[choice][option] for option in self.allowed[choice]), 0.0])[-2:][::-1]
+        """Returns how far the best allowed option lies above the second."""
+        first, second = heapq.nlargest(2, [*self._scores(choice), 0.0])
         return first - second
 
+    def _scores(self, choice: str) -> list[float]:
+        return [self.decisions.scores[choice][option] for option in self.allowed[choice]]
 
-def _rescored(panel: Panel, survivors: list[Partial], combine: str) -> Partial:
-    """The survivor that is best when each is measured as a whole."""
 
-    def measured(probe: Probe, one: Partial) -> float:
-        whole = {
-            choice: one.options.get(choice) or allowed_options(probe.net, choice)[0] for choice in probe.net.choices()
-        }
-        with realised(probe.net, architecture(probe.net, whole, one.inputs)):
-            return probe.of(probe.net)
+def _measure_whole(panel: Panel, survivors: list[Partial], combine: str) -> Partial:
+    """Returns the survivor that is best when each is measured as a whole."""
+    scores = {}
+    for judge in panel:
+        if judge.evaluator.measure:
+            scores[judge.name] = {i: _measure(judge.evaluator, partial) for i, partial in enumerate(survivors)}
+    atoms = compute_atoms(scores)
+    best = max(atoms, key=lambda index: tnorm(combine, atoms[index].values()))
+    return survivors[best]
 
-    measuring = [judge for judge in panel if judge.probe.measure]
-    if not measuring:
-        raise SelectionError("rescore measures whole architectures, and none of the criteria measures anything")
-    found = atoms(
-        {judge.name: {index: measured(judge.probe, one) for index, one in enumerate(survivors)} for judge in measuring}
-    )
-    return survivors[max(found, key=lambda index: tnorm(combine, found[index].values()))]
+
+def _measure(evaluator: Evaluator, partial: Partial) -> float:
+    net = evaluator.net
+    options = {}
+    for choice in net.choices():
+        options[choice] = partial.options.get(choice) or allowed_options(net, choice)[0]
+    with realised(net, architecture(net, options, partial.inputs)):
+        return evaluator.measure_network(net)

@@ -1,67 +1,59 @@
 """Oneshot: every choice is scored on the network as it is, and all are decided at once."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-from ..lifts import edges
-from ..probe import Probe
+from ..decisions import Decisions
+from ..lifts import score_edges
 from ..protocol import allowed_options, surplus
+from .panel import Judge, Panel
 
 
-@dataclass
-class Decisions:
-    """What a strategy decided, and the scores that it saw.
+def oneshot(panel: Panel) -> Decisions:
+    """Takes the best allowed option of every choice and the best edges of every node; ties go to the first.
 
-    Args:
-        options: {choice: option}. inputs: {node: [choices it keeps, strongest first]}.
-        scores: {choice: {option: score}}. edges: {choice: score}, of the choices that a node may drop altogether.
-        history: what was decided in each round, and the measure after it. candidates: the best whole architectures that
-            were compared.
-        reasons: {choice: why}, where several criteria met.
+    An edge is as good as what is lost without it; where the network is only read, as good as its best allowed option.
     """
-
-    options: dict[str, str] = field(default_factory=dict)
-    inputs: dict[str, list[str]] = field(default_factory=dict)
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
-    edges: dict[str, float] = field(default_factory=dict)
-    history: list[dict] = field(default_factory=list)
-    candidates: list[dict] = field(default_factory=list)
-    reasons: dict[str, dict] = field(default_factory=dict)
-
-
-def oneshot(probe: Probe, lift: Callable) -> Decisions:
-    """The best allowed option of every choice and the best edges of every node; ties go to the first.
-
-    An edge is as good as what is lost without it; where the net is only read, as good as its best allowed option.
-    """
-    net, made = probe.net, Decisions()
-    choices = net.choices()
-    probe.expected = 1 + sum(map(len, choices.values())) + sum(len(names) for _, names in surplus(net).values())
-    for choice in choices:
-        made.scores[choice] = lift(probe, choice)
-        made.options[choice] = best(probe, choice, made.scores[choice])
+    (judge,) = panel
+    net = judge.evaluator.net
+    judge.evaluator.budget.expect(1 + count_scores(net))
+    decisions = Decisions()
+    for choice in net.choices():
+        decide_option(judge, choice, decisions)
     for node in net.inputs():
-        keep_strongest(probe, node, made)
-    return made
+        keep_strongest(judge, node, decisions)
+    return decisions
 
 
-def best(probe: Probe, choice: str, scores: dict[str, float]) -> str:
-    """The allowed option of the highest score; ties go to the first."""
-    return max(allowed_options(probe.net, choice), key=scores.__getitem__)
+def count_scores(net) -> int:
+    """Counts the options of all choices, and the edges among which nodes choose."""
+    options = sum(len(names) for names in net.choices().values())
+    edges = sum(len(names) for _, names in surplus(net).values())
+    return options + edges
 
 
-def keep_strongest(probe: Probe, node: str, made: Decisions) -> None:
-    """Decides which edges a node keeps, strongest first; ties go to the first. Where all stay, measuring them would
-    decide nothing."""
-    keep, names = probe.net.inputs()[node]
+def decide_option(judge: Judge, choice: str, decisions: Decisions) -> None:
+    """Scores the options of a choice and takes the best of those allowed; ties go to the first."""
+    scores = judge.score(choice)
+    decisions.scores[choice] = scores
+    decisions.options[choice] = max(allowed_options(judge.evaluator.net, choice), key=scores.__getitem__)
+
+
+def keep_strongest(judge: Judge, node: str, decisions: Decisions) -> None:
+    """Decides which edges a node keeps, strongest first; ties go to the first.
+
+    Where all stay they are not measured: it would decide nothing.
+    """
+    evaluator = judge.evaluator
+    keep, names = evaluator.net.inputs()[node]
     staying = list(names)
-    if probe.measure is None:
-        made.edges |= {name: made.scores[name][made.options[name]] for name in names}
-        staying = sorted(staying, key=lambda name: -made.edges[name])[:keep]
+    if evaluator.measure is None:
+        for name in names:
+            decisions.edges[name] = decisions.scores[name][decisions.options[name]]
+        staying.sort(key=lambda name: -decisions.edges[name])
+        staying = staying[:keep]
     while len(staying) > keep:
-        made.edges |= edges(probe, staying, keep)
-        for _ in range(
-            1 if probe.manner.redraw else len(staying) - keep
-        ):  # DARTS-PT drops one edge and measures the others again
-            staying.remove(min(reversed(staying), key=made.edges.__getitem__))
-    made.inputs[node] = sorted(staying, key=lambda name: -made.edges.get(name, 0.0))
+        decisions.edges |= score_edges(evaluator, staying, keep)
+        # DARTS-PT drops one edge and measures the others again
+        drops = 1 if evaluator.protocol.remeasure_edges else len(staying) - keep
+        for _ in range(drops):
+            weakest = min(reversed(staying), key=decisions.edges.__getitem__)
+            staying.remove(weakest)
+    decisions.inputs[node] = sorted(staying, key=lambda name: -decisions.edges.get(name, 0.0))

@@ -1,26 +1,28 @@
 """Progressive: some choices are decided and committed, the network is tuned, and the next are scored on what it has
 become; the topology comes last."""
 
-from collections.abc import Callable, Iterable
+import heapq
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import zip_longest
 
 import torch
 
-from ..errors import SelectionError
+from ..decisions import Decisions
+from ..errors import unknown
+from ..evaluator import Evaluator
 from ..gates import committed, masked
-from ..probe import Probe
-from ..protocol import allowed_options, on_edges, surplus
-from .oneshot import Decisions, best, keep_strongest
+from ..protocol import allowed_options, group_of, on_edges, surplus
+from ..registry import Criterion
+from .oneshot import count_scores, decide_option, keep_strongest
+from .panel import Judge, Panel
 
 ORDERS = ("fixed", "random", "certain")
-COUNTED = ("evaluations", "saved", "expected", "kept")  # of a probe, what a checkpoint remembers
 
 
 def progressive(
-    probe: Probe,
-    lift: Callable,
+    panel: Panel,
     *,
     tune: Callable[[Decisions], None] | None = None,
     order: str | None = None,
@@ -40,107 +42,106 @@ def progressive(
         checkpoint: called after each round (and its tuning) with a dict of built-in types and tensors; `resume` takes
             it, on the network as it was then.
     """
-    net = probe.net
-    plan = resume or {
-        "rounds": _plan(probe, lift, order or probe.manner.order, probe.manner.joint if joint is None else joint),
-        "done": 0,
-    }
-    made = Decisions(**plan.get("made", {}))
+    (judge,) = panel
+    evaluator = judge.evaluator
     if resume:
-        probe.evaluations, probe.saved, probe.expected, probe.kept = (plan[name] for name in COUNTED)
-        probe.generator.set_state(plan["generator"])
+        rounds, done = resume["rounds"], resume["done"]
+        decisions = Decisions(**resume["made"])
+        evaluator.load(resume)
     else:
-        probe.expected += (
-            len(plan["rounds"])
-            + sum(map(len, net.choices().values()))
-            + sum(len(names) for _, names in surplus(net).values())
-        )
-    with ExitStack() as held:
-        for number, names in enumerate(plan["rounds"]):
-            for (
-                name
-            ) in names:  # the next of a round is scored on the network in which this one holds, as in DARTS-PT's code
-                if number >= plan["done"]:
-                    _decide(probe, lift, name, made)
-                _commit(probe, held, name, made)
-                if number >= plan["done"]:
-                    probe.forget()
-            if number < plan["done"]:
+        rounds, done = _plan_rounds(judge, order, joint), 0
+        decisions = Decisions()
+        evaluator.budget.expect(len(rounds) + count_scores(evaluator.net))
+    with ExitStack() as commitments:
+        for number, names in enumerate(rounds):
+            if number < done:
+                for name in names:
+                    _commit(evaluator, commitments, name, decisions)
                 continue
+            for name in names:  # in DARTS-PT's code too the next of a round is scored on the network with this one
+                _decide(judge, name, decisions)
+                _commit(evaluator, commitments, name, decisions)
+                evaluator.forget()
             if tune:
-                tune(made)
-                probe.forget()
-            if probe.measure:
-                made.history.append({"decided": names, "value": probe.base()})
+                tune(decisions)
+                evaluator.forget()
+            if evaluator.measure:
+                decisions.history.append({"decided": names, "value": evaluator.base()})
             if checkpoint:
-                counted = {name: getattr(probe, name) for name in COUNTED}
-                checkpoint(
-                    {
-                        "rounds": plan["rounds"],
-                        "done": number + 1,
-                        "made": asdict(made),
-                        "generator": probe.generator.get_state(),
-                        **counted,
-                    }
-                )
-        for node in net.inputs():
-            if node not in surplus(net):
-                keep_strongest(probe, node, made)
-    return made
+                progress = {"rounds": rounds, "done": number + 1, "made": asdict(decisions)}
+                checkpoint(progress | evaluator.state())
+        for node in evaluator.net.inputs():
+            if node not in surplus(evaluator.net):
+                keep_strongest(judge, node, decisions)
+    return decisions
 
 
-def _plan(probe: Probe, lift: Callable, order: str, joint: bool) -> list[list[str]]:
-    """What each round decides: choices first, then nodes that drop edges."""
-    if order not in ORDERS:
-        raise SelectionError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
-    names, nodes = list(probe.net.choices()), list(surplus(probe.net))
+def check_progressive(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+    """Raises SelectionError for options of `progressive` that cannot be."""
+    order = options.get("order")
+    if order is not None and order not in ORDERS:
+        raise unknown("order", order, ORDERS)
+
+
+def _plan_rounds(judge: Judge, order: str | None, joint: bool | None) -> list[list[str]]:
+    """Returns what each round decides: choices first, then nodes that drop edges."""
+    evaluator = judge.evaluator
+    protocol = evaluator.protocol
+    order = order or protocol.order
+    joint = protocol.joint if joint is None else joint
+    choices = list(evaluator.net.choices())
+    nodes = list(surplus(evaluator.net))
     if order == "random":
-        names, nodes = (
-            [part[i] for i in torch.randperm(len(part), generator=probe.generator)] for part in (names, nodes)
-        )
+        choices = _shuffle(choices, evaluator.generator)
+        nodes = _shuffle(nodes, evaluator.generator)
     if order == "certain":
-        probe.expected += sum(map(len, probe.net.choices().values()))
-        allowed = {name: allowed_options(probe.net, name) for name in names}
-        gaps = {
-            name: _gap([score for option, score in lift(probe, name).items() if option in allowed[name]])
-            for name in names
-        }
-        names = sorted(names, key=lambda name: -gaps[name])
-    return _rounds(names, joint) + _rounds(nodes, joint)
+        evaluator.budget.expect(sum(len(options) for options in evaluator.net.choices().values()))
+        gaps = {choice: _measure_gap(judge, choice) for choice in choices}
+        choices.sort(key=lambda choice: -gaps[choice])
+    return _group_rounds(choices, joint) + _group_rounds(nodes, joint)
 
 
-def _gap(scores: list[float]) -> float:
-    """How far the best score lies above the second."""
-    first, second = sorted([*scores, float("-inf")])[-2:][::-1]
+def _shuffle(names: list[str], generator: torch.Generator) -> list[str]:
+    return [names[index] for index in torch.randperm(len(names), generator=generator)]
+
+
+def _measure_gap(judge: Judge, choice: str) -> float:
+    """Returns how far the best allowed option of a choice lies above the second."""
+    scores = judge.score(choice)
+    allowed = [scores[option] for option in allowed_options(judge.evaluator.net, choice)]
+    first, second = heapq.nlargest(2, [*allowed, float("-inf")])
     return first - second
 
 
-def _decide(probe: Probe, lift: Callable, name: str, made: Decisions) -> None:
-    if name in probe.net.choices():
-        made.scores[name] = lift(probe, name)
-        made.options[name] = best(probe, name, made.scores[name])
+def _decide(judge: Judge, name: str, decisions: Decisions) -> None:
+    """Decides a choice, or the inputs of a node."""
+    if name in judge.evaluator.net.choices():
+        decide_option(judge, name, decisions)
     else:
-        keep_strongest(probe, name, made)
+        keep_strongest(judge, name, decisions)
 
 
-def _commit(probe: Probe, held: ExitStack, name: str, made: Decisions) -> None:
-    net, nodes = probe.net, surplus(probe.net)
-    if name in nodes:
-        gone = [edge for edge in nodes[name][1] if edge not in made.inputs[name]]
-        held.enter_context(masked(net, {choice: list(net.choices()[choice]) for choice in on_edges(net, gone)}))
-    else:
-        held.enter_context(committed(net, name, made.options[name]))
+def _commit(evaluator: Evaluator, commitments: ExitStack, name: str, decisions: Decisions) -> None:
+    """Puts a decision in force until `commitments` is closed."""
+    net = evaluator.net
+    nodes = surplus(net)
+    if name not in nodes:
+        commitments.enter_context(committed(net, name, decisions.options[name]))
+        return
+    _, names = nodes[name]
+    dropped = on_edges(net, [edge for edge in names if edge not in decisions.inputs[name]])
+    commitments.enter_context(masked(net, {choice: list(net.choices()[choice]) for choice in dropped}))
 
 
-def _rounds(names: Iterable[str], joint: bool) -> list[list[str]]:
-    """What is decided together: one name, or one of every group.
+def _group_rounds(names: Iterable[str], joint: bool) -> list[list[str]]:
+    """Returns what is decided together: one name, or one of every group.
 
-    >>> _rounds(["normal/0/op", "normal/1/op", "reduce/0/op"], joint=False)
+    >>> _group_rounds(["normal/0/op", "normal/1/op", "reduce/0/op"], joint=False)
     [['normal/0/op', 'reduce/0/op'], ['normal/1/op']]
     """
     if joint:
         return [[name] for name in names]
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(name.partition("/")[0] if "/" in name else "", []).append(name)
+        groups.setdefault(group_of(name), []).append(name)
     return [[name for name in together if name is not None] for together in zip_longest(*groups.values())]

@@ -1,21 +1,23 @@
 """Sample: whole architectures, at random or all there are, ranked by what is measured of each (Eigen-NAS, Zhu et al.
 2022)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
 
 from ..architecture import Architecture, count, drawn, listed, realised
 from ..costs import Costs, Table, check_reachable, costs
+from ..decisions import Decisions
 from ..errors import SelectionError
+from ..evaluator import Evaluator
 from ..numerics.tnorm import tnorm
-from ..protocol import allowed_options
-from .oneshot import Decisions
-from .panel import Panel, atoms
+from ..protocol import Selectable, allowed_options
+from ..registry import Criterion
+from .panel import Panel, check_combine, compute_atoms
 
 Build = Callable[[dict[str, str], dict[str, list[str]]], nn.Module]
-SHOWN = 10
-TRIES = 100
+SHOWN = 10  # candidates in the result
+TRIES = 100  # draws a candidate, before those within the limits are given up
 
 
 def sample(
@@ -27,8 +29,10 @@ def sample(
     limits: Mapping[str, float] | None = None,
     tables: Mapping[str, Table] | None = None,
 ) -> Decisions:
-    """The best of some architectures, by the measure of the criterion; several criteria are calibrated by rank among
-    the candidates and combined.
+    """Takes the best of some architectures, by the measure of the criterion.
+
+    Several criteria are calibrated by rank among the candidates and combined. The score of an option is the value of
+    the best architecture that has it; minus infinity, if none has.
 
     Args:
         candidates: how many different ones are drawn at random (all, where there are no more), or "all".
@@ -37,77 +41,98 @@ def sample(
         combine: t-norm of several criteria: "minimum", "product" (AZ-NAS, Lee & Ham 2024) or "lukasiewicz".
         limits, tables: see `costs.costs`; architectures above a limit are left out.
 
-    The score of an option is the value of the best architecture that has it; minus infinity, if none has.
-
     Raises:
         SelectionError: a criterion without a measure, or limits that no candidate meets.
     """
-    if candidates != "all" and not (
-        isinstance(candidates, int) and not isinstance(candidates, bool) and candidates >= 1
-    ):
-        raise SelectionError(f"candidates is a number of at least 1, or 'all', not {candidates!r}")
-    first = panel[0].probe
-    limited = costs(first.net, limits or {}, first.example() if limits else None, tables)
-    check_reachable(first.net, limited, {choice: allowed_options(first.net, choice) for choice in first.net.choices()})
-    made = _candidates(first, candidates, limited)
+    evaluator = panel[0].evaluator
+    net = evaluator.net
+    limited = costs(net, limits or {}, evaluator.example() if limits else None, tables)
+    check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
+    architectures = _collect_candidates(evaluator, candidates, limited)
+    scores = {}
     for judge in panel:
-        judge.probe.expected = len(made)
-    scores = {judge.name: {index: _value(judge.probe, one, build) for index, one in enumerate(made)} for judge in panel}
-    reasons = atoms(scores) if len(panel) > 1 else {}
-    value = {
-        index: tnorm(combine, reasons[index].values()) if reasons else scores[panel[0].name][index]
-        for index in range(len(made))
-    }
-    ranked = sorted(value, key=lambda index: -value[index])
-    best = made[ranked[0]]
-    found = Decisions(best.options, best.inputs)
-    for choice, options in first.net.choices().items():
-        having = {
-            option: [value[i] for i, one in enumerate(made) if one.options[choice] == option and choice not in one.gone]
-            for option in options
-        }
-        found.scores[choice] = {option: max(values, default=float("-inf")) for option, values in having.items()}
-    for index in ranked[:SHOWN]:
-        seen = {
-            "value": value[index],
-            "measured": {name: values[index] for name, values in scores.items()},
-            "atoms": reasons.get(index),
-        }
-        found.candidates.append({"options": made[index].options, "inputs": made[index].inputs, **seen})
-    return found
-
-
-def _candidates(probe, number: int | str, limits: list[Costs]) -> list[Architecture]:
-    net = probe.net
-
-    def fits(one: Architecture) -> bool:
-        return all(
-            cost.of({choice: option for choice, option in one.options.items() if choice not in one.gone}) <= cost.limit
-            for cost in limits
-        )
-
-    if number == "all" or count(net) <= number:
-        made = list(filter(fits, listed(net)))
+        judge.evaluator.budget.expect(len(architectures))
+    for judge in panel:
+        scores[judge.name] = {i: _measure(judge.evaluator, each, build) for i, each in enumerate(architectures)}
+    atoms = compute_atoms(scores) if len(panel) > 1 else {}
+    if atoms:
+        values = {index: tnorm(combine, atoms[index].values()) for index in range(len(architectures))}
     else:
-        different: dict[tuple, Architecture] = {}
-        for _ in range(TRIES * number):
-            one = drawn(net, probe.generator)
-            if len(different) == number:
-                break
-            if fits(one):
-                different.setdefault(one.key(), one)
-        made = list(different.values())
-    if not made:
-        most = " and ".join(f"{cost.limit:,g} {cost.kind}" for cost in limits)
-        looked = (
-            "all architectures" if number == "all" or count(net) <= number else f"{TRIES * number} architectures drawn"
+        values = scores[panel[0].name]
+    ranking = sorted(values, key=lambda index: -values[index])
+    best = architectures[ranking[0]]
+    decisions = Decisions(best.options, best.inputs, scores=_score_options(net, architectures, values))
+    for index in ranking[:SHOWN]:
+        decisions.candidates.append(
+            {
+                "options": architectures[index].options,
+                "inputs": architectures[index].inputs,
+                "value": values[index],
+                "measured": {name: measured[index] for name, measured in scores.items()},
+                "atoms": atoms.get(index),
+            }
         )
-        raise SelectionError(f"of {looked} none costs at most {most}: raise a limit")
-    return made
+    return decisions
 
 
-def _value(probe, one: Architecture, build: Build | None) -> float:
+def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+    """Raises SelectionError for options of `sample` that cannot be."""
+    candidates = options.get("candidates", "all")
+    is_number = isinstance(candidates, int) and not isinstance(candidates, bool) and candidates >= 1
+    if candidates != "all" and not is_number:
+        raise SelectionError(f"candidates is a number of at least 1, or 'all', not {candidates!r}")
+    check_combine(options)
+
+
+def _collect_candidates(evaluator: Evaluator, number: int | str, limits: Sequence[Costs]) -> list[Architecture]:
+    """Returns different architectures within the limits: all there are, or some drawn at random."""
+    net = evaluator.net
+    everything = number == "all" or count(net) <= number
+    if everything:
+        candidates = [architecture for architecture in listed(net) if _fits(architecture, limits)]
+    else:
+        candidates = _draw_candidates(evaluator, number, limits)
+    if not candidates:
+        most = " and ".join(f"{cost.limit:,g} {cost.kind}" for cost in limits)
+        pool = "all architectures" if everything else f"{TRIES * number} architectures drawn"
+        raise SelectionError(f"of {pool} none costs at most {most}: raise a limit")
+    return candidates
+
+
+def _draw_candidates(evaluator: Evaluator, number: int, limits: Sequence[Costs]) -> list[Architecture]:
+    different: dict[tuple, Architecture] = {}
+    for _ in range(TRIES * number):
+        architecture = drawn(evaluator.net, evaluator.generator)
+        if len(different) == number:
+            break
+        if _fits(architecture, limits):
+            different.setdefault(architecture.key(), architecture)
+    return list(different.values())
+
+
+def _fits(architecture: Architecture, limits: Sequence[Costs]) -> bool:
+    """Whether an architecture meets every limit; dropped edges cost nothing."""
+    present = {}
+    for choice, option in architecture.options.items():
+        if choice not in architecture.gone:
+            present[choice] = option
+    return all(cost.of(present) <= cost.limit for cost in limits)
+
+
+def _measure(evaluator: Evaluator, architecture: Architecture, build: Build | None) -> float:
     if build:
-        return probe.of(build(one.options, one.inputs))
-    with realised(probe.net, one):
-        return probe.of(probe.net)
+        return evaluator.measure_network(build(architecture.options, architecture.inputs))
+    with realised(evaluator.net, architecture):
+        return evaluator.measure_network(evaluator.net)
+
+
+def _score_options(
+    net: Selectable, architectures: Sequence[Architecture], values: Mapping[int, float]
+) -> dict[str, dict[str, float]]:
+    """Returns, for each option, the value of the best architecture that has it."""
+    scores = {choice: dict.fromkeys(options, float("-inf")) for choice, options in net.choices().items()}
+    for index, architecture in enumerate(architectures):
+        for choice, option in architecture.options.items():
+            if choice not in architecture.gone:
+                scores[choice][option] = max(scores[choice][option], values[index])
+    return scores

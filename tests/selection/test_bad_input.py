@@ -1,7 +1,7 @@
 """What a user can get wrong, and what networks of strangers may be: one clear error, and the network unchanged."""
 
 import json
-from importlib import import_module
+from inspect import signature
 
 import pytest
 import torch
@@ -20,8 +20,6 @@ from selection import (
 )
 from selection.numerics.race import race
 from selection.testing import Planted, textures
-
-front_door = import_module("selection.select")  # which the function of that name hides
 
 
 def refuses(message, call):
@@ -172,14 +170,11 @@ def test_every_setting_that_is_said_to_be_known_is_taken():
         "ridge": 0.1,
         "norms": False,
     }
-    handing_on = {
-        name: found
-        for name in list_measures()
-        if (found := registry.find_measure(name)).__module__ in front_door.HANDED_ON
-    }
-    assert {"ntk_min", "gradalign_2", "snip"} <= set(handing_on)
-    for name, found in handing_on.items():
-        for setting in front_door._known_settings(found):
+    records = {name: registry.find_measure(name) for name in list_measures()}
+    hands_on = {name: record for name, record in records.items() if "settings" in signature(record.function).parameters}
+    assert {"ntk_min", "gradalign_2", "snip"} <= set(hands_on)
+    for name, record in hands_on.items():
+        for setting in record.settings:
             assert isinstance(measure(name, Planted(), *textures(), **{setting: values[setting]}), float), (
                 name,
                 setting,
@@ -189,7 +184,7 @@ def test_every_setting_that_is_said_to_be_known_is_taken():
 def test_what_is_no_name_no_function_and_no_mask_is_told():
     for call in (select, score):
         refuses("name.* type NoneType", lambda: call(Planted(), None, batches=[textures()]))
-    refuses("unknown strategy None", lambda: select(Planted(), "magnitude", None))
+    refuses("unknown strategy 'on'", lambda: select(Planted(), "magnitude", "on"))
     for tune in (3, 0, "train"):
         refuses("tune is a function", lambda: select(Planted(), "magnitude", tune=tune))
     for mask, message in [
@@ -201,7 +196,8 @@ def test_what_is_no_name_no_function_and_no_mask_is_told():
 
 
 def test_unknown_criteria_are_answered_with_all_that_is_known():
-    refuses(r"unknown criterion '' \(known: LIFT:MEASURE, accuracy, .*magnitude, ", lambda: select(Planted(), ""))
+    refuses(r"a name is missing in '': write A\+B, or LIFT:MEASURE", lambda: select(Planted(), ""))
+    refuses(r"unknown criterion 'q' \(known: LIFT:MEASURE, accuracy, .*magnitude, ", lambda: select(Planted(), "q"))
     refuses(r"unknown criterion 'nasswot': did you mean 'naswot'\? \(known: ", lambda: select(Planted(), "nasswot"))
 
 
@@ -278,7 +274,7 @@ class Plain(Planted):
 
 
 def test_names_without_slashes_are_one_group():
-    made = select(Plain(), "perturbation", batches=[textures()], joint=False)
+    made = select(Plain(), "perturbation", "progressive", batches=[textures()], joint=False)
     assert [entry["decided"] for entry in made.history] == [["cell_0_op"], ["cell_1_op"]]
 
 
@@ -337,7 +333,7 @@ def test_the_second_choice_of_a_round_is_scored_on_what_the_first_has_become():
     """As in DARTS-PT's projection, which commits an operation of the normal cell and then evaluates those of the
     reduction cell."""
     net, x, y = Pair(), torch.tensor([[1.0], [-1.0]] * 4), torch.tensor([1, 0] * 4)
-    made = select(net, "perturbation_loss", batches=[(x, y)], joint=False)
+    made = select(net, "perturbation_loss", "progressive", batches=[(x, y)], joint=False)
     with committed(net, "a/0/op", made.decisions["a/0/op"]):
         expected = score(net, "perturbation_loss", [(x, y)])["b/0/op"]
     assert made.scores["b/0/op"] == pytest.approx(expected)

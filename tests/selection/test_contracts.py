@@ -175,12 +175,12 @@ def test_names_that_cannot_be_asked_for_are_not_registered(register):
     for decorator in (register.register_measure, register.register_lift):
         with pytest.raises(selection.SelectionError, match=r'use @register_(measure|lift)\("name"\)$'):
             decorator(lambda net, batches: 1.0)
-    with pytest.raises(selection.SelectionError, match="a criterion is told by its name"):
+    with pytest.raises(selection.SelectionError, match="a criterion is given by name"):
         register.register_criterion(None, "removal", "accuracy", "x")
     for measure, message in (
         ("acuracy", "unknown measure 'acuracy': did you mean 'accuracy'"),
         ("", "unknown measure ''"),
-        (3, "a measure is told by its"),
+        (3, "a measure is given by name"),
     ):
         with pytest.raises(selection.SelectionError, match=message):
             register.register_criterion("mine", "removal", measure, "x")

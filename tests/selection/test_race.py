@@ -136,7 +136,7 @@ def test_the_protocol_of_darts_pt():
         calls.append(1)
         return [batch(4, seed=len(calls))]
 
-    made = select(net, "perturbation_loss", batches=batches, protocol="darts-pt", seed=1)
+    made = select(net, "perturbation_loss", "progressive", batches=batches, protocol="darts-pt", seed=1)
     assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 2 * 17
     assert made.saved == 0 and all(len(entry["decided"]) == 2 for entry in made.history)
     order = [name for entry in made.history[:14] for name in entry["decided"]]
@@ -150,8 +150,8 @@ def test_the_protocol_of_darts_pt():
 def test_the_protocol_of_darts_pt_drops_the_edges_that_single_removals_drop():
     """On the same batches each time, 22 evaluations give what 12 give (ties aside)."""
     net, batches = supernet_of("darts", seed=3), [batch(4)]
-    ours = select(net, "perturbation_loss", batches=batches, race=0, order="fixed", joint=False)
-    theirs = select(net, "perturbation_loss", batches=batches, protocol="darts-pt", order="fixed")
+    ours = select(net, "perturbation_loss", "progressive", batches=batches, race=0, order="fixed", joint=False)
+    theirs = select(net, "perturbation_loss", "progressive", batches=batches, protocol="darts-pt", order="fixed")
     assert (theirs.decisions, theirs.inputs) == (ours.decisions, ours.inputs)
     assert theirs.evaluations - ours.evaluations == 28 + 2 * 10
 

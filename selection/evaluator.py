@@ -1,0 +1,205 @@
+"""Measuring a network with some of its options switched off."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from .batches import FAILURES, Batches, check_batches, fit_batches
+from .budget import Budget
+from .errors import SelectionError, first_line
+from .gates import masked
+from .preserve import hooked, preserved
+from .protocol import Selectable
+from .registry import Measure
+
+Mask = dict[str, list[str]]
+Value = TypeVar("Value")
+NULL_OPTIONS = ("none", "no_skip")  # names of options that return zeros
+
+
+@dataclass(frozen=True)
+class MeasuringProtocol:
+    """How a network is measured with options removed.
+
+    Args:
+        race: error rate at which a choice is decided before all batches are seen; 0 sees them all.
+        skip_known: whether what is known is not measured: a network without `none` is what it was.
+        remeasure_edges: whether a node's edges are measured again after each one that it drops.
+        order, joint: defaults of the progressive strategy.
+    """
+
+    race: float = 0.05
+    skip_known: bool = True
+    remeasure_edges: bool = False
+    order: str = "fixed"
+    joint: bool = True
+
+
+PAIRED = MeasuringProtocol()
+DARTS_PT = MeasuringProtocol(race=0.0, skip_known=False, remeasure_edges=True, order="random", joint=False)
+PROTOCOLS = {"paired": PAIRED, "darts-pt": DARTS_PT}
+
+
+class Evaluator:
+    """A network, a measure and the batches that it is taken on.
+
+    Args:
+        measure: None for criteria that only read the network.
+        batches: [(x, y)], or a function that returns them anew for each evaluation, in a fresh order and augmentation.
+        seed: of what is drawn: the baseline's numbers, an order, the race's sequence of batches.
+        budget: counts the evaluations; by default one of its own.
+    """
+
+    def __init__(
+        self,
+        net: Selectable,
+        measure: Measure | None,
+        batches: Batches | Callable[[], Iterable],
+        *,
+        seed: int = 0,
+        budget: Budget | None = None,
+        protocol: MeasuringProtocol = PAIRED,
+    ):
+        self.net = net
+        self.measure = measure
+        self.protocol = protocol
+        self.budget = budget or Budget()
+        self.generator = torch.Generator().manual_seed(seed)
+        self.resample = batches if callable(batches) else None
+        self.batches = [] if self.resample else fit_batches(net, check_batches(batches))
+        order = torch.randperm(len(self.batches), generator=torch.Generator().manual_seed(seed)).tolist()
+        self.sequence = [self.batches[index] for index in order]
+        self.sizes = [len(y) for _, y in self.sequence]
+        self.notes: list[str] = []
+        self.cache: dict[str, object] = {}  # what holds until the network changes
+
+    @property
+    def racing(self) -> bool:
+        """Whether a choice may be decided before all batches are seen: the measure must be a mean over images."""
+        if self.measure is None or self.resample:
+            return False
+        return self.protocol.race > 0 and self.measure.additive
+
+    def value(self, without: Mask) -> float:
+        """Measures the network with those options switched off.
+
+        Raises:
+            SelectionError: the value is not a number; the options are named.
+        """
+        with masked(self.net, without):
+            value = self._measure(self.net, self._draw_batches(), without)
+        self.budget.count(1.0)
+        return value
+
+    def batch_values(self, without: Mask, part: range) -> list[float]:
+        """Measures the network on each of some batches of the race's sequence."""
+        with masked(self.net, without):
+            values = [self._measure(self.net, [self.sequence[index]], without) for index in part]
+        images = sum(self.sizes[index] for index in part)
+        self.budget.count(images / sum(self.sizes))
+        return values
+
+    def base(self) -> float:
+        """Measures the network as it stands."""
+        if not self.racing:
+            return self._compute_once("base", lambda: self.value({}))
+        weighted = (value * size for value, size in zip(self.base_batch_values(), self.sizes))
+        return sum(weighted) / sum(self.sizes)
+
+    def base_batch_values(self) -> list[float]:
+        """Measures the network as it stands, on each batch of the race's sequence."""
+        return self._compute_once("base parts", lambda: self.batch_values({}, range(len(self.sequence))))
+
+    def once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """Returns what is computed for all choices at once; it counts as one evaluation, and holds until the network
+        changes."""
+
+        def counted() -> Value:
+            self.budget.count(1.0)
+            return compute()
+
+        return self._compute_once(name, counted)
+
+    def measure_network(self, network: nn.Module) -> float:
+        """Measures another network on the same batches."""
+        value = self._measure(network, self._draw_batches(), {})
+        self.budget.count(1.0)
+        return value
+
+    def changes_nothing(self, choice: str, option: str) -> bool:
+        """Whether the network is known to do the same without the option: it is called `none` or `no_skip`, and returns
+        zeros."""
+        if not self.protocol.skip_known or option not in NULL_OPTIONS:
+            return False
+        modules = self.net.choices()[choice][option]
+        return self._compute_once(f"zero {choice}", lambda: self._returns_zeros(modules))
+
+    def example(self) -> Tensor | None:
+        """Returns the inputs of one batch."""
+        return next((x for x, _ in self._draw_batches()), None)
+
+    def forget(self) -> None:
+        """Clears cached values; to be called after the network has changed."""
+        self.cache.clear()
+
+    def state(self) -> dict:
+        """Returns what a checkpoint must hold: counts, cached values, and the state of the generator."""
+        return {**self.budget.state(), "kept": self.cache, "generator": self.generator.get_state()}
+
+    def load(self, state: dict) -> None:
+        """Goes on from `state`."""
+        self.budget.load(state)
+        self.cache = state["kept"]
+        self.generator.set_state(state["generator"])
+
+    def _draw_batches(self) -> Batches:
+        if self.resample is None:
+            return self.batches
+        return fit_batches(self.net, check_batches(self.resample()))
+
+    def _compute_once(self, name: str, compute: Callable[[], Value]) -> Value:
+        if name not in self.cache:
+            self.cache[name] = compute()
+        return self.cache[name]
+
+    def _measure(self, network: nn.Module, batches: Batches, without: Mask) -> float:
+        name = self.measure.name
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                value = self.measure(network, batches)
+            except FAILURES as error:
+                raise SelectionError(f"{name} of {_describe(without)}: {first_line(error)}") from error
+        for warning in caught:
+            note = str(warning.message)
+            if note not in self.notes:
+                self.notes.append(note)
+        if not isinstance(value, (int, float)) or value != value:
+            raise SelectionError(f"{name} is not a number for {_describe(without)}: {value!r}")
+        return value
+
+    @torch.no_grad()
+    def _returns_zeros(self, modules: list[nn.Module]) -> bool:
+        has_parameters = any(True for module in modules for _ in module.parameters())
+        if self.resample or has_parameters:
+            return False
+        nonzero: list[bool] = []
+
+        def record(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+            nonzero.append(bool(output.any()))
+
+        x, _ = self.batches[0]
+        with hooked(module.register_forward_hook(record) for module in modules), preserved(self.net, seed=0):
+            self.net.eval()(x[:2].clone())
+        return bool(nonzero) and not any(nonzero)
+
+
+def _describe(without: Mask) -> str:
+    """Says in words which network is measured."""
+    if not without:
+        return "the whole network"
+    return "; ".join(f"{choice} without {', '.join(options)}" for choice, options in without.items())

@@ -1,0 +1,294 @@
+"""A plan: which criteria decide, by which strategy, with which options, and how the network is measured.
+
+`make_plan` refuses what cannot be, before there is a network; `Plan.check` tries the plan on a network and one batch;
+`Plan.run` decides.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .architecture import drawn, realised
+from .batches import Batches, check_batches, check_runs, fit_batches
+from .budget import Budget, Listener
+from .costs import check_reachable, costs
+from .decisions import Decisions, Selection
+from .errors import SelectionError, unknown
+from .evaluator import PROTOCOLS, Evaluator, MeasuringProtocol
+from .measuring import take_measure
+from .protocol import Selectable, allowed_options, check_selectable
+from .registry import Criterion, find_measure, list_measures
+from .spelling import Spelling, Term, find_criterion, parse_criterion
+from .strategies import STRATEGIES, Judge, Panel, Strategy
+
+Settings = Mapping[str, Mapping[str, object]]  # {criterion: {setting of its measure: value}}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who decides, and how; made by `make_plan`.
+
+    Args:
+        spelling: the criteria as they were written.
+        criteria: {term: criterion}, with the settings of their measures.
+        strategy: what makes decisions of their scores.
+        options: of the strategy.
+        protocol: how the network is measured with options removed.
+    """
+
+    spelling: Spelling
+    criteria: Mapping[str, Criterion]
+    strategy: Strategy
+    options: Mapping[str, object]
+    protocol: MeasuringProtocol
+
+    def check(self, net: Selectable, x: Tensor, y: Tensor) -> None:
+        """Takes every measure once, and compares limits with the least cost: what would fail late fails here.
+
+        Measures are taken of the network as it is; if the strategy judges whole architectures, of one of them.
+
+        Raises:
+            SelectionError: what `run` would raise in the end.
+        """
+        if self.strategy.whole:
+            state = realised(net, drawn(net, torch.Generator().manual_seed(0)))
+        else:
+            state = nullcontext()
+        batches = fit_batches(net, check_batches([(x, y)]))
+        with state:
+            for criterion in self.criteria.values():
+                if criterion.measure:
+                    take_measure(criterion.measure, net, batches)
+        limited = costs(net, self.options.get("limits") or {}, x)
+        check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
+
+    def run(
+        self,
+        net: Selectable,
+        batches: Batches | Callable[[], Iterable] | None = None,
+        *,
+        seed: int = 0,
+        listener: Listener | None = None,
+        **options: object,
+    ) -> Selection:
+        """Chooses an architecture; the arguments are those of `selection.select`.
+
+        Args:
+            options: further options of the strategy, for this call only, as `tune`, `build`, `checkpoint`, `resume`.
+        """
+        start = time.perf_counter()
+        _check_options(self.strategy, options)
+        budget = Budget(listener)
+        panel = self.form_panel(net, batches, seed=seed, budget=budget)
+        decisions = self.strategy.decide(panel, **{**self.options, **options})
+        return Selection(
+            **vars(decisions),
+            criterion=self.spelling.criterion,
+            strategy=self.strategy.name,
+            evaluations=round(budget.evaluations, 6),
+            saved=round(budget.saved, 6),
+            notes=_collect_notes(panel, decisions),
+            seconds=time.perf_counter() - start,
+        )
+
+    def form_panel(
+        self, net: Selectable, batches: Batches | Callable[[], Iterable] | None, *, seed: int, budget: Budget
+    ) -> Panel:
+        """Gives every criterion an evaluator of the network on the batches."""
+        check_selectable(net)
+        panel = []
+        for name, criterion in self.criteria.items():
+            if criterion.measure and not batches:
+                raise SelectionError(f"criterion {name} measures the network on data: give batches=[(x, y), ...]")
+            if criterion.lift.same_images and callable(batches):
+                raise SelectionError(
+                    f"{name} scores all options on the same images: give batches as a list [(x, y), ...]"
+                )
+            evaluator = Evaluator(
+                net, criterion.measure, batches or [], seed=seed, budget=budget, protocol=self.protocol
+            )
+            if criterion.measure and evaluator.batches:
+                check_runs(net, evaluator.batches)
+            panel.append(Judge(name, criterion.lift, evaluator))
+        return panel
+
+
+def make_plan(
+    criterion: str | Spelling,
+    strategy: str | None = None,
+    *,
+    tuned: bool = False,
+    protocol: str = "paired",
+    race: float | None = None,
+    settings: Settings | None = None,
+    **options: object,
+) -> Plan:
+    """Makes a plan of names and options, see `selection.select`.
+
+    Args:
+        criterion: text in the grammar of `selection.spelling`, or what `parse_criterion` made of it.
+        strategy: by default the one that the text names, or what suits the criteria.
+        tuned: whether the network will be trained between decisions.
+
+    Raises:
+        SelectionError: an unknown name, or settings and options that do not go together.
+    """
+    spelling = criterion if isinstance(criterion, Spelling) else parse_criterion(criterion)
+    chosen = _choose_strategy(spelling, strategy, tuned)
+    criteria = {str(term): _resolve(term, chosen) for term in spelling.terms}
+    if len(criteria) > 1 and not chosen.several:
+        raise SelectionError(
+            f"strategy {chosen.name} takes one criterion, not {spelling.joined}: beam and sample combine several"
+        )
+    options = _join_tnorm(spelling, chosen, options)
+    _check_options(chosen, options)
+    chosen.check(criteria, options)
+    _check_settings(settings, list(criteria))
+    for name, values in (settings or {}).items():
+        criteria[name] = _apply_settings(name, criteria[name], values)
+    measuring = _choose_protocol(protocol, race, chosen)
+    if protocol == "darts-pt":
+        _check_images_may_change(criteria)
+    return Plan(spelling, criteria, chosen, options, measuring)
+
+
+def suit_strategy(spelling: Spelling, tuned: bool) -> str:
+    """Returns the strategy that suits some criteria.
+
+    >>> suit_strategy(parse_criterion("perturbation"), tuned=False), suit_strategy(parse_criterion("ntk"), tuned=False)
+    ('oneshot', 'progressive')
+    """
+    if spelling.is_combination:
+        return "sample"
+    if len(spelling.terms) > 1:
+        return "beam"
+    criterion = find_criterion(spelling.terms[0])
+    if tuned and criterion.measure:
+        return "progressive"
+    return criterion.strategy
+
+
+def _choose_strategy(spelling: Spelling, asked: str | None, tuned: bool) -> Strategy:
+    if asked and spelling.strategy and asked != spelling.strategy:
+        raise SelectionError(
+            f"{spelling.text} names strategy {spelling.strategy}, and strategy is {asked}: leave one of them out"
+        )
+    name = asked or spelling.strategy or suit_strategy(spelling, tuned)
+    if name not in STRATEGIES:
+        raise unknown("strategy", name, STRATEGIES)
+    return STRATEGIES[name]
+
+
+def _resolve(term: Term, strategy: Strategy) -> Criterion:
+    """Returns the criterion of a term; whole architectures are judged by a measure.
+
+    Some criteria have the name of the measure that does for networks what they do for options, as `parameters`.
+    """
+    criterion = find_criterion(term)
+    if criterion.measure or not strategy.whole:
+        return criterion
+    if term.name not in list_measures():
+        raise SelectionError(
+            f"criterion {term} reads options and measures nothing of a whole architecture: {strategy.name} takes "
+            f"criteria with a measure"
+        )
+    return replace(criterion, measure=find_measure(term.name))
+
+
+def _join_tnorm(spelling: Spelling, strategy: Strategy, options: Mapping[str, object]) -> dict[str, object]:
+    """Returns the options, with the t-norm of the spelling as `combine`."""
+    joined = dict(options)
+    if spelling.tnorm is None:
+        return joined
+    combine = joined.setdefault("combine", spelling.tnorm)
+    if combine != spelling.tnorm:
+        raise SelectionError(
+            f"{spelling.text} joins by {spelling.tnorm}, and combine is {combine}: leave one of them out"
+        )
+    return joined
+
+
+def _check_options(strategy: Strategy, options: Mapping[str, object]) -> None:
+    strange = [name for name in options if name not in strategy.options]
+    if strange:
+        known = ", ".join(strategy.options) or "none"
+        raise SelectionError(f"strategy {strategy.name} takes no {', '.join(strange)}; its options: {known}")
+
+
+def _check_settings(settings: object, names: list[str]) -> None:
+    """Raises SelectionError unless these are {criterion: {setting: value}}."""
+    if settings is None:
+        return
+    if not isinstance(settings, Mapping):
+        raise SelectionError(
+            f"settings is a dict {{criterion: {{setting: value}}}}, not an object of type {type(settings).__name__}"
+        )
+    strange = [str(name) for name in settings if name not in names]
+    if strange:
+        raise SelectionError(f"settings names {', '.join(strange)}, which is not among the criteria {', '.join(names)}")
+    for name, values in settings.items():
+        if not isinstance(values, Mapping):
+            raise SelectionError(
+                f"settings of {name} is a dict {{setting: value}}, not an object of type {type(values).__name__}"
+            )
+
+
+def _apply_settings(name: str, criterion: Criterion, values: Mapping[str, object]) -> Criterion:
+    """Returns the criterion, its measure with these settings."""
+    known = criterion.measure.settings if criterion.measure else frozenset()
+    for setting in values:
+        if known is not None and not known:
+            raise SelectionError(f"{name} takes no settings: leave {setting!r} out")
+        if known is not None and setting not in known:
+            raise unknown(f"setting of {name}", setting, known)
+    if not values:
+        return criterion
+    return replace(criterion, measure=criterion.measure.with_settings(values))
+
+
+def _choose_protocol(name: str, race: float | None, strategy: Strategy) -> MeasuringProtocol:
+    if name not in PROTOCOLS:
+        raise unknown("protocol", name, PROTOCOLS)
+    if race is None and strategy.several:
+        race = 0.0  # all options are weighed, not only the best
+    protocol = PROTOCOLS[name]
+    if race is not None:
+        protocol = replace(protocol, race=race)
+    if not 0 <= protocol.race < 1:
+        raise SelectionError(f"race is an error rate in [0, 1), not {race}")
+    return protocol
+
+
+def _check_images_may_change(criteria: Mapping[str, Criterion]) -> None:
+    for name, criterion in criteria.items():
+        if criterion.lift.same_images:
+            raise SelectionError(f"{name} scores all options on the same images: leave protocol at paired")
+
+
+def _collect_notes(panel: Panel, decisions: Decisions) -> list[str]:
+    """Returns what the measures had to say, and a note on ties, each once."""
+    notes: list[str] = []
+    for judge in panel:
+        notes += judge.evaluator.notes
+    if any(judge.evaluator.measure for judge in panel):
+        notes += _describe_ties(panel[0].evaluator.net, decisions.scores)
+    return list(dict.fromkeys(notes))
+
+
+def _describe_ties(net: Selectable, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Returns a note on the choices that their order decided, if there are any."""
+    tied = []
+    for choice, row in scores.items():
+        values = sorted((row[option] for option in allowed_options(net, choice)), reverse=True)
+        if len(values) > 1 and values[0] == values[1]:
+            tied.append(choice)
+    if not tied:
+        return []
+    return [
+        f"{len(tied)} of {len(scores)} choices have equal best scores, as {tied[0]}, and take the first option: more "
+        f"images, or a loss, may tell them apart"
+    ]
