@@ -12,10 +12,13 @@ from .numerics.gaussian import list_infinite_activations
 from .numerics.gram import ntk
 from .numerics.infinite import infinite_bounds, infinite_ntk
 from .numerics.spectrum import Spectrum, spectrum
+from .plan import Plan, make_plan
 from .preserve import preserved
 from .protocol import Selectable
 from .registry import (
     describe_criteria,
+    find_lift,
+    find_measure,
     list_criteria,
     list_lifts,
     list_measures,
@@ -24,6 +27,8 @@ from .registry import (
     register_measure,
 )
 from .selecting import score, select
+from .spelling import Spelling, find_criterion, parse_criterion, parse_measures, split_names
+from .strategies import Strategy, list_strategies
 
 __all__ = [
     "COMBINATION",

@@ -46,6 +46,13 @@ class Plan:
     options: Mapping[str, object]
     protocol: MeasuringProtocol
 
+    def with_options(self, **options: object) -> "Plan":
+        """Returns the plan with further options of its strategy."""
+        joined = {**self.options, **options}
+        _check_options(self.strategy, joined)
+        self.strategy.check(self.criteria, joined)
+        return replace(self, options=joined)
+
     def check(self, net: Selectable, x: Tensor, y: Tensor) -> None:
         """Takes every measure once, and compares limits with the least cost: what would fail late fails here.
 

@@ -1,21 +1,25 @@
 """Training-free measures against the accuracies of NAS-Bench-201."""
 
-from .population import representatives, sample_cells
-from .score import NOISE, Build, Images, Task, connect, read_scores, score_tasks
-from .statistics import combined, leaderboard, orders, over_repeats, spearman
+from .cells import representatives, sample_cells
+from .command import rerank, run_rank
+from .leaderboard import Leaderboard
+from .score import Build, RankInputs, Task, connect, read_scores, score_tasks
+from .statistics import join_columns, orders, over_repeats, rank_columns, spearman
 
 __all__ = [
-    "NOISE",
     "Build",
-    "Images",
+    "Leaderboard",
+    "RankInputs",
     "Task",
-    "combined",
     "connect",
-    "leaderboard",
+    "join_columns",
     "orders",
     "over_repeats",
+    "rank_columns",
     "read_scores",
     "representatives",
+    "rerank",
+    "run_rank",
     "sample_cells",
     "score_tasks",
     "spearman",

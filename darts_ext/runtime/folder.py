@@ -1,4 +1,5 @@
-"""A run's folder: what it was asked, on what it ran, and that it is not asked something else half-way."""
+"""The folder of a run: its settings, the machine that it ran on, and the check that a resumed run has the same
+settings."""
 
 import json
 import os
@@ -15,27 +16,40 @@ import yaml
 from .errors import UsageError
 from .files import write_whole
 
+# settings that may change between two calls on the same folder
 _FREE = ("out", "device", "threads", "download", "data_root", "tensorboard")
 
 
 def check_folder(folder: Path, command: str, settings: Mapping[str, object], free: Sequence[str] = ()) -> Path:
-    """The folder, if it is new or was made by the same command with the same settings, but for those that are `free` to
-    differ; nothing is written.
+    """Returns the folder, if it is new or was made by the same command with the same settings; nothing is written.
+
+    Args:
+        free: settings that may differ.
 
     Raises:
         UsageError: the folder holds something else, or a run with other settings (the first difference is named).
     """
     if (folder / "args.yaml").exists():
-        before = read_args(folder)
-        for name, value in {"command": command, **settings}.items():
-            if name not in (*_FREE, *free) and before.get(name) != value:
-                old, new = (textwrap.shorten(str(word), 40, placeholder="...") for word in (before.get(name), value))
-                raise UsageError(
-                    f"{folder} was made with {name}={old}, now it is {new}: repeat the old setting or give another --out"
-                )
-    elif folder.exists() and (not folder.is_dir() or any(path.suffix != ".part" for path in folder.iterdir())):
+        _check_same(folder, {"command": command, **settings}, (*_FREE, *free))
+    elif folder.exists() and not _is_unused(folder):
         raise UsageError(f"{folder} exists and is not a folder of this program: give another --out")
     return folder
+
+
+def _check_same(folder: Path, settings: Mapping[str, object], free: Sequence[str]) -> None:
+    before = read_args(folder)
+    for name, value in settings.items():
+        if name in free or before.get(name) == value:
+            continue
+        old, new = (textwrap.shorten(str(word), 40, placeholder="...") for word in (before.get(name), value))
+        raise UsageError(
+            f"{folder} was made with {name}={old}, now it is {new}: repeat the old setting or give another --out"
+        )
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether a folder is empty, but for drafts that a kill left behind."""
+    return folder.is_dir() and all(path.suffix == ".part" for path in folder.iterdir())
 
 
 def write_settings(folder: Path, command: str, settings: Mapping[str, object]) -> None:
@@ -45,7 +59,7 @@ def write_settings(folder: Path, command: str, settings: Mapping[str, object]) -
 
 
 def read_args(folder: Path) -> dict:
-    """The settings of a run.
+    """Returns the settings of a run.
 
     Raises:
         UsageError: the folder is not a run.
@@ -60,23 +74,6 @@ def read_args(folder: Path) -> dict:
     if not isinstance(args, dict):
         raise UsageError(f"{path} is broken: it does not hold settings")
     return args
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of --device; on a GPU convolutions are told to be reproducible.
-
-    Raises:
-        UsageError: it does not exist here.
-    """
-    torch.backends.cudnn.deterministic = True
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise UsageError(f"device {name!r} is not available here: cpu, cuda, cuda:N or auto") from None
-    return device
 
 
 def _version() -> str:

@@ -1,7 +1,16 @@
-"""Choosing on a trained supernet: what is asked for, and the work, which can be killed."""
+"""Choosing on a trained supernet; the work can be killed and goes on."""
 
-from .choosing import Fresh, choose
-from .entry import Entry, read_entries
-from .trial import try_out
+from .choosing import ResampledBatches, choose
+from .command import run_select
+from .on_run import select_on_run, selection_batches
+from .selector import Selector, read_selectors
 
-__all__ = ["Entry", "Fresh", "choose", "read_entries", "try_out"]
+__all__ = [
+    "ResampledBatches",
+    "Selector",
+    "choose",
+    "read_selectors",
+    "run_select",
+    "select_on_run",
+    "selection_batches",
+]

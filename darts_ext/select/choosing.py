@@ -1,5 +1,4 @@
-"""Choosing, with a bar, and a checkpoint after each round of a progressive strategy from which the same call goes
-on."""
+"""Choosing, with a bar, and a checkpoint after each round of a progressive strategy from which the same call goes on."""
 
 import sys
 import time
@@ -10,35 +9,40 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from selection import Selection, select
+from selection import Selection
 
 from ..data import Batches
 from ..runtime.files import load_checkpoint, save_checkpoint
-from .entry import Entry
+from ..search import Tuning
+from .selector import Selector
+
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.4g}/{total:.4g} [{elapsed}<{remaining}{postfix}]"
 
 
-class Fresh:
+class ResampledBatches:
     """A function that returns the images anew at each call, in another order and augmentation; `count` calls have been
     made."""
 
     def __init__(self, batches: Batches):
-        self.batches, self.count = batches, 0
+        self.batches = batches
+        self.count = 0
 
-    def __call__(self) -> Iterable:
-        """The next epoch of the batches."""
+    def __call__(self) -> list:
+        """Returns the next epoch of the batches."""
+        epoch = self.count
         self.count += 1
-        return list(self.batches.epoch(self.count - 1))
+        return list(self.batches.epoch(epoch))
 
 
 def choose(
     net: torch.nn.Module,
-    entry: Entry,
-    batches: list | Fresh,
+    selector: Selector,
+    batches: list | ResampledBatches,
     *,
     seed: int,
     checkpoint: Path,
-    asked: dict,
-    tuning=None,
+    identity: dict,
+    tuning: Tuning | None = None,
     build: Callable | None = None,
 ) -> Selection:
     """Chooses an architecture; a progressive strategy goes on from `checkpoint` if that was left by the same call.
@@ -46,78 +50,72 @@ def choose(
     Args:
         net: a trained supernet.
         batches: what the criteria measure on.
-        asked: tells this call from others that may have left a checkpoint.
-        tuning: see search.Tuning; None trains nothing.
-        build: see selection's `sample`.
+        identity: tells this call from others that may have left a checkpoint.
+        tuning: None trains nothing between decisions.
+        build: see `selection.strategies.sample`.
     """
-    work = _Work(net, entry, batches, checkpoint, asked, tuning)
-    options = entry.options | ({"build": build} if build else {})
-    with work.bar:
-        if entry.strategy == "progressive":
-            options |= {"checkpoint": work.save, "resume": work.resume()}
-        chosen = select(
-            net,
-            entry.criterion,
-            entry.strategy,
-            batches=batches,
-            tune=work.tune if tuning else None,
-            seed=seed,
-            race=entry.taken["race"],
-            protocol=entry.taken["protocol"],
-            settings=entry.taken["settings"],
-            listener=work.listen,
-            **options,
-        )
-    chosen.seconds = work.seconds()
-    return chosen
+    progress = _Progress(selector, batches, checkpoint, identity, tuning)
+    options: dict[str, object] = {}
+    if build:
+        options["build"] = build
+    if tuning:
+        options["tune"] = progress.tune
+    with progress.bar:
+        if selector.strategy == "progressive":
+            options["checkpoint"] = progress.save
+            options["resume"] = progress.resume()
+        selection = selector.plan.run(net, batches, seed=seed, listener=progress.listen, **options)
+    selection.seconds = progress.seconds()
+    return selection
 
 
-class _Work:
-    """What is under way: its bar, and what it must know to go on after a kill."""
+class _Progress:
+    """The progress of a choice: its bar, and what it must know to go on after a kill."""
 
     def __init__(
-        self, net: torch.nn.Module, entry: Entry, batches: list | Fresh, checkpoint: Path, asked: dict, tuning
+        self,
+        selector: Selector,
+        batches: list | ResampledBatches,
+        checkpoint: Path,
+        identity: dict,
+        tuning: Tuning | None,
     ):
-        self.net, self.entry, self.batches, self.checkpoint, self.asked, self.tuning = (
-            net,
-            entry,
-            batches,
-            checkpoint,
-            asked,
-            tuning,
-        )
-        self.start, self.before, self.rounds = time.perf_counter(), 0.0, 0
-        form = "{desc}: {percentage:3.0f}%|{bar}| {n:.4g}/{total:.4g} [{elapsed}<{remaining}{postfix}]"
+        self.selector = selector
+        self.batches = batches
+        self.checkpoint = checkpoint
+        self.identity = identity
+        self.tuning = tuning
+        self.start = time.perf_counter()
+        self.seconds_before = 0.0
+        self.rounds = 0
         self.bar = tqdm(
             total=0,
-            desc=f"select by {entry.name}",
+            desc=f"select by {selector.name}",
             unit="evaluation",
             miniters=0,
-            bar_format=form,
+            bar_format=BAR,
             disable=None,
             leave=False,
         )
 
     def seconds(self) -> float:
         """Wall time, of the calls that were killed too."""
-        return self.before + time.perf_counter() - self.start
+        return self.seconds_before + time.perf_counter() - self.start
 
     def listen(self, done: float, expected: float) -> None:
         """Moves the bar."""
         self.bar.total = expected
         self.bar.update(done - self.bar.n)
 
-    def tune(self, _) -> None:
+    def tune(self, _: object) -> None:
         """Trains the supernet between two rounds."""
-        self.tuning.run_round(self._steps)
+        self.tuning.run_round(self._show_steps)
 
-    def _steps(self, steps: Iterable, total: int):
+    def _show_steps(self, steps: Iterable, total: int) -> Iterable:
         epoch = self.tuning.done - self.rounds * ceil(self.tuning.epochs) + 1
         for count, step in enumerate(steps, start=1):
-            self.bar.set_postfix_str(
-                f"round {self.rounds + 1}, tuning epoch {epoch} of {self.tuning.epochs:g}, step {count}/{total}",
-                refresh=False,
-            )
+            place = f"tuning epoch {epoch} of {self.tuning.epochs:g}, step {count}/{total}"
+            self.bar.set_postfix_str(f"round {self.rounds + 1}, {place}", refresh=False)
             self.bar.update(0)
             yield step
 
@@ -125,28 +123,32 @@ class _Work:
         """Writes down a round that is decided and tuned."""
         self.rounds = progress["done"]
         self.bar.set_postfix_str(f"{self.rounds}/{len(progress['rounds'])} rounds", refresh=False)
-        count = self.batches.count if isinstance(self.batches, Fresh) else 0
-        tuned = self.tuning.state() if self.tuning else {}
         save_checkpoint(
             self.checkpoint,
-            {"asked": self.asked, "progress": progress, "tuning": tuned, "batches": count, "seconds": self.seconds()},
+            {
+                "asked": self.identity,
+                "progress": progress,
+                "tuning": self.tuning.state() if self.tuning else {},
+                "batches": self.batches.count if isinstance(self.batches, ResampledBatches) else 0,
+                "seconds": self.seconds(),
+            },
         )
 
     def resume(self) -> dict | None:
-        """What the checkpoint says of this call, with the network and the batches as they were then."""
+        """Returns what the checkpoint says of this call, with the network and the batches as they were then."""
         if not self.checkpoint.exists():
             return None
         saved = load_checkpoint(self.checkpoint)
-        if saved.get("asked") != self.asked:
+        if saved.get("asked") != self.identity:
             return None
         progress = saved["progress"]
         if self.tuning:
             self.tuning.load(saved["tuning"])
-        if isinstance(self.batches, Fresh):
+        if isinstance(self.batches, ResampledBatches):
             self.batches.count = saved["batches"]
-        self.before, self.rounds = saved["seconds"], progress["done"]
+        self.seconds_before = saved["seconds"]
+        self.rounds = progress["done"]
         self.bar.n = self.bar.initial = progress["evaluations"]
-        tqdm.write(
-            f"{self.entry.name}: goes on after {self.rounds} of {len(progress['rounds'])} rounds", file=sys.stderr
-        )
+        rounds = f"{self.rounds} of {len(progress['rounds'])} rounds"
+        tqdm.write(f"{self.selector.name}: goes on after {rounds}", file=sys.stderr)
         return progress

@@ -1,5 +1,5 @@
 """Benchmarks of architectures that others have trained: accuracies to look up."""
 
-from .nasbench201 import DATASETS, NasBench201, in_table
+from .nasbench201 import DATASETS, NasBench201, describe_known, in_table
 
-__all__ = ["DATASETS", "NasBench201", "in_table"]
+__all__ = ["DATASETS", "NasBench201", "describe_known", "in_table"]

@@ -97,6 +97,15 @@ def in_table(genotype: Genotype) -> dict[str, float]:
     return {f"table_{dataset}": float(table.test(dataset)[index]) for dataset in DATASETS}
 
 
+def describe_known(genotype: Genotype) -> str:
+    """Says what NAS-Bench-201 knows of a genotype, as the end of a sentence; nothing for one that it does not have."""
+    known = in_table(genotype)
+    if not known:
+        return ""
+    accuracies = " / ".join(f"{known[f'table_{dataset}']:.2f}" for dataset in DATASETS)
+    return f"; in NAS-Bench-201 {accuracies} %"
+
+
 @cache
 def _table() -> NasBench201:
     return NasBench201()

@@ -51,4 +51,10 @@ STRATEGIES = {
     )
 }
 
-__all__ = ["STRATEGIES", "Judge", "Panel", "Strategy", "beam", "oneshot", "progressive", "sample"]
+
+def list_strategies() -> list[Strategy]:
+    """Lists the strategies."""
+    return list(STRATEGIES.values())
+
+
+__all__ = ["STRATEGIES", "Judge", "Panel", "Strategy", "beam", "list_strategies", "oneshot", "progressive", "sample"]

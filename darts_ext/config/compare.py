@@ -1,0 +1,36 @@
+"""Settings of a comparison."""
+
+from dataclasses import dataclass, field
+
+from .ranges import AT_LEAST_ONE, NOT_NEGATIVE
+from .retrain import RetrainSettings
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """Which criteria meet on the same supernets."""
+
+    criteria: str = "magnitude,perturbation,ntk,parameters,random"
+    """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes
+    those progressive that measure. In front may stand a supernet of `supernets` and a slash."""
+    seeds: int = field(default=3, metadata=AT_LEAST_ONE)
+    """Number of supernets: seeds SEED, SEED+1, ..."""
+    run: str = ""
+    """A run of `search` or `import`: compare on its supernet, with its data, search settings and seed, and train
+    none."""
+    supernets: dict[str, dict] | None = None
+    """Further supernets of every seed, by what differs in their search, as '{"fixed": {"alpha": "fixed"}}';
+    fixed/perturbation is perturbation on that one."""
+    judge: str = "retrain"
+    """retrain: every chosen network is trained from scratch; table: nothing is trained, its CIFAR-10 test accuracy is
+    looked up in NAS-Bench-201."""
+    population: int = field(default=0, metadata=NOT_NEGATIVE)
+    """Random architectures that are trained like the chosen ones, so that training-free measures are judged by
+    Kendall's tau with their accuracy."""
+    measures: str = (
+        "parameters,flops,ntk_min,ntk_min_relative,ntk_condition,gradalign_1,gradalign_2,grad_norm,snip,synflow,"
+        "jacob_cov"
+    )
+    """Measures of the untrained networks of the population, separated by commas."""
+    retrain: RetrainSettings = field(default_factory=RetrainSettings)
+    """Training of the chosen networks."""

@@ -1,0 +1,87 @@
+"""Settings of a search, and of a supernet that another code trained."""
+
+from dataclasses import dataclass, field
+
+from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, PROPER_SHARE
+from .training import AveragingSettings, LayerSettings, SgdSettings
+
+
+@dataclass(frozen=True)
+class SupernetSettings:
+    """The search space and the size of the supernet."""
+
+    space: str = "nasbench201"
+    """Search space; the command `spaces` lists them."""
+    activations: str | None = None
+    """Activations separated by commas, as relu,gelu,tanh; several are a choice on every edge with a convolution (mlp:
+    of every layer). By default relu (mlp: relu,leaky_relu,sigmoid,tanh,swish)."""
+    added_skip: bool | None = None
+    """Whether it is a choice on those edges (mlp: from the second layer on) that their input is added to the output; by
+    default only in mlp."""
+    channels: int = field(default=16, metadata=AT_LEAST_ONE)
+    """Channels of the first cells; mlp: width of the layers."""
+    layers: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    """Cells (DARTS spaces; 8 by default), cells per stage (nasbench201; 5 by default) or hidden layers (mlp; 4 by
+    default)."""
+
+
+@dataclass(frozen=True)
+class AlphaSettings:
+    """How the alphas are trained."""
+
+    alpha: str = "learned"
+    """learned, or fixed: alphas stay at their start (DARTS-PT's variant)."""
+    alpha_learning_rate: float = field(default=3e-4, metadata=ABOVE_ZERO)
+    """Learning rate of Adam on the alphas."""
+    alpha_weight_decay: float = field(default=1e-3, metadata=NOT_NEGATIVE)
+    """Weight decay of Adam on the alphas."""
+    hypergradient: str = "first"
+    """first (order), finite_difference (second order as in the reference), or exact (second order by double
+    backward)."""
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """What other criteria would choose while the supernet trains."""
+
+    track: str = ""
+    """Criteria separated by commas: what they would choose while the supernet trains. As perturbation: each option
+    scored once; as perturbation@progressive: edge after edge, on a copy that trains in between."""
+    track_every: int = field(default=5, metadata=AT_LEAST_ONE)
+    """Epochs between two choices of the tracked criteria."""
+    track_images: int = field(default=1000, metadata=AT_LEAST_ONE)
+    """Validation images that the tracked criteria look at."""
+    track_tune_epochs: float = field(default=0.2, metadata=NOT_NEGATIVE)
+    """Epochs, or a share of one, that the copy of a tracked progressive criterion trains between two decisions."""
+
+
+@dataclass(frozen=True)
+class SearchSettings(TrackingSettings, AveragingSettings, AlphaSettings, SgdSettings, LayerSettings, SupernetSettings):
+    """The supernet and its bilevel training; defaults are those of Liu et al. (2019)."""
+
+    epochs: int = field(default=50, metadata=AT_LEAST_ONE)
+    """Epochs of the search."""
+    batch_size: int = field(default=64, metadata=AT_LEAST_ONE)
+    """Images in a batch, for weights and alphas alike."""
+    train_portion: float = field(default=0.5, metadata=PROPER_SHARE)
+    """Share of the training images that trains the weights; the rest trains the alphas."""
+    learning_rate_min: float = field(default=0.001, metadata=NOT_NEGATIVE)
+    """Learning rate of SGD at the end of the cosine."""
+    tensorboard: bool = False
+    """Write TensorBoard events to OUT/tb (needs the extra `tensorboard`)."""
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """A supernet that another code trained."""
+
+    format: str
+    """quark0 (a file with state_dict, alphas_normal, alphas_reduce), ptdarts, darts-pt (its checkpoint_*.pth.tar), or
+    nasbench201 (AutoDL-Projects)."""
+    batch_size: int = field(default=64, metadata=AT_LEAST_ONE)
+    """Images in a batch, of tuning and of selection."""
+    train_portion: float = field(default=0.5, metadata=PROPER_SHARE)
+    """Share of the training images that trains the weights while tuning; criteria look at the rest. The halves are
+    drawn here, not as the other code drew them."""
+    alpha: str = "learned"
+    """learned, or fixed: alphas stay as they are while tuning (DARTS-PT's variant)."""

@@ -1,0 +1,75 @@
+"""Settings of a selection: which criterion decides, and how."""
+
+from dataclasses import dataclass, field
+
+from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, SHARE, one_of
+
+
+def _part_of(option: str, **metadata: object) -> dict[str, object]:
+    """Returns the metadata of a setting that is handed to a strategy as part of its option of that name."""
+    return {"option": option, **metadata}
+
+
+@dataclass(frozen=True)
+class CriterionSettings:
+    """What decides."""
+
+    criterion: str = "perturbation"
+    """What decides; the command `criteria` lists them. LIFT:MEASURE is any pair of them, A+B are several that judge
+    together."""
+    strategy: str | None = None
+    """oneshot, progressive, sample or beam; by default what suits the criterion: beam for A+B, progressive with
+    tune_epochs."""
+
+
+@dataclass(frozen=True)
+class MeasuringSettings:
+    """How the network is measured; for every strategy."""
+
+    protocol: str = "paired"
+    """paired: all options on the same images, and nothing measured that is known; darts-pt: as Wang et al. (2021), on
+    images shuffled and augmented anew."""
+    race: float | None = field(default=None, metadata=SHARE)
+    """Error rate at which an option may be given up before all images are seen; 0 sees them all; by default 0.05
+    (paired) or 0 (darts-pt)."""
+    select_images: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    """Validation images that the criteria look at; by default the whole validation half."""
+    settings: dict[str, dict] | None = None
+    """Settings of measures, by criterion, as '{"ntk": {"images": 64}}'."""
+
+
+@dataclass(frozen=True)
+class StrategySettings(MeasuringSettings):
+    """How it decides; an option that no strategy in use takes is refused.
+
+    A field is the option of a strategy that has its name, or that its metadata names.
+    """
+
+    order: str | None = None
+    """Of progressive: fixed, random, or certain (the widest gap between the best two first); by default fixed (paired)
+    or random (darts-pt)."""
+    joint: bool | None = None
+    """Of progressive: one order over all choices; false decides one choice of each cell a round; by default true
+    (paired) or false (darts-pt)."""
+    tune_epochs: float = field(default=0, metadata=_part_of("tune", **NOT_NEGATIVE))
+    """Of progressive: epochs, or a share of one, that the supernet trains after each round (5 in DARTS-PT); undecided
+    alphas learn on, unless the search had them fixed."""
+    tune_learning_rate_factor: float = field(default=0.1, metadata=_part_of("tune", **ABOVE_ZERO))
+    """Of progressive: the constant learning rate of tuning as a share of the search's first (0.1 in DARTS-PT)."""
+    candidates: int | str | None = None
+    """Of sample: how many different architectures are drawn, or all; by default 100."""
+    candidate_weights: str = field(default="supernet", metadata=_part_of("build", **one_of("supernet", "initial")))
+    """Of sample: supernet measures candidates with its trained weights; initial builds each as a network of its own,
+    untrained (Eigen-NAS)."""
+    width: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    """Of beam: how many unfinished architectures go on; by default 10."""
+    combine: str | None = None
+    """Of beam and sample: how several criteria meet: minimum (beam's default), product (sample's), or lukasiewicz."""
+    rescore: bool = False
+    """Of beam: measure what is left at the end as whole architectures, and take the best."""
+    max_parameters: float | None = field(default=None, metadata=_part_of("limits", **ABOVE_ZERO))
+    """Of beam and sample: most parameters, counted in the supernet's own modules."""
+    max_flops: float | None = field(default=None, metadata=_part_of("limits", **ABOVE_ZERO))
+    """Of beam and sample: most multiply-adds for one image, in the supernet's own modules."""
+    max_latency: float | None = field(default=None, metadata=_part_of("limits", **ABOVE_ZERO))
+    """Of beam and sample: most seconds for one batch, in the supernet's own modules on this device."""

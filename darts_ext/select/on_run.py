@@ -1,0 +1,93 @@
+"""A selection on the supernet of a run, written into a folder."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from supernet import Genotype, Supernet, build
+from supernet.skeleton import DEFAULTS
+
+from ..config import SearchSettings
+from ..data import Images, Split
+from ..runtime.files import to_json, write_whole
+from ..runtime.genotypes import read_genotype
+from ..search import build_tuning, load_supernet, network_arguments
+from .choosing import ResampledBatches, choose
+from .selector import Selector
+
+
+def select_on_run(
+    run: Path, out: Path, images: Images, settings: SearchSettings, selector: Selector, seed: int
+) -> tuple[dict, Genotype]:
+    """Chooses on the supernet of `run`, and writes scores.json and genotype.json into `out`.
+
+    A comparison's choice that is there already is taken as it is.
+    """
+    scores_file, genotype_file = out / "scores.json", out / "genotype.json"
+    if out != run and scores_file.exists() and genotype_file.exists():
+        return json.loads(scores_file.read_text()), read_genotype(genotype_file)
+    net, val = load_supernet(run, images, settings)
+    checkpoint = (run / "search" / "last.pt").read_bytes()
+    selection = choose(
+        net,
+        selector,
+        selection_batches(images, val, settings, selector),
+        seed=seed,
+        checkpoint=out / "select" / "last.pt",
+        identity={
+            "entry": selector.to_dict(),
+            "supernet": hashlib.sha256(checkpoint).hexdigest(),
+            "seed": seed,
+        },
+        tuning=_read_tuning(net, images, settings, selector),
+        build=_read_build(net, images, settings, selector),
+    )
+    genotype = net.genotype(selection.decisions, selection.inputs)
+    scores = {
+        "entry": selector.name,
+        "measure": selector.measure,
+        **selection.to_dict(),
+        "settings": selector.settings,
+    }
+    write_whole(scores_file, to_json(scores))
+    write_whole(genotype_file, genotype.to_json())
+    return scores, genotype
+
+
+def selection_batches(
+    images: Images, val: Split, settings: SearchSettings, selector: Selector
+) -> list | ResampledBatches:
+    """Returns what a criterion sees of the validation half."""
+    limit = selector.settings["select_images"]
+    if limit is not None:
+        val = val.subset(range(min(limit, len(val))))
+    if selector.settings["protocol"] == "darts-pt":
+        return ResampledBatches(images.augmented(val, settings.batch_size, "select", whole=True))
+    return list(images.clean(val, max(2, settings.batch_size)).epoch(0))
+
+
+def _read_tuning(net: Supernet, images: Images, settings: SearchSettings, selector: Selector):
+    epochs = selector.settings.get("tune_epochs")
+    if not epochs:
+        return None
+    return build_tuning(
+        net, images, settings, epochs=epochs, factor=selector.settings["tune_learning_rate_factor"]
+    )
+
+
+def _read_build(net: Supernet, images: Images, settings: SearchSettings, selector: Selector) -> Callable | None:
+    """Returns what builds a candidate as an untrained network of its own, of the supernet's size, if that is asked."""
+    if selector.settings.get("candidate_weights") != "initial":
+        return None
+
+    def build_candidate(options: dict[str, str], inputs: dict[str, list[str]]) -> torch.nn.Module:
+        genotype = net.genotype(options, inputs)
+        arguments = network_arguments(images, settings, genotype.format)
+        layers = None if genotype.format == "mlp" else settings.layers or DEFAULTS[genotype.format]["layers"]
+        child = build(genotype, channels=settings.channels, layers=layers, seed=images.seed, **arguments)
+        return child.to(images.device)
+
+    return build_candidate

@@ -1,0 +1,165 @@
+"""A criterion as a command was asked for it: the plan behind its name, and those of the settings that apply to it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import Field, dataclass, fields
+
+from selection import Plan, Strategy, list_strategies, make_plan, parse_criterion
+
+from ..config import StrategySettings
+from ..config.select import MeasuringSettings
+from ..runtime.errors import UsageError, unknown
+
+RUN_TIME = ("tune", "build")  # options of strategies that are functions, made when there is a network
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A criterion, or several joined by "+", with the plan by which it decides.
+
+    Args:
+        name: as the user spelt it.
+        settings: those that apply to it, {name: value}.
+    """
+
+    name: str
+    plan: Plan
+    settings: dict[str, object]
+
+    @property
+    def supernet(self) -> str:
+        """The supernet that it names; "" is the command's own."""
+        return self.plan.spelling.supernet
+
+    @property
+    def strategy(self) -> str:
+        """The name of its strategy."""
+        return self.plan.strategy.name
+
+    @property
+    def measure(self) -> str | None:
+        """What is measured; None where nothing is, or several things are."""
+        criteria = list(self.plan.criteria.values())
+        if len(criteria) > 1 or criteria[0].measure is None:
+            return None
+        return criteria[0].measure.name
+
+    @property
+    def folder(self) -> str:
+        """Its name as a folder on any system.
+
+        >>> Selector("alone:ntk_min@progressive", make_plan("alone:ntk_min"), {}).folder
+        'alone-ntk_min@progressive'
+        """
+        _, _, name = self.name.rpartition("/")
+        return re.sub(r"[^\w.+@-]", "-", name)
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns it in built-in types, by which a checkpoint knows whose it is."""
+        return {
+            "name": self.name,
+            "criterion": "+".join(self.plan.spelling.names),
+            "strategy": self.strategy,
+            "taken": self.settings,
+            "supernet": self.supernet,
+        }
+
+
+def read_selectors(
+    names: Sequence[str], settings: StrategySettings, strategy: str | None = None
+) -> list[Selector]:
+    """Reads the criteria of a command, see `selection.spelling` for their grammar.
+
+    Args:
+        strategy: of the criteria that name none; by default what suits each.
+
+    Raises:
+        UsageError, SelectionError: an unknown name, or an option that none of them takes.
+    """
+    if settings.tune_learning_rate_factor != StrategySettings.tune_learning_rate_factor and not settings.tune_epochs:
+        raise UsageError("tune_learning_rate_factor says how tuning trains, and tune_epochs is 0: give --tune_epochs")
+    selectors = [_read_selector(name, settings, strategy) for name in dict.fromkeys(names)]
+    _check_all_settings_apply(selectors, settings)
+    _check_folders_differ(selectors)
+    return selectors
+
+
+def _read_selector(name: str, settings: StrategySettings, strategy: str | None) -> Selector:
+    spelling = parse_criterion(name)
+    measure_settings = None
+    if settings.settings:
+        own = {criterion: values for criterion, values in settings.settings.items() if criterion in spelling.names}
+        measure_settings = own or None
+    plan = make_plan(
+        spelling,
+        strategy,
+        tuned=settings.tune_epochs > 0,
+        protocol=settings.protocol,
+        race=settings.race,
+        settings=measure_settings,
+    )
+    applying = {field.name: getattr(settings, field.name) for field in _list_applying(plan.strategy)}
+    applying["settings"] = measure_settings
+    return Selector(name, plan.with_options(**_read_options(plan.strategy, settings)), applying)
+
+
+def _list_applying(strategy: Strategy) -> list[Field]:
+    """Lists the settings that a strategy takes."""
+    measuring = {field.name for field in fields(MeasuringSettings)}
+    applying = []
+    for field in fields(StrategySettings):
+        if field.name in measuring or _option_of(field) in strategy.options:
+            applying.append(field)
+    return applying
+
+
+def _option_of(field: Field) -> str:
+    """Returns the option of a strategy that a setting is, or is part of."""
+    return field.metadata.get("option", field.name)
+
+
+def _list_given(settings: StrategySettings) -> list[Field]:
+    """Lists the settings of strategies that are not at their default."""
+    measuring = {field.name for field in fields(MeasuringSettings)}
+    options = [field for field in fields(settings) if field.name not in measuring]
+    return [field for field in options if getattr(settings, field.name) != field.default]
+
+
+def _read_options(strategy: Strategy, settings: StrategySettings) -> dict[str, object]:
+    """Returns the options of a strategy that the settings give; the others are left to their defaults."""
+    options: dict[str, object] = {}
+    for field in _list_given(settings):
+        option, value = _option_of(field), getattr(settings, field.name)
+        if option not in strategy.options or option in RUN_TIME:
+            continue
+        if option == "limits":
+            limits = options.setdefault("limits", {})
+            limits[field.name.removeprefix("max_")] = value
+        else:
+            options[option] = value
+    return options
+
+
+def _check_all_settings_apply(selectors: Sequence[Selector], settings: StrategySettings) -> None:
+    for field in _list_given(settings):
+        if any(field.name in selector.settings for selector in selectors):
+            continue
+        used = ", ".join(dict.fromkeys(selector.strategy for selector in selectors))
+        takers = [strategy.name for strategy in list_strategies() if _option_of(field) in strategy.options]
+        raise UsageError(
+            f"{field.name} is an option of {' and '.join(takers)}, and the strategy is {used}: name another strategy, "
+            f"or leave {field.name} out"
+        )
+    criteria = [name for selector in selectors for name in selector.plan.spelling.names]
+    for name in settings.settings or {}:
+        if name not in criteria:
+            raise unknown("criterion in --settings", name, criteria)
+
+
+def _check_folders_differ(selectors: Sequence[Selector]) -> None:
+    taken = set()
+    for selector in selectors:
+        folder = (selector.supernet, selector.folder)
+        if folder in taken:
+            raise UsageError(f"{selector.name} would share the folder of another criterion: leave one of them out")
+        taken.add(folder)
