@@ -5,9 +5,9 @@ from .adapt import adapt, list_kinds
 from .combination import COMBINATION, combined
 from .errors import SelectionError
 from .gates import committed, masked
+from .kernels import ntk
 from .numerics.decay import Decay, decay
 from .numerics.gaussian import list_infinite_activations
-from .numerics.gram import ntk
 from .numerics.infinite import infinite_bounds, infinite_ntk
 from .numerics.spectrum import Spectrum, spectrum
 from .preserve import preserved

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from . import criteria  # noqa: F401  (registers them)
 from .combination import spelt_out
 from .errors import SelectionError, unknown
+from .kernels import GRAM_SETTINGS, NTK_SETTINGS
 from .measures.kept import kernels_kept
-from .numerics.gram import gram, ntk
 from .probe import FAILURES, MANNERS, Listener, Manner, Probe, check_runs, first_line, fitted
 from .protocol import Batches, Selectable, allowed_options, check_batches, check_selectable
 from .registry import find_criterion, find_measure, list_measures
@@ -30,8 +30,8 @@ def _keywords(function: Callable) -> list[str]:
 
 
 HANDED_ON = {  # {module: what its measures with **settings hand on}
-    "selection.measures.ntk": {"images", *_keywords(ntk)},
-    "selection.measures.alignment": {"images", *_keywords(gram)},
+    "selection.measures.ntk": {"images", *NTK_SETTINGS},
+    "selection.measures.alignment": {"images", *GRAM_SETTINGS},
     "selection.measures.saliency": {"images", "training"},
 }
 

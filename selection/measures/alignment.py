@@ -8,7 +8,7 @@ it.
 import torch
 from torch import Tensor, nn
 
-from ..numerics.gram import loss_gram
+from ..kernels import loss_gram
 from ..registry import register_measure
 from .batch import Batches, check_labels, count_classes, first_images
 from .kept import keep

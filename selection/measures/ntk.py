@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from ..numerics.gram import ntk
+from ..kernels import ntk
 from ..numerics.spectrum import spectrum
 from ..registry import register_measure
 from .batch import Batches, check_labels, count_classes, first_images

@@ -12,11 +12,12 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from ..alphas import find_alphas
 from ..errors import SelectionError
-from ..numerics.state import alphas, called, converted
+from ..numerics.state import call_with, converted
 from ..preserve import hooked, preserved
 from ..registry import register_measure
-from .batch import Batches, cross_entropy, first_images, logits_of
+from .batch import Batches, cross_entropy, first_images, read_logits
 from .weights import gradients, weight_layers
 
 IMAGES = 64
@@ -97,7 +98,7 @@ def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, trainin
     x.requires_grad_()
     with preserved(net, seed=0), torch.enable_grad():
         net.train(training)
-        (jacobian,) = gradients(logits_of(net(x.clone())).sum(), [x])
+        (jacobian,) = gradients(read_logits(net(x.clone())).sum(), [x])
     correlations = torch.corrcoef(jacobian.flatten(1).double())
     if correlations.isnan().any():  # an image that the output does not depend on
         return -math.inf
@@ -115,13 +116,13 @@ def synflow(net: nn.Module, batches: Batches, *, norms: bool = False, training: 
     """
     image = first_images(batches, 1)[0]
     one = torch.ones_like(image, dtype=torch.float64 if image.is_floating_point() else image.dtype)
-    apart = alphas(net)
-    state = converted(net, lambda t: _absolute(t.detach(), t.untyped_storage().data_ptr() in apart))
+    is_alpha = find_alphas(net)
+    state = converted(net, lambda t: _absolute(t.detach(), signed=is_alpha(t)))
     wanted = {id(layer.weight) for layer in weight_layers(net)}
     weights = [state[name].requires_grad_() for name, p in net.named_parameters() if id(p) in wanted]
     with preserved(net, seed=0), nullcontext() if norms else _without_norms(net), torch.enable_grad():
         net.train(training)
-        output = logits_of(called(net, state, one)).sum()
+        output = read_logits(call_with(net, state, one)).sum()
         return float(sum((w * g).detach().abs().sum() for w, g in zip(weights, gradients(output, weights))))
 
 

@@ -1,7 +1,7 @@
 """One forward pass and one backward pass in which every layer's inputs meet the gradients of its outputs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,9 @@ from ..errors import SelectionError
 from ..preserve import hooked
 from .layers import FACTORS, Factor, Use, has_formula
 from .leaves import gradients_kept, leaves
-from .logits import logits_of
+from .logits import check_logits
 from .rows import Rows, tensors_in
-from .state import called, is_off, tensors
+from .state import call_with, tensors
 
 
 class Capture:
@@ -24,13 +24,16 @@ class Capture:
         state: its parameters and buffers, by name, detached: parameters need no gradient of their own, so a kernel
             costs about one forward and backward pass.
         chosen: names of the parameters that count.
+        off: modules that do not compute.
 
     After `forward`, `uncovered` names the parameters for which there is no formula: of other layers, shared between
     layers, used outside the layer that holds them, in a layer that somebody watches or replaces, or in one whose input
     or output is not known to have a row for each sample.
     """
 
-    def __init__(self, model: nn.Module, state: dict[str, Tensor], chosen: Iterable[str]):
+    def __init__(
+        self, model: nn.Module, state: dict[str, Tensor], chosen: Iterable[str], off: Collection[nn.Module] = ()
+    ):
         self.model, self.state = model, state
         self.names: dict[nn.Module, dict[str, str]] = defaultdict(dict)
         self.uncovered: set[str] = set()
@@ -38,7 +41,7 @@ class Capture:
         self.take: Callable[[str, Factor], None]
         self.sure = self.tried = False
         self.owners: dict[int, tuple[str, nn.Module | None]] = {}
-        holders = _holders(model, state)
+        holders = _holders(model, state, off)
         for name in chosen:
             held = holders[id(state[name])]
             layer, local = next(
@@ -54,7 +57,7 @@ class Capture:
     def forward(self, x: Tensor) -> Tensor:
         """The model's output, logits [B, K]."""
         self.uses.clear()
-        output = logits_of(self._pass(x, self._meet), len(x))
+        output = check_logits(self._pass(x, self._meet), len(x))
         self.leaves = leaves(output)
         return output
 
@@ -90,7 +93,7 @@ class Capture:
         handles += [layer.register_forward_hook(leave, with_kwargs=True) for layer in self.names]
         try:
             with hooked(handles), torch.enable_grad(), watch:
-                output = called(self.model, self.state, x, copy=False)
+                output = call_with(self.model, self.state, x, copy=False)
             self.sure = rows.known
             return output
         finally:
@@ -135,11 +138,11 @@ class Capture:
                 self._settle(layer)
 
 
-def _holders(model: nn.Module, state: dict[str, Tensor]) -> dict[int, dict[nn.Module, str]]:
-    """{id of a tensor of the state: {module that holds it and is not switched off: its first name there}}."""
+def _holders(model: nn.Module, state: dict[str, Tensor], off: Collection[nn.Module]) -> dict[int, dict[nn.Module, str]]:
+    """{id of a tensor of the state: {module that holds it and is not off: its first name there}}."""
     holders = defaultdict(dict)
     for name, layer, local, _ in tensors(model):
-        if not is_off(layer):
+        if layer not in off:
             holders[id(state[name])].setdefault(layer, local)
     return holders
 

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 
 from ..preserve import draw_from
-from .logits import logits_of
-from .state import called, with_values
+from .logits import check_logits
+from .state import call_with, with_values
 
 VMAP, BACKWARD = "vmap over grad", "a backward pass a sample"
 
@@ -36,12 +36,12 @@ class PerSample:
         draw_from(seed, self.model)
         free = {name: value.detach().requires_grad_() for name, value in values.items()}
         with torch.enable_grad():
-            logits = logits_of(called(self.model, with_values(self.state, free), x), len(x))
+            logits = check_logits(call_with(self.model, with_values(self.state, free), x), len(x))
             return gradient_rows((logits * v).sum(1), list(free.values()))
 
     def _by_vmap(self, values: dict[str, Tensor], x: Tensor, v: Tensor) -> Tensor:
         def projected(values: dict[str, Tensor], one: Tensor, v: Tensor) -> Tensor:
-            return (logits_of(called(self.model, with_values(self.state, values), one[None]), 1)[0] * v).sum()
+            return (check_logits(call_with(self.model, with_values(self.state, values), one[None]), 1)[0] * v).sum()
 
         gradients = vmap(grad(projected), in_dims=(None, 0, 0), randomness="error")(values, x, v)
         return torch.cat([g.reshape(len(x), -1) for g in gradients.values()], dim=1)

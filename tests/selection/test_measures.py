@@ -9,7 +9,7 @@ from test_ntk import ParityNet
 from torch import nn
 
 from selection import SelectionError, measure, measure_all
-from selection.numerics.gram import loss_gram, ntk
+from selection.kernels import loss_gram, ntk
 from selection.numerics.spectrum import spectrum
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "ntk.pt"

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from selection import masked, ntk
 from selection.gates import silent
+from selection.kernels import loss_gram
 from selection.numerics.capture import Capture
-from selection.numerics.gram import loss_gram
 from supernet import Supernet, create_space
 
 
