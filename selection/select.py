@@ -13,7 +13,7 @@ from . import criteria  # noqa: F401  (registers them)
 from .combination import spelt_out
 from .errors import SelectionError, unknown
 from .kernels import GRAM_SETTINGS, NTK_SETTINGS
-from .measures.kept import kernels_kept
+from .measures.memo import kernels_shared
 from .probe import FAILURES, MANNERS, Listener, Manner, Probe, check_runs, first_line, fitted
 from .protocol import Batches, Selectable, allowed_options, check_batches, check_selectable
 from .registry import find_criterion, find_measure, list_measures
@@ -96,7 +96,7 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
 def measure_all(names: Iterable[str], model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
     """Several measures of one network on one batch, with the kernels that they share computed once."""
     ((x, y),) = fitted(model, check_batches([(x, y)]))  # once: measures share what they take of the same images
-    with kernels_kept():
+    with kernels_shared():
         return {name: measure(name, model, x, y) for name in names}
 
 
