@@ -7,7 +7,7 @@ from torch import nn
 
 from selection import SelectionError, ntk
 from selection.kernels import loss_gram
-from selection.numerics.layers import Ghost, product, square
+from selection.numerics.factors import Ghost, product, square
 
 BLOCKS = (1, 4, 9, 20)  # of 9 inputs: single ones, some that do not divide it, all, more than all
 LABELS = torch.arange(9) % 5
