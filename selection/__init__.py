@@ -6,10 +6,10 @@ from .combination import COMBINATION, combined
 from .decisions import Decisions, Selection
 from .errors import SelectionError
 from .gates import committed, masked
+from .kernels import ntk
 from .measuring import measure, measure_all
 from .numerics.decay import Decay, decay
 from .numerics.gaussian import list_infinite_activations
-from .numerics.gram import ntk
 from .numerics.infinite import infinite_bounds, infinite_ntk
 from .numerics.spectrum import Spectrum, spectrum
 from .plan import Plan, make_plan
@@ -34,15 +34,21 @@ __all__ = [
     "COMBINATION",
     "Decay",
     "Decisions",
+    "Plan",
     "Selectable",
     "Selection",
     "SelectionError",
     "Spectrum",
+    "Spelling",
+    "Strategy",
     "adapt",
     "combined",
     "committed",
     "decay",
     "describe_criteria",
+    "find_criterion",
+    "find_lift",
+    "find_measure",
     "infinite_bounds",
     "infinite_ntk",
     "list_criteria",
@@ -50,10 +56,14 @@ __all__ = [
     "list_kinds",
     "list_lifts",
     "list_measures",
+    "list_strategies",
+    "make_plan",
     "masked",
     "measure",
     "measure_all",
     "ntk",
+    "parse_criterion",
+    "parse_measures",
     "preserved",
     "register_criterion",
     "register_lift",
@@ -61,4 +71,5 @@ __all__ = [
     "score",
     "select",
     "spectrum",
+    "split_names",
 ]

@@ -9,8 +9,10 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from .alphas import find_alphas
 from .errors import SelectionError, unknown
-from .numerics.flops import multiply_adds
+from .gates import running_modules
+from .numerics.flops import count_multiply_adds
 from .preserve import hooked, preserved
 from .protocol import Selectable, edge_of, surplus
 
@@ -121,13 +123,13 @@ def _row(kind: str, choice: str, options: Mapping, table: Table) -> dict[str, fl
 
 
 def _sizes(net: Selectable, _: Tensor | None):
-    alphas = {row.untyped_storage().data_ptr() for row in net.logits().values()}
-    whole = sum(p.numel() for p in net.parameters() if p.untyped_storage().data_ptr() not in alphas)
+    is_alpha = find_alphas(net)
+    whole = sum(p.numel() for p in net.parameters() if not is_alpha(p))
     return whole, lambda module: sum(p.numel() for p in module.parameters())
 
 
 def _multiply_adds(net: Selectable, x: Tensor):
-    counts = multiply_adds(net, x)
+    counts = count_multiply_adds(net, x, running_modules(net))
     return sum(counts.values()), lambda module: sum(counts.get(layer, 0) for layer in module.modules())
 
 

@@ -102,3 +102,28 @@ def silent(*inputs: object, **named: object) -> torch.Tensor:
     over."""
     like = next((value for value in (*inputs, *named.values()) if isinstance(value, torch.Tensor)), torch.zeros(()))
     return like.new_zeros(())
+
+
+def is_off(module: nn.Module) -> bool:
+    """Whether the module itself is switched off."""
+    return module.__dict__.get("forward") is silent
+
+
+def switched_off(net: nn.Module) -> set[nn.Module]:
+    """The modules that are switched off themselves, not because of one that holds them."""
+    return {module for module in net.modules() if is_off(module)}
+
+
+def running_modules(net: nn.Module) -> list[nn.Module]:
+    """The modules in the order of `net.modules()`, without those that are switched off and what only they hold."""
+    running: dict[nn.Module, None] = {}
+
+    def enter(module: nn.Module) -> None:
+        if module in running or is_off(module):
+            return
+        running[module] = None
+        for child in module.children():
+            enter(child)
+
+    enter(net)
+    return list(running)

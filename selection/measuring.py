@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from . import criteria  # noqa: F401  (registers the measures)
 from .batches import FAILURES, Batches, check_batches, check_runs, fit_batches
 from .errors import SelectionError, first_line
-from .measures.kept import kernels_kept
+from .measures.memo import kernels_shared
 from .registry import Measure, find_measure
 
 
@@ -33,7 +33,7 @@ def measure_all(names: Iterable[str], model: nn.Module, x: Tensor, y: Tensor) ->
     """Returns {measure: number} of one network on one batch; kernels that measures share are computed once."""
     # fitted here, once, so that all measures see the same tensors and recognise each other's kernels
     ((x, y),) = fit_batches(model, check_batches([(x, y)]))
-    with kernels_kept():
+    with kernels_shared():
         return {name: measure(name, model, x, y) for name in names}
 
 

@@ -8,9 +8,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-UNION = re.compile(
-    r"Parser key \"([\w.]+)\": Does not validate against any of the Union subtypes.* Given value: (.*)"
-)
+UNION = re.compile(r"Parser key \"([\w.]+)\": Does not validate against any of the Union subtypes.* Given value: (.*)")
 TYPE = re.compile(r"Parser key \"([\w.]+)\": (?:.* )?Expected an? <class '(\w+)'>\. Got value: (.*)")
 MISSING = re.compile(r"the following arguments are required: (?!target)(\w+)")
 STRAY = re.compile(r"unrecognized arguments: (\w.*)")

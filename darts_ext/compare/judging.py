@@ -13,9 +13,7 @@ from ..tabular import NasBench201, in_table
 JUDGES = ("retrain", "table")
 
 
-def judge_genotype(
-    folder: Path, genotype: Genotype, images: Images, compare: CompareSettings
-) -> dict[str, object]:
+def judge_genotype(folder: Path, genotype: Genotype, images: Images, compare: CompareSettings) -> dict[str, object]:
     """Returns the test accuracy of a genotype, its parameters and seconds; each different genotype is trained once."""
     known = in_table(genotype)
     if compare.judge == "table":

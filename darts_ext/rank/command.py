@@ -91,9 +91,7 @@ def _read_measures(name: str) -> Spelling:
     spelling = parse_measures(name)
     for term in spelling.terms:
         if find_measure(term.name).needs == "mlp":
-            raise UsageError(
-                f"{term.name} is a measure of fully-connected networks, and these are cells: leave it out"
-            )
+            raise UsageError(f"{term.name} is a measure of fully-connected networks, and these are cells: leave it out")
     return spelling
 
 

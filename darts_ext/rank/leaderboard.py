@@ -11,7 +11,7 @@ from selection import Spelling
 
 from ..tabular import DATASETS, NasBench201
 from .cells import representatives
-from .statistics import join_columns, orders, over_repeats, rank_columns
+from .statistics import join_columns, over_repeats, rank_columns
 
 SIZES = ("parameters", "flops")  # only in these can cells differ that compute the same
 

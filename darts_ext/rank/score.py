@@ -15,7 +15,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import Tensor, nn
 
 from selection import SelectionError, measure
-from selection.measures.kept import kernels_kept
+from selection.measures.memo import kernels_shared
 from supernet import Genotype, build
 
 from ..runtime.errors import UsageError, unknown
@@ -103,7 +103,7 @@ def score_task(task: Task, how: Build, images: Images) -> list[dict]:
     reason. Of measures that share a kernel the first pays for it."""
     torch.set_num_threads(1)
     net, rows = network(task, how).to(images.x.device), []
-    with kernels_kept():
+    with kernels_shared():
         for name in task.measures:
             start, reason = time.perf_counter(), ""
             try:

@@ -20,9 +20,7 @@ def build_child(genotype: Genotype, images: Images, settings: RetrainSettings) -
             f"fully-connected layers have no paths to drop: leave drop_path at 0, not {settings.drop_path}"
         )
     if not dense and settings.parametrisation != "standard":
-        raise UsageError(
-            f"parametrisation {settings.parametrisation} is one of mlp, and the genotype is one of cells"
-        )
+        raise UsageError(f"parametrisation {settings.parametrisation} is one of mlp, and the genotype is one of cells")
     net = build(
         genotype,
         channels=settings.channels,

@@ -22,9 +22,7 @@ def run_select(folder: Path, run: RunSettings, criterion: CriterionSettings, set
     name = criterion.criterion.replace(" ", "")
     (selector,) = read_selectors([name], settings, criterion.strategy)
     if selector.supernet:
-        raise UsageError(
-            f"a run has one supernet, and {selector.name} names another: leave {selector.supernet}/ out"
-        )
+        raise UsageError(f"a run has one supernet, and {selector.name} names another: leave {selector.supernet}/ out")
     check_ranges(run, settings)
     device = prepare_device(run)
     seed = args.get("seed", 0)

@@ -73,9 +73,7 @@ def _read_tuning(net: Supernet, images: Images, settings: SearchSettings, select
     epochs = selector.settings.get("tune_epochs")
     if not epochs:
         return None
-    return build_tuning(
-        net, images, settings, epochs=epochs, factor=selector.settings["tune_learning_rate_factor"]
-    )
+    return build_tuning(net, images, settings, epochs=epochs, factor=selector.settings["tune_learning_rate_factor"])
 
 
 def _read_build(net: Supernet, images: Images, settings: SearchSettings, selector: Selector) -> Callable | None:

@@ -65,9 +65,7 @@ class Selector:
         }
 
 
-def read_selectors(
-    names: Sequence[str], settings: StrategySettings, strategy: str | None = None
-) -> list[Selector]:
+def read_selectors(names: Sequence[str], settings: StrategySettings, strategy: str | None = None) -> list[Selector]:
     """Reads the criteria of a command, see `selection.spelling` for their grammar.
 
     Args:

@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 from ..preserve import preserved
 from ..registry import register_measure
-from .batch import check_labels, cross_entropy, logits_of
+from .batch import check_labels, cross_entropy, read_logits
 
 
 @torch.no_grad()
 def _mean(net: nn.Module, batches: list[tuple[Tensor, Tensor]], quantity) -> float:
     with preserved(net, seed=0):
         net.train()
-        sums = [(quantity(logits_of(net(x.clone())), y).double(), len(y)) for x, y in batches]
+        sums = [(quantity(read_logits(net(x.clone())), y).double(), len(y)) for x, y in batches]
     totals, counts = zip(*sums)
     return float(sum(totals)) / sum(counts)
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from ..numerics.state import running
+from ..gates import running_modules
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -33,7 +33,7 @@ def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> 
         net.train(training)
         relus = [
             module
-            for module in running(net)
+            for module in running_modules(net)
             if "ReLU" in type(module).__name__ and not any(True for _ in module.children())
         ]
         with hooked(module.register_forward_pre_hook(note, with_kwargs=True) for module in relus):

@@ -1,25 +1,27 @@
 """How well the samples' loss gradients agree: measures of their Gram matrix G_ij = <g_i, g_j>, cross entropy.
 
-By default of the first 32 images, in float64, over all weights, with frozen batch statistics; `settings` are those of
-`selection.ntk`. GradAlign (Li & Guo 2024) is known from its abstract only; what carries its name here is our reading of
-it.
+By default of the first 32 images, in float64, over all weights, with frozen batch statistics; `settings` are `images`
+and those of `selection.ntk`, but for `outputs`. GradAlign (Li & Guo 2024) is known from its abstract only; what carries
+its name here is our reading of it.
 """
 
 import torch
 from torch import Tensor, nn
 
-from ..numerics.gram import gram as gram_of
-from ..numerics.gram import loss_gram
-from ..registry import list_keywords, register_measure
+from ..kernels import GRAM_SETTINGS, loss_gram
+from ..registry import register_measure
 from .batch import Batches, check_labels, count_classes, first_images
-from .kept import keep
+from .memo import share
 
-SAMPLES = 32
-GRAM_SETTINGS = ("images", *list_keywords(gram_of))
+IMAGES = 32
+SETTINGS = ("images", *GRAM_SETTINGS)  # what these measures hand on
 
 
-@keep
-def _gram(net: nn.Module, batches: Batches, *, images: int = SAMPLES, **settings) -> Tensor:
+def _gram(net: nn.Module, batches: Batches, *, images: int = IMAGES, **settings) -> Tensor:
+    return share(_compute_gram, net, batches, images=images, **settings)
+
+
+def _compute_gram(net: nn.Module, batches: Batches, *, images: int, **settings) -> Tensor:
     x, y = first_images(batches, images)
     check_labels(y, count_classes(net, x))
     return loss_gram(net, x, y, **settings)
@@ -27,23 +29,29 @@ def _gram(net: nn.Module, batches: Batches, *, images: int = SAMPLES, **settings
 
 def _cosines(net: nn.Module, batches: Batches, **settings) -> Tensor:
     gram = _gram(net, batches, **settings)
-    norms = gram.diagonal().clamp_min(torch.finfo(gram.dtype).tiny).sqrt()
+    norms = gram.diagonal().clamp_min(_tiny(gram)).sqrt()
     return gram / norms / norms[:, None]
 
 
-@register_measure("gradalign_1", settings=GRAM_SETTINGS)
+def _tiny(gram: Tensor) -> float:
+    return torch.finfo(gram.dtype).tiny
+
+
+@register_measure("gradalign_1", settings=SETTINGS)
 def gradalign_1(net: nn.Module, batches: Batches, **settings) -> float:
     """Mean cosine of a sample's gradient with the mean gradient, in [-1, 1], 0 where that vanishes; our reading of
     GradAlign-I."""
     gram = _gram(net, batches, **settings)
     eps = torch.finfo(gram.dtype).eps
-    if gram.mean() <= eps * len(gram) * gram.diagonal().max():  # its square is rounding noise, which may be negative
+    mean = gram.mean()  # the square of the mean gradient
+    if mean <= eps * len(gram) * gram.diagonal().max():  # rounding noise, which may be negative
         return 0.0
-    norms = gram.diagonal().sqrt() * gram.mean().sqrt()
-    return float((gram.mean(1) / norms.clamp_min(torch.finfo(gram.dtype).tiny)).mean())
+    norms = gram.diagonal().sqrt() * mean.sqrt()
+    cosines = gram.mean(1) / norms.clamp_min(_tiny(gram))
+    return float(cosines.mean())
 
 
-@register_measure("gradalign_2", settings=GRAM_SETTINGS)
+@register_measure("gradalign_2", settings=SETTINGS)
 def gradalign_2(net: nn.Module, batches: Batches, *, ridge: float = 0.0, **settings) -> float:
     """log det(C + ridge I) of the cosines C, at most 0 without a ridge, minus infinity where two gradients are
     parallel; our reading of GradAlign-II.
@@ -52,18 +60,25 @@ def gradalign_2(net: nn.Module, batches: Batches, *, ridge: float = 0.0, **setti
     this one goes with accuracy on NAS-Bench-201.
     """
     cosines = _cosines(net, batches, **settings)
-    return float(torch.linalg.slogdet(cosines + ridge * torch.eye(len(cosines)).to(cosines))[1])
+    identity = torch.eye(len(cosines)).to(cosines)
+    return float(torch.linalg.slogdet(cosines + ridge * identity).logabsdet)
 
 
-@register_measure("gradient_cosine", settings=GRAM_SETTINGS)
+@register_measure("gradient_cosine", settings=SETTINGS)
 def gradient_cosine(net: nn.Module, batches: Batches, **settings) -> float:
     """Mean cosine of two different samples' gradients, in [-1, 1]."""
     cosines = _cosines(net, batches, **settings)
-    return float((cosines.sum() - cosines.trace()) / (cosines.numel() - len(cosines)))
+    return float((cosines.sum() - cosines.trace()) / _count_pairs(cosines))
 
 
-@register_measure("gradient_conflict", settings=GRAM_SETTINGS)
+@register_measure("gradient_conflict", settings=SETTINGS)
 def gradient_conflict(net: nn.Module, batches: Batches, **settings) -> float:
     """Negated share of pairs of samples whose gradients point away from each other, in [-1, 0]."""
     cosines = _cosines(net, batches, **settings)
-    return -int((cosines < 0).sum()) / (cosines.numel() - len(cosines))
+    conflicts = int((cosines < 0).sum())
+    return -conflicts / _count_pairs(cosines)
+
+
+def _count_pairs(cosines: Tensor) -> int:
+    """The number of ordered pairs of different samples."""
+    return cosines.numel() - len(cosines)

@@ -1,14 +1,11 @@
 """The images that a measure looks at, and whether their labels fit the network's logits."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SelectionError
-from ..numerics import logits as outputs
-from ..numerics.logits import numbers
+from ..numerics.logits import check_logits, refuse_nan
 from ..preserve import preserved
 
 Batches = list[tuple[Tensor, Tensor]]
@@ -42,19 +39,13 @@ def check_images(count: object) -> None:
         raise SelectionError(f"images is a number of at least 1, not {count!r}")
 
 
-def logits_of(output: object) -> Tensor:
-    """A network's output, if it is logits [B, classes] that are numbers.
+def read_logits(output: object) -> Tensor:
+    """Returns a network's output if it is logits [B, classes] without NaN.
 
     Raises:
         SelectionError: it is not.
     """
-    if isinstance(output, (tuple, list, Mapping)):
-        part = "'logits'" if isinstance(output, Mapping) else 1
-        give = f"selection.adapt(net, kind='generic', output={part}) takes one part of it"
-        raise SelectionError(
-            f"the network returns a {type(output).__name__}, not logits [B, classes]: {give}; or wrap it so that it does"
-        )
-    return numbers(outputs.logits_of(output))
+    return refuse_nan(check_logits(output))
 
 
 def check_labels(y: Tensor, classes: int) -> None:
@@ -74,7 +65,7 @@ def cross_entropy(output: object, y: Tensor, reduction: str = "mean") -> Tensor:
     Traceback (most recent call last):
     selection.errors.SelectionError: label 4 is out of range: the network has 4 logits, for labels 0 to 3
     """
-    logits = logits_of(output)
+    logits = read_logits(output)
     check_labels(y, logits.shape[1])
     return F.cross_entropy(logits, y, reduction=reduction)
 
@@ -84,4 +75,4 @@ def count_classes(net: nn.Module, x: Tensor) -> int:
     """Number of the network's logits, from one image."""
     like, one = next(net.parameters(), x), x[:1].clone()
     with preserved(net, seed=0):
-        return logits_of(net.eval()(one.to(like.dtype) if one.is_floating_point() else one)).shape[1]
+        return read_logits(net.eval()(one.to(like.dtype) if one.is_floating_point() else one)).shape[1]

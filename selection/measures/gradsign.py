@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from ..numerics.state import called, converted
+from ..gates import switched_off
+from ..numerics.state import call_with, converted
 from ..numerics.statistics import frozen_statistics
 from ..preserve import preserved
 from ..registry import register_measure
@@ -39,12 +40,12 @@ def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnor
     with preserved(net, seed=0):
         net.eval()
         if batchnorm == "frozen":
-            with torch.no_grad(), frozen_statistics(net):
-                called(net, state, x)
+            with torch.no_grad(), frozen_statistics(net, switched_off(net)):
+                call_with(net, state, x)
         agreed = [torch.zeros_like(weight) for weight in weights]
         for image, label in zip(x.split(1), y.split(1)):
             with torch.enable_grad():
-                loss = cross_entropy(called(net, state, image), label)
+                loss = cross_entropy(call_with(net, state, image), label)
             for total, gradient in zip(agreed, gradients(loss, weights)):
                 total += gradient.sign()
     return float(sum(total.abs().sum() for total in agreed))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from ..numerics.state import running
+from ..gates import running_modules
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -32,7 +32,9 @@ def meco(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
     with preserved(net, seed=0):
         net.train()
         with hooked(
-            module.register_forward_hook(note) for module in running(net) if not any(True for _ in module.children())
+            module.register_forward_hook(note)
+            for module in running_modules(net)
+            if not any(True for _ in module.children())
         ):
             net(x)
     return sum(found)

@@ -11,21 +11,23 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..alphas import find_alphas
 from ..errors import SelectionError
-from ..numerics.state import alphas, called, converted
+from ..numerics.state import call_with, converted
 from ..preserve import hooked, preserved
 from ..registry import register_measure
-from .batch import Batches, cross_entropy, first_images, logits_of
+from .batch import Batches, cross_entropy, first_images, read_logits
 from .weights import gradients, weight_layers
 
 IMAGES = 64
-LOSS_SETTINGS = ("images", "training")
+SETTINGS = ("images", "training")  # what the measures with `**settings` hand on
 
 
 @contextmanager
 def _loss(
-    net: nn.Module, batches: Batches, images: int = IMAGES, training: bool = True
+    net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True
 ) -> Iterator[tuple[Tensor, list[nn.Parameter]]]:
     """The loss on one batch, and the weights that it is differentiated by."""
     x, y = first_images(batches, images)
@@ -34,49 +36,58 @@ def _loss(
         yield cross_entropy(net(x), y), [layer.weight for layer in weight_layers(net)]
 
 
-@register_measure("grad_norm", settings=LOSS_SETTINGS)
+@register_measure("grad_norm", settings=SETTINGS)
 def grad_norm(net: nn.Module, batches: Batches, **settings) -> float:
     """sum_l |dL/dW_l|_2."""
     with _loss(net, batches, **settings) as (loss, weights):
         return float(sum(g.norm() for g in gradients(loss, weights)))
 
 
-@register_measure("plain", settings=LOSS_SETTINGS)
+@register_measure("plain", settings=SETTINGS)
 def plain(net: nn.Module, batches: Batches, **settings) -> float:
     """sum W * dL/dW."""
     with _loss(net, batches, **settings) as (loss, weights):
-        return float(sum((w * g).detach().sum() for w, g in zip(weights, gradients(loss, weights))))
+        saliencies = _products(weights, gradients(loss, weights))
+        return float(sum(saliency.sum() for saliency in saliencies))
 
 
-@register_measure("snip", settings=LOSS_SETTINGS)
+@register_measure("snip", settings=SETTINGS)
 def snip(net: nn.Module, batches: Batches, **settings) -> float:
     """sum |W * dL/dW| (Lee et al. 2019)."""
     with _loss(net, batches, **settings) as (loss, weights):
-        return float(sum((w * g).detach().abs().sum() for w, g in zip(weights, gradients(loss, weights))))
+        saliencies = _products(weights, gradients(loss, weights))
+        return float(sum(saliency.abs().sum() for saliency in saliencies))
 
 
-@register_measure("grasp", settings=LOSS_SETTINGS)
+@register_measure("grasp", settings=SETTINGS)
 def grasp(net: nn.Module, batches: Batches, **settings) -> float:
     """-W' H g, g = dL/dW and H the Hessian (Wang et al. 2020)."""
     with _loss(net, batches, **settings) as (loss, weights):
-        first = gradients(loss, weights, create_graph=True)
-        product = gradients(sum((g.detach() * g).sum() for g in first), weights)
-        return float(sum((-w * hg).detach().sum() for w, hg in zip(weights, product)))
+        slopes = gradients(loss, weights, create_graph=True)
+        hessian_product = gradients(sum((g.detach() * g).sum() for g in slopes), weights)
+        return float(sum((-w * hg).detach().sum() for w, hg in zip(weights, hessian_product)))
 
 
-@register_measure("fisher", settings=LOSS_SETTINGS)
+@register_measure("fisher", settings=SETTINGS)
 def fisher(net: nn.Module, batches: Batches, **settings) -> float:
     """Sum over layers and output channels of mean_n (sum_positions a dL/da)^2 / 2, times the weights of the channel
     (Theis et al. 2018, Turner et al. 2020)."""
-    outputs: list[tuple[nn.Module, Tensor]] = []
-    watched = hooked(
-        layer.register_forward_hook(lambda layer, _, a: outputs.append((layer, a))) for layer in weight_layers(net)
-    )
+    layers: list[nn.Module] = []
+    outputs: list[Tensor] = []
+
+    def record(layer: nn.Module, _: tuple, output: Tensor) -> None:
+        layers.append(layer)
+        outputs.append(output)
+
+    watched = hooked(layer.register_forward_hook(record) for layer in weight_layers(net))
     with watched, _loss(net, batches, **settings) as (loss, _):
         total = 0.0
-        for (layer, a), g in zip(outputs, gradients(loss, [a for _, a in outputs])):
-            channels = (a * g).flatten(2).sum(2) if a.dim() > 2 else a * g
-            total += layer.weight[0].numel() * float((channels**2).mean(0).sum().detach()) / 2
+        for layer, a, g in zip(layers, outputs, gradients(loss, outputs)):
+            channels = a * g
+            if a.dim() > 2:
+                channels = channels.flatten(2).sum(2)
+            information = float((channels**2).mean(0).sum().detach())
+            total += layer.weight[0].numel() * information / 2
         return total
 
 
@@ -98,7 +109,8 @@ def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, trainin
     x.requires_grad_()
     with preserved(net, seed=0), torch.enable_grad():
         net.train(training)
-        (jacobian,) = gradients(logits_of(net(x.clone())).sum(), [x])
+        logits = read_logits(net(x.clone()))
+        (jacobian,) = gradients(logits.sum(), [x])
     correlations = torch.corrcoef(jacobian.flatten(1).double())
     if correlations.isnan().any():  # an image that the output does not depend on
         return -math.inf
@@ -108,38 +120,50 @@ def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, trainin
 
 @register_measure("synflow")
 def synflow(net: nn.Module, batches: Batches, *, norms: bool = False, training: bool = True) -> float:
-    """sum |W * dR/dW|, R the output of the network of absolute weights, without BatchNorm, at an image of ones, float64 (Tanaka et al. 2020).
+    """sum |W * dR/dW| (Tanaka et al. 2020), R the output of the network of absolute weights, at an image of ones.
+
+    In float64, and without BatchNorms.
 
     Args:
         norms: keep the BatchNorms, their scales and shifts absolute as well (`synflow_bn` of zero-cost-nas).
         training: where they are kept, they use the one image's statistics, or the absolute values of the running ones.
     """
-    image = first_images(batches, 1)[0]
-    one = torch.ones_like(image, dtype=torch.float64 if image.is_floating_point() else image.dtype)
-    apart = alphas(net)
-    state = converted(net, lambda t: _absolute(t.detach(), t.untyped_storage().data_ptr() in apart))
-    wanted = {id(layer.weight) for layer in weight_layers(net)}
-    weights = [state[name].requires_grad_() for name, p in net.named_parameters() if id(p) in wanted]
-    with preserved(net, seed=0), nullcontext() if norms else _without_norms(net), torch.enable_grad():
+    image, _ = first_images(batches, 1)
+    dtype = torch.float64 if image.is_floating_point() else image.dtype
+    ones = torch.ones_like(image, dtype=dtype)
+    is_alpha = find_alphas(net)
+
+    def convert(tensor: Tensor) -> Tensor:
+        """A copy in float64, absolute unless it is an alpha."""
+        if not tensor.is_floating_point():
+            return tensor.detach().clone()
+        if is_alpha(tensor):
+            return tensor.detach().to(torch.float64, copy=True)
+        return tensor.detach().double().abs()
+
+    state = converted(net, convert)
+    weight_ids = {id(layer.weight) for layer in weight_layers(net)}
+    weights = [state[name].requires_grad_() for name, p in net.named_parameters() if id(p) in weight_ids]
+    without_norms = nullcontext() if norms else _without_norms(net)
+    with preserved(net, seed=0), without_norms, torch.enable_grad():
         net.train(training)
-        output = logits_of(called(net, state, one)).sum()
-        return float(sum((w * g).detach().abs().sum() for w, g in zip(weights, gradients(output, weights))))
+        output = read_logits(call_with(net, state, ones)).sum()
+        saliencies = _products(weights, gradients(output, weights))
+        return float(sum(saliency.abs().sum() for saliency in saliencies))
 
 
-def _absolute(t: Tensor, signed: bool) -> Tensor:
-    """A copy in float64."""
-    if not t.is_floating_point():
-        return t.clone()
-    return t.to(torch.float64, copy=True) if signed else t.double().abs()
+def _products(weights: list[Tensor], slopes: tuple[Tensor, ...]) -> list[Tensor]:
+    """Weights times gradients, entry by entry."""
+    return [(weight * slope).detach() for weight, slope in zip(weights, slopes)]
 
 
 @contextmanager
 def _without_norms(net: nn.Module) -> Iterator[None]:
-    norms = [
-        module
-        for module in net.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and "forward" not in module.__dict__
-    ]
+    """Inside the block the BatchNorms hand on what they get, but those whose forward somebody has replaced."""
+    norms = []
+    for module in net.modules():
+        if isinstance(module, _BatchNorm) and "forward" not in module.__dict__:
+            norms.append(module)
     try:
         for norm in norms:
             norm.forward = nn.Identity().forward

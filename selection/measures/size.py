@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from ..numerics.flops import multiply_adds
-from ..numerics.state import alphas, running
+from ..alphas import find_alphas
+from ..gates import running_modules
+from ..numerics.flops import count_multiply_adds
 from ..registry import register_measure
 from .batch import Batches, first_images
 
@@ -12,9 +13,12 @@ from .batch import Batches, first_images
 def parameters(net: nn.Module, batches: Batches | None = None) -> float:
     """Number of parameters: of a supernet those of all its options, but neither of those that are switched off nor its
     alphas."""
-    apart = alphas(net)
-    held = {id(p): p for module in running(net) for p in module.parameters(recurse=False)}
-    return float(sum(p.numel() for p in held.values() if p.untyped_storage().data_ptr() not in apart))
+    is_alpha = find_alphas(net)
+    parameters_by_id = {}
+    for module in running_modules(net):
+        for parameter in module.parameters(recurse=False):
+            parameters_by_id[id(parameter)] = parameter
+    return float(sum(p.numel() for p in parameters_by_id.values() if not is_alpha(p)))
 
 
 @register_measure("flops")
@@ -30,4 +34,6 @@ def flops(net: nn.Module, batches: Batches) -> float:
     >>> flops(nn.Conv2d(2, 4, 3, padding=1), [(torch.zeros(8, 2, 5, 5), torch.arange(8))])
     1800.0
     """
-    return float(sum(multiply_adds(net, first_images(batches, 1)[0]).values()))
+    image, _ = first_images(batches, 1)
+    counts = count_multiply_adds(net, image, running_modules(net))
+    return float(sum(counts.values()))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from ..numerics.state import running
+from ..gates import running_modules
 
 
 def weight_layers(net: nn.Module) -> list[nn.Module]:
@@ -14,7 +14,7 @@ def weight_layers(net: nn.Module) -> list[nn.Module]:
     >>> weight_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2)))
     [Conv2d(3, 4, kernel_size=(1, 1), stride=(1, 1)), Linear(in_features=4, out_features=2, bias=True)]
     """
-    return [module for module in running(net) if isinstance(module, (nn.Conv2d, nn.Linear))]
+    return [module for module in running_modules(net) if isinstance(module, (nn.Conv2d, nn.Linear))]
 
 
 def gradients(value: Tensor, tensors: list[Tensor], **options) -> tuple[Tensor, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 import torch
 from torch import Tensor
 
-from .layers import Factor, product, square
+from .factors import Factor, product, square
 
 Take = Callable[[Hashable, Factor], None]
 Passage = Callable[[Tensor, slice, Take], None]
@@ -22,38 +22,50 @@ def assemble(passage: Passage, x: Tensor, x2: Tensor | None, block: int | None, 
         block: inputs a side; None is all.
         dtype: of the kernel.
     """
-    kernel = torch.zeros(len(x), len(x if x2 is None else x2), dtype=dtype, device=x.device)
-    blocks = _slices(len(x), block)
-    for number, rows in enumerate(blocks):
-        others = blocks[number + 1 :] if x2 is None else _slices(len(x2), block)
-        kept = _own(passage, x, rows, kernel if x2 is None else None, keep=bool(others))
-        for columns in others:
-            _other(passage, x if x2 is None else x2, columns, kept, kernel[rows, columns])
-            if x2 is None:
-                kernel[columns, rows] = kernel[rows, columns].T
+    if x2 is None:
+        return _assemble_symmetric(passage, x, block, dtype)
+    kernel = torch.zeros(len(x), len(x2), dtype=dtype, device=x.device)
+    for rows in _slices(len(x), block):
+        row_factors: dict[Hashable, Factor] = {}
+        passage(x[rows], rows, row_factors.__setitem__)
+        for columns in _slices(len(x2), block):
+            _add_products(passage, x2, columns, row_factors, kernel[rows, columns])
     return kernel
 
 
-def _own(passage: Passage, x: Tensor, rows: slice, kernel: Tensor | None, keep: bool) -> dict[Hashable, Factor]:
-    """Adds a block's kernel with itself, and keeps its factors."""
-    kept = {}
+def _assemble_symmetric(passage: Passage, x: Tensor, block: int | None, dtype: torch.dtype) -> Tensor:
+    kernel = torch.zeros(len(x), len(x), dtype=dtype, device=x.device)
+    blocks = _slices(len(x), block)
+    for number, rows in enumerate(blocks, start=1):
+        later = blocks[number:]
+        row_factors = _add_squares(passage, x, rows, kernel[rows, rows], keep=bool(later))
+        for columns in later:
+            _add_products(passage, x, columns, row_factors, kernel[rows, columns])
+            kernel[columns, rows] = kernel[rows, columns].T
+    return kernel
+
+
+def _add_squares(passage: Passage, x: Tensor, rows: slice, kernel: Tensor, keep: bool) -> dict[Hashable, Factor]:
+    """Adds a block's kernel with itself, and returns its factors if they are to be kept."""
+    factors: dict[Hashable, Factor] = {}
 
     def take(name: Hashable, factor: Factor) -> None:
-        if kernel is not None:
-            kernel[rows, rows] += square(factor)
+        kernel.add_(square(factor))
         if keep:
-            kept[name] = factor
+            factors[name] = factor
 
     passage(x[rows], rows, take)
-    return kept
+    return factors
 
 
-def _other(passage: Passage, x: Tensor, columns: slice, kept: dict[Hashable, Factor], kernel: Tensor) -> None:
-    """Adds the kernel of the block whose factors are kept with another."""
+def _add_products(
+    passage: Passage, x: Tensor, columns: slice, row_factors: dict[Hashable, Factor], kernel: Tensor
+) -> None:
+    """Adds the kernel of the block whose factors are given with another."""
 
     def take(name: Hashable, factor: Factor) -> None:
-        if name in kept:  # else nothing depended on it there
-            kernel.add_(product(kept[name], factor))
+        if name in row_factors:  # else nothing depended on it there
+            kernel.add_(product(row_factors[name], factor))
 
     passage(x[columns], columns, take)
 

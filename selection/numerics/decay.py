@@ -1,5 +1,21 @@
 """How fast a kernel's eigenvalues fall and how well the targets lie along them: the two exponents of averaged SGD's
-rate (Nitanda & Suzuki 2021)."""
+rate (Nitanda & Suzuki 2021).
+
+beta is the slope of -log w_i against log i, r half the slope of log T(k) against log w_k, for i and k from n/100 (at
+least 3) to n/4: before it there is no power law, after it a sample's eigenvalues are not the population's. T(k) = sum
+over k <= i < 2k of <u_i, y>^2 / n, less noise^2 / n each: it falls as the whole tail does, and gathers less noise. lam
+is the one with which the theory reaches its rate in one pass over n samples; c gives it the kernel's unit. So beta, r,
+d_eff and the rate do not change when the kernel is scaled.
+
+A diagnostic, not a selector. With 10 or more inputs the eigenvalues of a rotation-invariant kernel form plateaus as
+long as the window: beta is not identifiable at n = 2000 or fewer, and the note says so. What no note says: on inputs
+drawn at random no r above about 1 - 1 / (2 beta) is seen, as the sample's eigenvectors are off by that much (even a
+constant has it); beta is .15 too large at n = 400; weak noise that `noise` leaves out makes r too small; for r below
+1/2 the theory promises nothing, and the rate stated is too fast.
+
+Source: Nitanda & Suzuki (2021), assumptions A3 and A4 and theorem 1 with its lam; the estimators and their limits are
+derived.
+"""
 
 from dataclasses import dataclass
 
@@ -52,18 +68,6 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
     """The decay exponent of a kernel K [n, n], the source exponent of targets on it, and the rate that averaged SGD has
     with them.
 
-    beta is the slope of -log w_i against log i, r half the slope of log T(k) against log w_k, for i and k from n/100
-    (at least 3) to n/4: before it there is no power law, after it a sample's eigenvalues are not the population's. T(k)
-    = sum over k <= i < 2k of <u_i, y>^2 / n, less noise^2 / n each: it falls as the whole tail does, and gathers less
-    noise. lam is the one with which the theory reaches its rate in one pass over n samples; c gives it the kernel's
-    unit. So beta, r, d_eff and the rate do not change when the kernel is scaled.
-
-    A diagnostic, not a selector. With 10 or more inputs the eigenvalues of a rotation-invariant kernel form plateaus as
-    long as the window: beta is not identifiable at n = 2000 or fewer, and the note says so. What no note says: on
-    inputs drawn at random no r above about 1 - 1 / (2 beta) is seen, as the sample's eigenvectors are off by that much
-    (even a constant has it); beta is .15 too large at n = 400; weak noise that `noise` leaves out makes r too small;
-    for r below 1/2 the theory promises nothing, and the rate stated is too fast.
-
     Args:
         y: targets [n] or [n, outputs], whose squares are summed over the outputs, taken as they are. A network's kernel
             holds constants in its first eigenvectors, before the window; where it does not, taking a mean off y alone
@@ -74,15 +78,14 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
         SelectionError: the kernel is not square, not finite, or of fewer than 40 samples; y has another length or is
             not finite; noise is negative.
 
-    Source: Nitanda & Suzuki (2021), assumptions A3 and A4 and theorem 1 with its lam; the estimators and their limits
-    are derived.
-
-    >>> found = decay(torch.diag(torch.arange(1.0, 401.0) ** -2.0))
-    >>> round(found.beta, 3), found.window, round(found.rate, 3), found.note
+    >>> values = decay(torch.diag(torch.arange(1.0, 401.0) ** -2.0))
+    >>> round(values.beta, 3), values.window, round(values.rate, 3), values.note
     (2.0, (4, 100), 0.667, '')
     """
-    floor, n = spectrum(kernel).floor / len(kernel), len(kernel)
-    first, last = max(FIRST, n // 100), n // 4
+    n = len(kernel)
+    floor = spectrum(kernel).floor / n
+    first = max(FIRST, n // 100)
+    last = n // 4
     if last - first + 1 < LEAST:
         raise SelectionError(f"a decay exponent needs at least {4 * (FIRST + LEAST - 1)} samples, not {n}")
     if noise < 0:
@@ -90,19 +93,30 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
     values, squares = _eigenvalues_and_squares(kernel, y, noise)
     last = min(last, int((values > floor).sum()))
     if last - first + 1 < LEAST:
-        nan = float("nan")
-        return Decay(nan, None, nan, nan, nan, (first, last), nan, f"only {last} eigenvalues are above rounding noise")
+        return _unresolved(first, last)
+
     ranks = torch.arange(first, last + 1)
     slope, unit, fit = power_law(ranks.double(), values[ranks - 1])
     beta = max(0.0, -slope)
-    notes = ["the eigenvalues fall no faster than 1/i: outside the theory"] if beta <= 1 else []
-    notes += [f"the eigenvalues follow no power law (R^2 {fit:.2f})"] if fit < FIT else []
-    source, note = (None, "") if y is None else _source(values, squares, ranks, noise**2 / n, y[0].numel())
-    notes += [note] if note else []
-    smooth = 2 * min(max(source or 0.0, 0.5), 1.0) * beta  # 2 r' beta
-    regularisation = unit * n ** (-beta / (smooth + 1))
-    dimension = effective_dimension(values, regularisation)
-    return Decay(beta, source, regularisation, dimension, smooth / (smooth + 1), (first, last), fit, "; ".join(notes))
+    notes = _eigenvalue_notes(beta, fit)
+    source = None
+    if y is not None:
+        source, note = _source(values, squares, ranks, noise**2 / n, y[0].numel())
+        if note:
+            notes.append(note)
+    r = min(max(source or 0.0, 0.5), 1.0)
+    smoothness = 2 * r * beta
+    regularisation = unit * n ** (-beta / (smoothness + 1))
+    return Decay(
+        beta=beta,
+        source=source,
+        regularisation=regularisation,
+        effective_dimension=effective_dimension(values, regularisation),
+        rate=smoothness / (smoothness + 1),
+        window=(first, last),
+        fit=fit,
+        note="; ".join(notes),
+    )
 
 
 def effective_dimension(values: Tensor, regularisation: float) -> float:
@@ -128,14 +142,41 @@ def power_law(x: Tensor, y: Tensor) -> tuple[float, float, float]:
     u, v = x.log(), y.log()
     du, dv = u - u.mean(), v - v.mean()
     slope = du @ dv / (du @ du)
-    rest, total = (dv - slope * du).square().sum(), dv.square().sum()
-    return float(slope), float((v.mean() - slope * u.mean()).exp()), float(1 - rest / total) if total > 0 else 1.0
+    constant = (v.mean() - slope * u.mean()).exp()
+    residual = (dv - slope * du).square().sum()
+    total = dv.square().sum()
+    fit = float(1 - residual / total) if total > 0 else 1.0
+    return float(slope), float(constant), fit
+
+
+def _unresolved(first: int, last: int) -> Decay:
+    nan = float("nan")
+    return Decay(
+        beta=nan,
+        source=None,
+        regularisation=nan,
+        effective_dimension=nan,
+        rate=nan,
+        window=(first, last),
+        fit=nan,
+        note=f"only {last} eigenvalues are above rounding noise",
+    )
+
+
+def _eigenvalue_notes(beta: float, fit: float) -> list[str]:
+    notes = []
+    if beta <= 1:
+        notes.append("the eigenvalues fall no faster than 1/i: outside the theory")
+    if fit < FIT:
+        notes.append(f"the eigenvalues follow no power law (R^2 {fit:.2f})")
+    return notes
 
 
 def _eigenvalues_and_squares(kernel: Tensor, y: Tensor | None, noise: float) -> tuple[Tensor, Tensor]:
     """Eigenvalues [n] of K / n, largest first, and <u_i, y>^2 / n less what noise adds [n], summed over outputs (empty
     without y), in float64."""
-    n, symmetric = len(kernel), (kernel.double() + kernel.double().T) / (2 * len(kernel))
+    n = len(kernel)
+    symmetric = (kernel.double() + kernel.double().T) / (2 * n)
     if y is None:
         return torch.linalg.eigvalsh(symmetric).flip(0), symmetric.new_empty(0)
     if y.dim() not in (1, 2) or len(y) != n or not y.numel():
@@ -143,7 +184,8 @@ def _eigenvalues_and_squares(kernel: Tensor, y: Tensor | None, noise: float) -> 
     if not torch.isfinite(y).all():
         raise SelectionError("the targets hold values that are not finite numbers")
     values, vectors = torch.linalg.eigh(symmetric)
-    squares = ((vectors.T @ y.double().reshape(n, -1)).square() - noise**2).sum(dim=1) / n
+    coefficients = vectors.T @ y.double().reshape(n, -1)
+    squares = (coefficients.square() - noise**2).sum(dim=1) / n
     return values.flip(0), squares.flip(0)
 
 
@@ -152,14 +194,16 @@ def _source(values: Tensor, squares: Tensor, ranks: Tensor, variance: float, out
     against it."""
     sums = torch.cat([squares.new_zeros(1), squares.cumsum(0)])
     octaves = sums[2 * ranks - 1] - sums[ranks - 1]
-    scatter = variance * (2 * outputs * ranks).sqrt() + torch.finfo(sums.dtype).eps * squares.abs().sum()
-    count = int((octaves > RESOLVED * scatter).int().cumprod(0).sum())
+    rounding = torch.finfo(sums.dtype).eps * squares.abs().sum()
+    scatter = variance * (2 * outputs * ranks).sqrt() + rounding
+    stands_out = octaves > RESOLVED * scatter
+    count = int(stands_out.int().cumprod(0).sum())  # up to the first that does not
     if count < LEAST:
         return None, "the targets do not stand out of their noise in the window"
-    seen = values[ranks[:count] - 1]
-    if seen[0] == seen[-1]:
+    eigenvalues = values[ranks[:count] - 1]
+    if eigenvalues[0] == eigenvalues[-1]:
         return None, "the eigenvalues are all the same"
-    slope, _, fit = power_law(seen, octaves[:count])
+    slope, _, fit = power_law(eigenvalues, octaves[:count])
     if slope <= 0 or fit < TARGET_FIT:
         return slope / 2, f"the targets do not fall with the eigenvalues (R^2 {fit:.2f}): noise?"
     return slope / 2, ""

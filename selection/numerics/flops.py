@@ -1,18 +1,23 @@
 """Multiply-adds of a forward pass, layer by layer."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from ..preserve import hooked, preserved
-from .state import running
 
 
 @torch.no_grad()
-def multiply_adds(net: nn.Module, x: Tensor) -> dict[nn.Module, int]:
-    """{convolution or linear layer: its weights times the positions at which they are applied, for one sample}; a layer
-    that runs twice counts twice.
+def count_multiply_adds(net: nn.Module, x: Tensor, modules: Iterable[nn.Module] | None = None) -> dict[nn.Module, int]:
+    """{convolution or linear layer: its weights times the positions at which they are applied, for one sample}.
 
-    >>> list(multiply_adds(nn.Conv2d(2, 4, 3, padding=1), torch.zeros(8, 2, 5, 5)).values())
+    A layer that runs twice counts twice.
+
+    Args:
+        modules: those whose layers count; all of the network by default.
+
+    >>> list(count_multiply_adds(nn.Conv2d(2, 4, 3, padding=1), torch.zeros(8, 2, 5, 5)).values())
     [1800]
     """
     counts: dict[nn.Module, int] = {}
@@ -20,7 +25,9 @@ def multiply_adds(net: nn.Module, x: Tensor) -> dict[nn.Module, int]:
     def count(layer: nn.Module, _: tuple, output: Tensor) -> None:
         counts[layer] = counts.get(layer, 0) + output[0].numel() * layer.weight[0].numel()
 
-    layers = [module for module in running(net) if isinstance(module, (nn.Conv2d, nn.Linear))]
+    if modules is None:
+        modules = net.modules()
+    layers = [module for module in modules if isinstance(module, (nn.Conv2d, nn.Linear))]
     with preserved(net, seed=0), hooked(layer.register_forward_hook(count) for layer in layers):
         net.eval()(x[:1].clone())
     return counts

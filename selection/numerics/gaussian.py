@@ -1,4 +1,4 @@
-"""What an activation does to Gaussian inputs: E s(u) s(v), E s'(u) s'(v) and E s(u), exact to about 1e-13.
+"""Moments of activations at Gaussian inputs: E s(u) s(v), E s'(u) s'(v) and E s(u), exact to about 1e-13.
 
 Closed forms where there are, Hermite series for the other smooth activations. Not Gauss-Hermite quadrature over the
 plane: with 32 nodes a side E s's' of tanh is off by 2e-5 at standard deviation 1 and by 1 % at 2, where residual
@@ -78,22 +78,25 @@ def _correlations(covariance: Tensor) -> tuple[Tensor, Tensor]:
     variance = covariance.diagonal().clamp_min(0)
     scale = (variance[:, None] * variance).sqrt()
     rho = torch.where(scale > 0, covariance / scale, 0.0).clamp(-1, 1)
-    rho = torch.where(1 - rho.abs() < TOGETHER, rho.sign(), rho)
+    is_parallel = 1 - rho.abs() < TOGETHER
+    rho = torch.where(is_parallel, rho.sign(), rho)
     return variance.sqrt(), rho.fill_diagonal_(1.0)
 
 
 def _kinked(slope: float) -> Callable[[Tensor], Moments]:
     """u for u > 0, slope * u below: a u + b |u|."""
-    a, b = (1 + slope) / 2, (1 - slope) / 2
+    a = (1 + slope) / 2
+    b = (1 - slope) / 2
 
     def moments(covariance: Tensor) -> Moments:
         d, rho = _correlations(covariance)
         angle = rho.asin()
-        both = d[:, None] * d * (((1 - rho) * (1 + rho)).sqrt() + rho * angle)  # pi/2 E|u||v|
+        cosine = ((1 - rho) * (1 + rho)).sqrt()
+        absolute = d[:, None] * d * (cosine + rho * angle)  # pi/2 E|u||v|
         return Moments(
-            a**2 * covariance + b**2 * 2 / math.pi * both,
-            a**2 + b**2 * 2 / math.pi * angle,
-            b * math.sqrt(2 / math.pi) * d,
+            products=a**2 * covariance + b**2 * 2 / math.pi * absolute,
+            slopes=a**2 + b**2 * 2 / math.pi * angle,
+            mean=b * math.sqrt(2 / math.pi) * d,
         )
 
     return moments
@@ -113,9 +116,12 @@ def _erf(covariance: Tensor) -> Moments:
 
 def _sin(covariance: Tensor) -> Moments:
     variance = covariance.diagonal().clamp_min(0)
-    near, far = (
-        ((sign * 2 * covariance - variance[:, None] - variance) / 2).exp() / 2 for sign in (1, -1)
-    )  # E cos(u - v) / 2, E cos(u + v) / 2
+
+    def half_cosine(sign: int) -> Tensor:
+        """E cos(u - sign * v) / 2."""
+        return ((sign * 2 * covariance - variance[:, None] - variance) / 2).exp() / 2
+
+    near, far = half_cosine(1), half_cosine(-1)
     return Moments(near - far, near + far, torch.zeros_like(variance))
 
 
@@ -125,7 +131,8 @@ def _smooth(s: Function, slope: Function) -> Callable[[Tensor], Moments]:
     def moments(covariance: Tensor) -> Moments:
         d, rho = _correlations(covariance)
         products, mean = _by_series(s, d, rho)
-        return Moments(products, _by_series(slope, d, rho)[0], mean)
+        slopes, _ = _by_series(slope, d, rho)
+        return Moments(products, slopes, mean)
 
     return moments
 
@@ -136,14 +143,18 @@ def _by_series(f: Function, d: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
 
     What K terms leave out is at most |rho|^K sqrt(r_i r_j), with r_i = E f(u_i)^2 - sum_k h_k(d_i)^2.
     """
-    nearest = float((rho - torch.eye(len(rho), dtype=rho.dtype)).abs().max())
-    scale = 2.0 ** math.ceil(math.log2(max(1.0, float(d.max()))))
+    off_diagonal = rho - torch.eye(len(rho), dtype=rho.dtype)
+    nearest = float(off_diagonal.abs().max())
+    largest = max(1.0, float(d.max()))
+    scale = 2.0 ** math.ceil(math.log2(largest))
     for terms in TERMS:
         x, weighted = _hermite(terms, scale)
         values = f(d[:, None] * x)
-        h, square = values @ weighted.T, values**2 @ weighted[0]
-        rest = float(((square - (h**2).sum(1)) / square.clamp_min(1e-300)).max())
-        if (error := nearest**terms * rest) < ENOUGH:
+        h = values @ weighted.T
+        square = values**2 @ weighted[0]
+        rest = (square - (h**2).sum(1)) / square.clamp_min(1e-300)
+        error = nearest**terms * float(rest.max())
+        if error < ENOUGH:
             break
     if error > POOR:
         warnings.warn(
@@ -168,8 +179,9 @@ def _hermite(terms: int, scale: float) -> tuple[Tensor, Tensor]:
     points = math.ceil(end * (16 + 5 * math.sqrt(terms)))
     t = torch.linspace(-end, end, points, dtype=torch.float64)
     x = t.sinh() / scale
+    step = 2 * end / (points - 1)
     table = torch.empty(terms, points, dtype=torch.float64)
-    table[0] = (-(x**2) / 2).exp() * t.cosh() / scale * (2 * end / (points - 1)) / math.sqrt(2 * math.pi)
+    table[0] = (-(x**2) / 2).exp() * t.cosh() / scale * step / math.sqrt(2 * math.pi)
     table[1] = x * table[0]
     for k in range(1, terms - 1):
         table[k + 1] = (x * table[k] - math.sqrt(k) * table[k - 1]) / math.sqrt(k + 1)
@@ -177,24 +189,48 @@ def _hermite(terms: int, scale: float) -> tuple[Tensor, Tensor]:
 
 
 def _normal(u: Tensor) -> Tensor:
+    """The standard normal density."""
     return (-(u**2) / 2).exp() / math.sqrt(2 * math.pi)
+
+
+def _silu(u: Tensor) -> Tensor:
+    return u * u.sigmoid()
 
 
 def _silu_slope(u: Tensor) -> Tensor:
     return u.sigmoid() * (1 + u * (-u).sigmoid())
 
 
-_SILU = _smooth(lambda u: u * u.sigmoid(), _silu_slope)
+def _gelu(u: Tensor) -> Tensor:
+    return u * torch.special.ndtr(u)
+
+
+def _gelu_slope(u: Tensor) -> Tensor:
+    return torch.special.ndtr(u) + u * _normal(u)
+
+
+def _tanh_slope(u: Tensor) -> Tensor:
+    return 1 - u.tanh() ** 2
+
+
+def _sigmoid_slope(u: Tensor) -> Tensor:
+    return u.sigmoid() * (-u).sigmoid()
+
+
+def _softplus(u: Tensor) -> Tensor:
+    return torch.logaddexp(u, torch.zeros_like(u))
+
+
 _MOMENTS: dict[str, Callable[[Tensor], Moments]] = {
     "identity": _identity,
     "relu": _kinked(0.0),
     "leaky_relu": _kinked(0.01),  # torch's default
     "erf": _erf,
-    "tanh": _smooth(torch.tanh, lambda u: 1 - u.tanh() ** 2),
-    "sigmoid": _smooth(torch.sigmoid, lambda u: u.sigmoid() * (-u).sigmoid()),
-    "silu": _SILU,
-    "swish": _SILU,
-    "gelu": _smooth(lambda u: u * torch.special.ndtr(u), lambda u: torch.special.ndtr(u) + u * _normal(u)),
-    "softplus": _smooth(lambda u: torch.logaddexp(u, torch.zeros_like(u)), torch.sigmoid),
+    "tanh": _smooth(torch.tanh, _tanh_slope),
+    "sigmoid": _smooth(torch.sigmoid, _sigmoid_slope),
+    "silu": _smooth(_silu, _silu_slope),
+    "swish": _smooth(_silu, _silu_slope),
+    "gelu": _smooth(_gelu, _gelu_slope),
+    "softplus": _smooth(_softplus, torch.sigmoid),
     "sin": _sin,
 }

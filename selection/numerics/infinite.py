@@ -1,12 +1,23 @@
 """The neural tangent kernel of infinitely wide fully-connected and residual networks, and bounds on its smallest
 eigenvalue.
 
-    z_l = sqrt(v / m_(l-1)) W_l f_(l-1),  f_l = c_l s_l(z_l) + a_(l-1) f_(l-1),  f_0 = x, a_0 = 0,  output <w, f_last> /
-    sqrt(m),  all entries ~ N(0, 1)
+    z_l = sqrt(v / m_(l-1)) W_l f_(l-1)
+    f_l = c_l s_l(z_l) + a_(l-1) f_(l-1),   f_0 = x, a_0 = 0
+    output <w, f_last> / sqrt(m),           all entries ~ N(0, 1)
 
 s_l is the activation of hidden layer l, a_(l-1) = 1 where a skip adds the layer's input to it, v the weight variance, m
 widths that go to infinity; c_l = 1, or what makes the mean over the inputs of E (c_l s_l)^2 one ("normalised"). This is
 the search space of Zhu et al. 2022.
+
+Per layer, with S = E s(u) s(v), D = E s'(u) s'(v), mu = c E s(u) at (u, v) ~ N(0, v G) and nu the mean of f over its
+units:
+
+    G <- c^2 S + a [G + mu nu' + nu mu']
+    T <- c^2 v D o (G + T) + a T
+    nu <- mu + a nu
+
+from G = x x' / d, T = 0, nu = 0, and at the end K = G + T. Without the cross term mu nu' it would be 43 % off for three
+residual layers of leaky ReLUs.
 """
 
 import math
@@ -22,7 +33,7 @@ from .gaussian import Moments, gaussian_moments
 from .spectrum import spectrum
 
 MEMORY = 2**28  # bytes that a Recursion remembers
-Layers = tuple[tuple[str, bool], ...]  # (s_l, a_(l-1)) of the layers up to some l
+Depths = tuple[tuple[str, bool], ...]  # (s_l, a_(l-1)) of each hidden layer up to some depth
 
 
 def infinite_ntk(
@@ -35,15 +46,6 @@ def infinite_ntk(
 ) -> Tensor:
     """The neural tangent kernel of the infinitely wide network at its initialisation, all weights trained (Jacot et al.
     2018; skips are derived).
-
-    Per layer, with S = E s(u) s(v), D = E s'(u) s'(v), mu = c E s(u) at (u, v) ~ N(0, v G) and nu the mean of f over
-    its units:
-
-        G <- c^2 S + a [G + mu nu' + nu mu'],   T <- c^2 v D o (G + T) + a T,   nu <- mu + a nu,   and at the end K = G
-        + T
-
-    from G = x x' / d, T = 0, nu = 0. Without the cross term mu nu' it would be 43 % off for three residual layers of
-    leaky ReLUs.
 
     Args:
         x: inputs [N, ...], of d numbers each.
@@ -87,7 +89,7 @@ def infinite_bounds(
 
 @dataclass(frozen=True)
 class Layer:
-    """What is behind a hidden layer.
+    """The state of the recursion behind a hidden layer, or at the input.
 
     Args:
         covariance: G, [N, N].
@@ -133,12 +135,16 @@ class Recursion:
         covariance = rows @ rows.T / rows.shape[1]
         if not covariance.isfinite().all():
             raise SelectionError("the inputs hold values that are not finite numbers, or whose squares are not")
-        self.weight_variance, self.normalise = weight_variance, normalise
+        self.weight_variance = weight_variance
+        self.normalise = normalise
         self._input = Layer(
-            (covariance + covariance.T) / 2, torch.zeros_like(covariance), torch.zeros_like(covariance[0]), 0.0
+            covariance=(covariance + covariance.T) / 2,
+            tangent=torch.zeros_like(covariance),
+            mean=torch.zeros_like(covariance[0]),
+            slope=0.0,
         )
-        self._layers: dict[Layers, Layer] = {}
-        self._moments: dict[tuple[Layers, str], Moments] = {}
+        self._layers: dict[Depths, Layer] = {}
+        self._moments: dict[tuple[Depths, str], Moments] = {}
 
     def kernel(self, activations: Sequence[str], skips: Sequence[bool]) -> Tensor:
         """The kernel of one architecture, [N, N]."""
@@ -154,53 +160,64 @@ class Recursion:
 
         Upper: the least of the smaller eigenvalues of all pairs of inputs, which is at most the least diagonal entry.
         """
-        layers, tangent = self._run(activations, skips), 0.0
+        layers = self._run(activations, skips)
+        tangent = 0.0
         for before, layer, skip in zip(layers, layers[1:], (False, *skips)):
             tangent = (layer.slope + bool(skip)) * tangent + layer.slope * before.smallest
-        return layers[-1].smallest + tangent, _least_of_pairs(layers[-1].kernel)
+        lower = layers[-1].smallest + tangent
+        return lower, _least_of_pairs(layers[-1].kernel)
 
     def _run(self, activations: Sequence[str], skips: Sequence[bool]) -> list[Layer]:
         """The input and all hidden layers."""
-        architecture, layers = _architecture(activations, skips), [self._input]
+        architecture = _read_architecture(activations, skips)
+        layers = [self._input]
         for depth in range(1, len(architecture) + 1):
-            layers.append(self._remember(architecture[:depth], layers[-1]))
+            layers.append(self._remember_layer(architecture[:depth], layers[-1]))
         return layers
 
-    def _remember(self, architecture: Layers, before: Layer) -> Layer:
-        if architecture not in self._layers:
-            if len(self._layers) * self._input.covariance.nbytes * 4 > MEMORY:  # G and T, and at most one S and D, each
-                self._layers.clear()
-                self._moments.clear()
-            activation, skip = architecture[-1]
-            self._layers[architecture] = self._layer(before, self._expect(architecture[:-1], activation, before), skip)
+    def _remember_layer(self, architecture: Depths, before: Layer) -> Layer:
+        """The last hidden layer of an architecture, computed unless it is remembered."""
+        if architecture in self._layers:
+            return self._layers[architecture]
+        remembered = len(self._layers) * self._input.covariance.nbytes * 4  # G and T, and at most one S and D, each
+        if remembered > MEMORY:
+            self._layers.clear()
+            self._moments.clear()
+        activation, skip = architecture[-1]
+        moments = self._remember_moments(architecture[:-1], activation, before)
+        self._layers[architecture] = self._add_layer(before, moments, skip)
         return self._layers[architecture]
 
-    def _expect(self, prefix: Layers, activation: str, before: Layer) -> Moments:
+    def _remember_moments(self, prefix: Depths, activation: str, before: Layer) -> Moments:
         """They do not depend on whether a skip leads around the activation."""
-        if (prefix, activation) not in self._moments:
-            self._moments[prefix, activation] = gaussian_moments(activation, self.weight_variance * before.covariance)
-        return self._moments[prefix, activation]
+        key = (prefix, activation)
+        if key not in self._moments:
+            self._moments[key] = gaussian_moments(activation, self.weight_variance * before.covariance)
+        return self._moments[key]
 
-    def _scale(self, moments: Moments) -> float:
+    def _squared_scale(self, moments: Moments) -> float:
         """c^2; 0 where all activations are 0 anyway."""
+        if not self.normalise:
+            return 1.0
         square = float(moments.products.diagonal().mean())
-        return 1.0 if not self.normalise else 1 / square if square > 0 else 0.0
+        return 1 / square if square > 0 else 0.0
 
-    def _layer(self, before: Layer, moments: Moments, skip: bool) -> Layer:
-        c2 = self._scale(moments)
-        mu, slopes = math.sqrt(c2) * moments.mean, c2 * self.weight_variance * moments.slopes
-        covariance, tangent, mean = c2 * moments.products, slopes * (before.covariance + before.tangent), mu
+    def _add_layer(self, before: Layer, moments: Moments, skip: bool) -> Layer:
+        c2 = self._squared_scale(moments)
+        mu = math.sqrt(c2) * moments.mean
+        slopes = c2 * self.weight_variance * moments.slopes
+        covariance = c2 * moments.products
+        tangent = slopes * (before.covariance + before.tangent)
+        mean = mu
         if skip:
             cross = torch.outer(mu, before.mean)
-            covariance, tangent, mean = (
-                covariance + before.covariance + cross + cross.T,
-                tangent + before.tangent,
-                mu + before.mean,
-            )
-        return Layer(covariance, tangent, mean, float(slopes.diagonal().min()))
+            covariance = covariance + before.covariance + cross + cross.T
+            tangent = tangent + before.tangent
+            mean = mu + before.mean
+        return Layer(covariance, tangent, mean, slope=float(slopes.diagonal().min()))
 
 
-def _architecture(activations: Sequence[str], skips: Sequence[bool]) -> Layers:
+def _read_architecture(activations: Sequence[str], skips: Sequence[bool]) -> Depths:
     if not activations or isinstance(activations, str):
         raise SelectionError(f"activations are a list of at least one name, not {activations!r}")
     if len(skips) != len(activations) - 1:
@@ -209,12 +226,15 @@ def _architecture(activations: Sequence[str], skips: Sequence[bool]) -> Layers:
         )
     if any(skip not in (0, 1) for skip in skips):
         raise SelectionError(f"skips are True or False, not {list(skips)}")
-    return tuple(zip(activations, (False, *map(bool, skips))))
+    around = [False, *(bool(skip) for skip in skips)]  # no skip leads around the first
+    return tuple(zip(activations, around))
 
 
 def _least_of_pairs(kernel: Tensor) -> float:
     """The least eigenvalue of all 2 x 2 principal submatrices, clamped at 0."""
     diagonal = kernel.diagonal()
-    half, gap = (diagonal[:, None] + diagonal) / 2, (diagonal[:, None] - diagonal) / 2
-    smaller = half - torch.hypot(gap, kernel)
-    return max(0.0, float(smaller.fill_diagonal_(math.inf).min()))
+    mean = (diagonal[:, None] + diagonal) / 2
+    gap = (diagonal[:, None] - diagonal) / 2
+    smaller = mean - torch.hypot(gap, kernel)
+    smaller.fill_diagonal_(math.inf)
+    return max(0.0, float(smaller.min()))

@@ -6,25 +6,27 @@ from contextlib import contextmanager
 from torch import Tensor
 
 
-def leaves(output: Tensor) -> list[Tensor]:
+def find_leaves(output: Tensor) -> list[Tensor]:
     """The tensors that a backward pass from `output` would leave a gradient with: parameters, and any others that
     require one, as a plain tensor of alphas.
 
     >>> import torch
     >>> a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
-    >>> [leaf is a for leaf in leaves((3 * a + b.detach()).sum())]
+    >>> [leaf is a for leaf in find_leaves((3 * a + b.detach()).sum())]
     [True]
     """
-    found, seen, todo = [], set(), [output.grad_fn]
+    leaves = []
+    visited = set()
+    todo = [output.grad_fn]
     while todo:
         node = todo.pop()
-        if node is None or node in seen:
+        if node is None or node in visited:
             continue
-        seen.add(node)
+        visited.add(node)
         todo += [before for before, _ in node.next_functions]
         if node.name() == "torch::autograd::AccumulateGrad":
-            found.append(node.variable)
-    return found
+            leaves.append(node.variable)
+    return leaves
 
 
 @contextmanager

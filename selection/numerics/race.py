@@ -1,4 +1,4 @@
-"""Who is best, on no more data than it takes: a race on paired differences, with a stated error rate."""
+"""A race on paired differences: who is best, on no more data than it takes, with a stated error rate."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ FIRST_LOOK = 8  # batches: a standard error from fewer says little
 
 @dataclass(frozen=True)
 class Race:
-    """How a race ended.
+    """The outcome of a race.
 
     Args:
         estimates: {name: mean over all batches}, where it ran to the end; else the mean of the one it lost against,
@@ -37,9 +37,9 @@ def race(
 
     All run on the same batches, in the order given, which must be one at random. After 8, 16, ... batches, at the end
     of a doubling, name b leaves once `keep` others lead it by a difference whose one-sided t-test (batches as units,
-    without replacement from the finite set) is significant at error / (looks
-    * opponents). So the chance that the race drops one that all data would keep is at most `error` (Bonferroni), as far
-    as the differences' means are normal. One that is as good as another to the end stays.
+    without replacement from the finite set) is significant at error / (looks * opponents). So the chance that the race
+    drops one that all data would keep is at most `error` (Bonferroni), as far as the differences' means are normal. One
+    that is as good as another to the end stays.
 
     Args:
         evaluate: (name, part) -> the means of those batches.
@@ -51,8 +51,11 @@ def race(
     >>> race(lambda name, part: [means[name][i] for i in part], "abc", [4] * 32, error=0.05).seen
     {'a': 32, 'b': 8, 'c': 32}
     """
-    weights, means = np.asarray(sizes, dtype=np.float64), {name: np.empty(0) for name in names}
-    known, running, lost = dict(known or {}), list(names), {}
+    weights = np.asarray(sizes, dtype=np.float64)
+    means = {name: np.empty(0) for name in names}
+    known = known or {}
+    running = list(names)
+    lost: dict[str, tuple[str, float]] = {}
     looks = _looks(len(sizes)) if error > 0 else []
     level = error / max(1, len(looks) * (len(names) - 1))
     start = 0
@@ -60,16 +63,17 @@ def race(
         if len(running) <= keep and lost:
             break
         for name in running:
-            more = known[name][start:stop] if name in known else evaluate(name, range(start, stop))
-            means[name] = np.append(means[name], more)
+            new_means = known[name][start:stop] if name in known else evaluate(name, range(start, stop))
+            means[name] = np.append(means[name], new_means)
         start = stop
         if stop < len(sizes):
-            lost |= _losers(running, means, weights[:stop], stop / len(sizes), level, keep)
+            share = stop / len(sizes)
+            lost |= _find_losers(running, means, weights[:stop], share, level, keep)
             running = [name for name in running if name not in lost]
     estimates = {name: float(np.average(means[name], weights=weights[:start])) for name in running}
     for name, (winner, difference) in reversed(lost.items()):
         estimates[name] = estimates[winner] - difference
-    return Race({name: estimates[name] for name in names}, {name: len(means[name]) for name in names})
+    return Race(estimates={name: estimates[name] for name in names}, seen={name: len(means[name]) for name in names})
 
 
 def _looks(batches: int) -> list[int]:
@@ -85,23 +89,27 @@ def _looks(batches: int) -> list[int]:
     return looks
 
 
-def _losers(
+def _find_losers(
     running: list[str], means: Mapping[str, np.ndarray], weights: np.ndarray, share: float, level: float, keep: int
 ) -> dict[str, tuple[str, float]]:
-    """{name: (the best of those that beat it, by how much)}, for each name that at least `keep` others beat."""
+    """{name: (the best of those that beat it, by how much)}, the worst first, for each name that at least `keep` others
+    beat."""
     ranked = sorted(running, key=lambda name: -np.average(means[name], weights=weights))
     lost = {}
-    for place, name in reversed(list(enumerate(ranked))):
-        differences = {other: means[other] - means[name] for other in ranked[:place]}
-        beaten_by = [other for other, d in differences.items() if significant(d, weights, share, level)]
-        if len(beaten_by) >= keep:
-            lost[name] = (beaten_by[0], float(np.average(differences[beaten_by[0]], weights=weights)))
+    for rank in reversed(range(len(ranked))):
+        name = ranked[rank]
+        differences = {other: means[other] - means[name] for other in ranked[:rank]}
+        winners = [other for other, lead in differences.items() if is_significant(lead, weights, share, level)]
+        if len(winners) >= keep:
+            best = winners[0]
+            lost[name] = (best, float(np.average(differences[best], weights=weights)))
     return lost
 
 
-def significant(differences: np.ndarray, weights: np.ndarray, share: float, level: float) -> bool:
+def is_significant(differences: np.ndarray, weights: np.ndarray, share: float, level: float) -> bool:
     """Whether the mean over all batches is above 0, by a one-sided t-test on a share of them at that level."""
-    count, mean = len(differences), np.average(differences, weights=weights)
+    count = len(differences)
+    mean = np.average(differences, weights=weights)
     spread = np.sum((weights * (differences - mean)) ** 2) * count / (count - 1)
     error = np.sqrt(spread * (1 - share)) / weights.sum()
     return bool(mean > student_quantile(1 - level, count - 1) * error)

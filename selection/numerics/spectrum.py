@@ -10,7 +10,7 @@ from ..errors import SelectionError
 
 @dataclass(frozen=True)
 class Spectrum:
-    """What the eigenvalues of a kernel K [N, N] say.
+    """The eigenvalues of a kernel K [N, N] in a few numbers.
 
     Args:
         min, max: smallest (clamped at 0) and largest eigenvalue.
@@ -47,12 +47,20 @@ def spectrum(kernel: Tensor) -> Spectrum:
     if not torch.isfinite(kernel).all():
         raise SelectionError("the kernel holds values that are not finite numbers")
     eps = torch.finfo(kernel.dtype).eps
-    values = torch.linalg.eigvalsh((kernel.double() + kernel.double().T) / 2)
-    count, largest, trace = len(values), float(values[-1]), float(values.sum())
-    floor = eps * count * max(largest, 0.0)
+    kernel = kernel.double()
+    values = torch.linalg.eigvalsh((kernel + kernel.T) / 2)
+    count = len(values)
     smallest = max(float(values[0]), 0.0)
+    largest = float(values[-1])
+    trace = float(values.sum())
+    floor = eps * count * max(largest, 0.0)
     resolved = smallest > floor
-    relative = smallest * count / trace if trace > 0 else 0.0
     return Spectrum(
-        smallest, largest, largest / smallest if resolved else float("inf"), relative, trace, floor, resolved
+        min=smallest,
+        max=largest,
+        condition=largest / smallest if resolved else float("inf"),
+        min_relative=smallest * count / trace if trace > 0 else 0.0,
+        trace=trace,
+        floor=floor,
+        resolved=resolved,
     )

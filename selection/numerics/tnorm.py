@@ -1,16 +1,24 @@
-"""Several criteria as one: atoms in [0, 1], combined by a t-norm (Arakelyan et al. 2021), which is 1 only where all are
-and 0 where one is."""
+"""Several criteria as one: atoms in [0, 1], combined by a t-norm (Arakelyan et al. 2021).
 
+A t-norm is 1 only where all atoms are, and 0 where one is.
+"""
+
+import operator
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from ..errors import SelectionError, unknown
 
+
+def _lukasiewicz(x: float, y: float) -> float:
+    return max(0.0, x + y - 1.0)
+
+
 TNORMS: dict[str, Callable[[float, float], float]] = {
     "minimum": min,
-    "product": lambda x, y: x * y,
-    "lukasiewicz": lambda x, y: max(0.0, x + y - 1.0),
+    "product": operator.mul,
+    "lukasiewicz": _lukasiewicz,
 }
 
 
@@ -25,9 +33,10 @@ def tnorm(name: str, atoms: Iterable[float]) -> float:
     """
     if name not in TNORMS:
         raise unknown("t-norm", name, TNORMS)
+    combine = TNORMS[name]
     value = 1.0
     for atom in atoms:
-        value = TNORMS[name](value, atom)
+        value = combine(value, atom)
     return value
 
 
@@ -41,10 +50,10 @@ def conorm(name: str, atoms: Iterable[float]) -> float:
 
 
 def calibrate(values: Sequence[float]) -> list[float]:
-    """Atoms by rank: a value's rank among all, ties sharing their mean rank, over their number; in (0, 1], higher =
-    better as before.
+    """Returns atoms in (0, 1]: a value's rank among all, over their number; higher = better as before.
 
-    Only the order counts, so criteria of any unit can meet; minus infinity is a value like others.
+    Ties share their mean rank. Only the order counts, so criteria of any unit can meet; minus infinity is a value like
+    others.
 
     Raises:
         SelectionError: a value is not a number.
@@ -54,7 +63,9 @@ def calibrate(values: Sequence[float]) -> list[float]:
     """
     values = np.asarray(values, dtype=np.float64)
     if np.isnan(values).any():
-        raise SelectionError(f"value number {int(np.isnan(values).argmax())} is not a number and has no rank")
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = counts.cumsum() - (counts - 1) / 2
-    return (ranks[place] / max(1, len(values))).tolist()
+        index = int(np.isnan(values).argmax())
+        raise SelectionError(f"value number {index} is not a number and has no rank")
+    _, indices, counts = np.unique(values, return_inverse=True, return_counts=True)
+    mean_ranks = counts.cumsum() - (counts - 1) / 2
+    atoms = mean_ranks[indices] / max(1, len(values))
+    return atoms.tolist()

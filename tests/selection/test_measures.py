@@ -1,5 +1,6 @@
 """Measures against the peers' values in the fixture, and against their formulas written out."""
 
+import inspect
 import math
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import torch
 from test_ntk import ParityNet
 from torch import nn
 
-from selection import SelectionError, measure, measure_all
-from selection.numerics.gram import loss_gram, ntk
+import selection.measures.ntk as ntk_measures
+from selection import SelectionError, kernels, measure, measure_all
+from selection.kernels import loss_gram, ntk
+from selection.measures import alignment, saliency
 from selection.numerics.spectrum import spectrum
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "ntk.pt"
@@ -185,3 +188,16 @@ def test_measures_that_share_a_kernel_compute_it_once(parity, monkeypatch):
     measure("ntk_min", net, x, y)
     measure("ntk_min", net, x, y)
     assert len(calls) == 3, "outside nothing is kept"
+
+
+def keywords(function):
+    parameters = inspect.signature(function).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def test_the_settings_that_measures_hand_on_are_those_of_the_functions_behind_them():
+    assert set(kernels.NTK_SETTINGS) == keywords(kernels.ntk)
+    assert set(kernels.GRAM_SETTINGS) == keywords(kernels.loss_gram)
+    assert set(ntk_measures.SETTINGS) == keywords(ntk_measures._kernel) | keywords(kernels.ntk)
+    assert set(alignment.SETTINGS) == keywords(alignment._gram) | keywords(kernels.loss_gram)
+    assert set(saliency.SETTINGS) == keywords(saliency._loss)

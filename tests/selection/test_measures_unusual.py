@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from selection import SelectionError, list_measures, masked, measure, ntk, preserved
 from selection.gates import silent
+from selection.kernels import loss_gram
 from selection.measures.batch import first_images
-from selection.numerics.gram import loss_gram
 from selection.registry import find_measure
 from selection.testing import USEFUL, Planted, Zero, textures
 from supernet import Genotype, Supernet, build, create_space

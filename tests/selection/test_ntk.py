@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from selection import SelectionError, masked, ntk
-from selection.numerics.gram import loss_gram
+from selection.kernels import loss_gram
 from supernet import Genotype, Supernet, build, create_space
 
 CELL = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|avg_pool_3x3~1|nor_conv_3x3~2|"

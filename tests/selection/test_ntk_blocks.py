@@ -6,8 +6,8 @@ from test_ntk import case, close, kernel_by_hand
 from torch import nn
 
 from selection import SelectionError, ntk
-from selection.numerics.gram import loss_gram
-from selection.numerics.layers import Ghost, product, square
+from selection.kernels import loss_gram
+from selection.numerics.factors import Ghost, product, square
 
 BLOCKS = (1, 4, 9, 20)  # of 9 inputs: single ones, some that do not divide it, all, more than all
 LABELS = torch.arange(9) % 5

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from selection import masked, ntk
 from selection.gates import silent
+from selection.kernels import loss_gram
 from selection.numerics.capture import Capture
-from selection.numerics.gram import loss_gram
 from supernet import Supernet, create_space
 
 
@@ -271,8 +271,8 @@ def test_space_s4_repeats_itself():
 
 
 def test_a_pass_is_saved_where_the_rows_are_known(monkeypatch):
-    passes, kept = [], Capture._pass
-    monkeypatch.setattr(Capture, "_pass", lambda self, x, meet: passes.append(len(x)) or kept(self, x, meet))
+    passes, kept = [], Capture._run
+    monkeypatch.setattr(Capture, "_run", lambda self, x, meet: passes.append(len(x)) or kept(self, x, meet))
     for name in ("alias", "in place", "twice registered, twice used", "keyword"):
         net, x, _ = case(name)
         quietly(net, x)

@@ -1,0 +1,132 @@
+"""The neural tangent kernel of a network, and the Gram matrix of its samples' loss gradients.
+
+Both are K_ij = <J_i, J_j>, where J_i is the gradient of a function of sample i's logits by the network's weights. This
+module knows which parameters are weights (a supernet's alphas are not) and which modules are switched off;
+`numerics.gram` forms the products.
+
+A kernel leaves the model's mode, buffers and gradients, the inputs and torch's random state as they were. Parameters
+for which there is no formula (see `numerics.layers`), or whose layer does not keep a row for each sample, are taken by
+per-sample gradients, with a warning that names them.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .alphas import find_alphas
+from .errors import SelectionError
+from .gates import switched_off
+from .numerics.gram import Cotangents, gram, is_count
+
+GRAM_SETTINGS = ("parameters", "batchnorm", "dtype", "block", "seed")  # what `loss_gram` takes by keyword
+NTK_SETTINGS = ("outputs", *GRAM_SETTINGS)  # what `ntk` takes by keyword
+Rule = Callable[[str, nn.Parameter], bool]
+
+
+def ntk(
+    model: nn.Module,
+    x: Tensor,
+    x2: Tensor | None = None,
+    *,
+    outputs: str | int = "sum",
+    parameters: str | Rule = "all",
+    batchnorm: str = "frozen",
+    dtype: torch.dtype | str = torch.float64,
+    block: int | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """The neural tangent kernel on a batch (Jacot et al. 2018), exact, for about one forward and one backward pass.
+
+    Args:
+        x: inputs [B, ...]. x2: a second batch [B2, ...] for a cross kernel.
+        outputs: "sum" of the logits (TE-NAS, Chen et al. 2021), "trace" over the logits (one backward pass each), or an
+            int: the mean over so many random projections, which estimates the trace.
+        parameters: "all", "weight" (names that contain "weight", as TE-NAS), or a predicate(name, parameter). A
+            supernet's alphas never count.
+        batchnorm: "frozen" (x's statistics, taken as constants), "running" (running statistics, as in eval mode), or
+            "coupled" (training mode: a sample's logits depend on the others; one backward pass a sample).
+        dtype: of the whole computation, or its name; float64, because the smallest eigenvalue is lost in float32.
+        block: inputs a side of the blocks that the kernel is put together from, None for all at once: memory is that of
+            two blocks, and n blocks take about n/2 times as long. With "frozen" a pass without gradients takes the
+            statistics of the whole x first.
+        seed: of the random projections and of the network's own noise, which is drawn anew for each block.
+
+    Returns:
+        [B, B] or [B, B2], not divided by the number of outputs.
+
+    Raises:
+        SelectionError: fewer than two inputs, an unknown setting, an output that is not logits [B, K], or logits or
+            gradients that are not finite.
+
+    >>> ntk(nn.Linear(2, 1, bias=False), torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    tensor([[1., 1.],
+            [1., 2.]], dtype=torch.float64)
+    """
+    cotangents = _output_cotangents(outputs, seed)
+    names = _choose_weights(model, parameters)
+    off = switched_off(model)
+    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
+    return gram(model, x, x2, cotangents, names=names, off=off, **settings)
+
+
+def loss_gram(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    parameters: str | Rule = "all",
+    batchnorm: str = "frozen",
+    dtype: torch.dtype | str = torch.float64,
+    block: int | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """The products of the samples' loss gradients [B, B], cross entropy with labels y [B]; settings as in `ntk`."""
+
+    def cotangents(logits: Tensor, rows: slice) -> list[Tensor]:
+        targets = F.one_hot(y[rows], logits.shape[1]).to(logits)
+        return [logits.detach().softmax(1) - targets]
+
+    names = _choose_weights(model, parameters)
+    off = switched_off(model)
+    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
+    return gram(model, x, None, cotangents, names=names, off=off, **settings)
+
+
+def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
+    """Returns the function from logits [b, K] to the directions in which the kernel takes them, [b, K] each."""
+    if outputs not in ("sum", "trace") and not is_count(outputs):
+        raise SelectionError(f"outputs is 'sum', 'trace' or a number of random projections, not {outputs!r}")
+
+    def add_up(logits: Tensor, _: slice) -> list[Tensor]:
+        return [torch.ones_like(logits)]
+
+    def take_each(logits: Tensor, _: slice) -> list[Tensor]:
+        directions = []
+        for k in range(logits.shape[1]):
+            column = torch.tensor([k], device=logits.device)
+            directions.append(torch.zeros_like(logits).index_fill(1, column, 1.0))
+        return directions
+
+    def project(logits: Tensor, _: slice) -> list[Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+        signs = torch.randint(0, 2, (outputs, logits.shape[1]), generator=generator) * 2.0 - 1
+        return [row.to(logits).expand_as(logits) / outputs**0.5 for row in signs]
+
+    if outputs == "sum":
+        return add_up
+    return take_each if outputs == "trace" else project
+
+
+def _choose_weights(model: nn.Module, parameters: str | Rule) -> list[str]:
+    """Returns the names of the parameters that a kernel is taken by."""
+    rules = {"all": lambda name, p: True, "weight": lambda name, p: "weight" in name}
+    rule = rules.get(parameters, parameters) if isinstance(parameters, str) else parameters
+    if not callable(rule):
+        raise SelectionError(f"parameters is 'all', 'weight' or a predicate(name, parameter), not {parameters!r}")
+    is_alpha = find_alphas(model)
+    names = [name for name, p in model.named_parameters() if not is_alpha(p) and rule(name, p)]
+    if not names:
+        raise SelectionError("no parameter is left to differentiate by")
+    return names
