@@ -7,16 +7,14 @@ from ..errors import SelectionError
 from . import quark0
 
 
-def lacks(host: nn.Module) -> str | None:
-    """What such a network has and this one has not; None where it has all."""
-    missing = quark0.lacks(host)
-    if missing:
+def find_missing(host: nn.Module) -> str | None:
+    """Returns the first part of this layout that the network does not have; None where it has all."""
+    missing = quark0.find_missing(host)
+    if missing is not None:
         return missing
-    return (
-        None
-        if all(isinstance(getattr(cell, "primitives", None), list) for cell in host.cells)
-        else "cells with `primitives`, the names on each edge"
-    )
+    if not all(isinstance(getattr(cell, "primitives", None), list) for cell in host.cells):
+        return "cells with `primitives`, the names on each edge"
+    return None
 
 
 class DartsPT(quark0.Quark0):
@@ -33,7 +31,11 @@ class DartsPT(quark0.Quark0):
 
 def check_unprojected(flags: object) -> None:
     """Raises SelectionError where darts-pt's own projection has decided edges: it overwrites their weights, so that
-    nothing else could decide them."""
+    nothing else could decide them.
+
+    Args:
+        flags: the network's `candidate_flags`, a bool tensor [edges], or {group: such a tensor}; False is decided.
+    """
     rows = flags.values() if isinstance(flags, dict) else [flags]
     projected = sum(int((~row).sum()) for row in rows)
     if projected:

@@ -8,52 +8,66 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from .adapter import Adapter, Choice
+from .adapter import Adapter, HostChoice
 from .dartspt import check_unprojected
-from .names import check_names
-from .wiring import Kept, as_string, by_node
+from .forms import KeptEdges, group_by_node, write_nasbench201
+from .operation_names import name_operations
 
 ALPHAS = ("arch_parameters", "_arch_parameters")
 MODES = ("_mode", "mode")
 
 
-def lacks(host: nn.Module) -> str | None:
-    """What such a network has and this one has not; None where it has all."""
-    if not cells_of(host):
+def find_missing(host: nn.Module) -> str | None:
+    """Returns the first part of this layout that the network does not have; None where it has all."""
+    if not list_search_cells(host):
         return "cells with `edges`, {'1<-0': [candidates], ...}"
-    return None if _alphas(host) else f"{' or '.join(ALPHAS)}, a tensor [edges, operations]"
+    if _find_alphas(host) is None:
+        return f"{' or '.join(ALPHAS)}, a tensor [edges, operations]"
+    return None
 
 
-def cells_of(host: nn.Module) -> list[nn.Module]:
-    """The cells that hold candidates; those between them, which reduce the image, do not."""
+def list_search_cells(host: nn.Module) -> list[nn.Module]:
+    """Lists the cells that hold candidates; those between them, which reduce the image, do not."""
     cells = getattr(host, "_cells", getattr(host, "cells", None))
-    return [cell for cell in cells if _has_candidates(cell)] if isinstance(cells, nn.ModuleList) else []
+    if not isinstance(cells, nn.ModuleList):
+        return []
+    return [cell for cell in cells if _has_candidates(cell)]
 
 
 def _has_candidates(cell: nn.Module) -> bool:
-    found = getattr(cell, "edges", None)
-    return isinstance(found, nn.ModuleDict) and all(
-        re.fullmatch(r"\d+<-\d+", key) and isinstance(edge, nn.ModuleList) for key, edge in found.items()
-    )
+    edges = getattr(cell, "edges", None)
+    if not isinstance(edges, nn.ModuleDict):
+        return False
+    return all(re.fullmatch(r"\d+<-\d+", key) and isinstance(edge, nn.ModuleList) for key, edge in edges.items())
 
 
-def _alphas(host: nn.Module) -> str | None:
-    """The attribute that is the tensor of alphas: elsewhere `arch_parameters` is a method."""
+def _find_alphas(host: nn.Module) -> str | None:
+    """Finds the attribute that is the tensor of alphas: in some networks `arch_parameters` is a method."""
     return next((name for name in ALPHAS if isinstance(getattr(host, name, None), Tensor)), None)
 
 
-def choices_of(host: nn.Module) -> dict[str, Choice]:
-    """The choices cell/0/op ... cell/5/op, node by node."""
-    cells = cells_of(host)
-    wires = sorted(
-        (int(node), int(source), f"{node}<-{source}") for node, source in (key.split("<-") for key in cells[0].edges)
-    )
-    chosen = {}
-    for row, (node, source, key) in enumerate(wires):
-        name = f"cell/{row}/op"
-        options = check_names(name, getattr(cells[0], "op_names", None), [cell.edges[key] for cell in cells])
-        chosen[name] = Choice(options, host, (_alphas(host), cells[0].edge2index[key]), source, node)
-    return chosen
+def _find_mode(host: nn.Module) -> str | None:
+    """Finds the attribute that says in which mode the network runs."""
+    return next((name for name in MODES if name in vars(host)), None)
+
+
+def find_choices(host: nn.Module) -> dict[str, HostChoice]:
+    """Finds the choices cell/0/op ... cell/5/op, node by node."""
+    cells = list_search_cells(host)
+    names = getattr(cells[0], "op_names", None)
+    alphas = _find_alphas(host)
+    edges = []
+    for key in cells[0].edges:
+        node, source = key.split("<-")
+        edges.append((int(node), int(source)))
+    choices = {}
+    for row, (node, source) in enumerate(sorted(edges)):
+        choice = f"cell/{row}/op"
+        key = f"{node}<-{source}"
+        options = name_operations(choice, names, [cell.edges[key] for cell in cells])
+        path = (alphas, cells[0].edge2index[key])
+        choices[choice] = HostChoice(options, host, path, source, node)
+    return choices
 
 
 class NASBench201(Adapter):
@@ -66,44 +80,46 @@ class NASBench201(Adapter):
         genotype: what to answer with, as `Structure`; where None, the string of NAS-Bench-201.
     """
 
-    form, barred, keep, states = "nasbench201", (), None, 1
+    json_format = "nasbench201"
+    never_chosen = ()
+    edges_per_node = None
+    cell_inputs = 1
 
     def __init__(self, host: nn.Module, *, genotype: type | None = None) -> None:
         check_unprojected(getattr(host, "candidate_flags", {}))
-        if hasattr(host, "set_tau") and not self._mode_of(host):
-            name = type(host).__name__
+        if hasattr(host, "set_tau") and _find_mode(host) is None:
             raise SelectionError(
-                f"{name} runs one sampled candidate an edge, never the mixture: load its state_dict into a "
-                f"TinyNetworkDarts, and adapt that"
+                f"{type(host).__name__} runs one sampled candidate an edge, never the mixture: load its state_dict "
+                f"into a TinyNetworkDarts, and adapt that"
             )
-        super().__init__(host, choices_of(host), genotype)
+        super().__init__(host, find_choices(host), genotype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """inputs [B, ...] -> logits [B, classes]; AutoDL-Projects' networks return (features, logits)."""
-        with self._mixture():
+        """Maps inputs [B, ...] to logits [B, classes]; AutoDL-Projects' networks return (features, logits)."""
+        with self._mixing():
             output = self.host(x)
         return output[-1] if isinstance(output, tuple) else output
 
-    def host_form(self, kept: Kept) -> object:
-        """The string of NAS-Bench-201, or what `genotype` makes of the edges into each node."""
-        return self.maker([tuple(node) for node in by_node(kept["cell"])]) if self.maker else as_string(kept)
+    def to_host_form(self, kept: KeptEdges) -> object:
+        """Returns the string of NAS-Bench-201, or what `genotype` makes of the edges into each node."""
+        if self.genotype_type is None:
+            return write_nasbench201(kept)
+        return self.genotype_type([tuple(node) for node in group_by_node(kept["cell"])])
 
-    def concat(self) -> range:
-        """The last state."""
-        return super().concat()[-1:]
-
-    @staticmethod
-    def _mode_of(host: nn.Module) -> str | None:
-        return next((name for name in MODES if name in vars(host)), None)
+    def concat_states(self) -> range:
+        """Returns the last state."""
+        return super().concat_states()[-1:]
 
     @contextmanager
-    def _mixture(self) -> Iterator[None]:
-        name = self._mode_of(self.host)
-        before = getattr(self.host, name) if name else None
+    def _mixing(self) -> Iterator[None]:
+        """Inside the block the host runs as the mixture; its mode is put back afterwards."""
+        name = _find_mode(self.host)
+        if name is None:
+            yield
+            return
+        before = getattr(self.host, name)
         try:
-            if name:
-                setattr(self.host, name, "joint")
+            setattr(self.host, name, "joint")
             yield
         finally:
-            if name:
-                setattr(self.host, name, before)
+            setattr(self.host, name, before)

@@ -5,15 +5,16 @@ import torch
 from torch import Tensor, nn
 
 from . import quark0
+from .cells import GROUPS, group_of, list_cells
 
 
-def lacks(host: nn.Module) -> str | None:
-    """What such a network has and this one has not; None where it has all."""
-    for group in quark0.GROUPS:
+def find_missing(host: nn.Module) -> str | None:
+    """Returns the first part of this layout that the network does not have; None where it has all."""
+    for group in GROUPS:
         betas = getattr(host, f"betas_{group}", None)
         if not isinstance(betas, Tensor) or betas.dim() != 1:
             return f"betas_{group}, a tensor [edges]"
-    return quark0.lacks(host)
+    return quark0.find_missing(host)
 
 
 class PCDarts(quark0.Quark0):
@@ -24,24 +25,28 @@ class PCDarts(quark0.Quark0):
     """
 
     def carriers(self) -> dict[str, list[nn.Module]]:
-        """{choice: the modules of the whole edge}, which are off where all its options are."""
-        cells = {
-            group: [cell for cell in self.host.cells if bool(cell.reduction) == (group == "reduce")]
-            for group in quark0.GROUPS
-        }
-        return {
-            name: [cell._ops[choice.path[1]] for cell in cells[name.partition("/")[0]]]
-            for name, choice in self.chosen.items()
-        }
+        """Returns {choice: the modules of the whole edge}, which are off where all its options are."""
+        cells = {group: list_cells(self.host.cells, group) for group in GROUPS}
+        carriers = {}
+        for name in self.host_choices:
+            row = self._row(name)
+            carriers[name] = [cell._ops[row] for cell in cells[group_of(name)]]
+        return carriers
 
     @torch.no_grad()
     def strengths(self, name: str) -> Tensor:
-        """softmax(alpha) [options], times the edge's share of the softmax of beta over the edges into its node."""
-        group, choice = name.partition("/")[0], self.chosen[name]
-        rivals = [
-            other.path[1]
-            for rival, other in self.chosen.items()
-            if rival.startswith(f"{group}/") and other.node == choice.node
-        ]
+        """Returns softmax(alpha) [options], times the edge's share of the softmax of beta over the edges into its
+        node."""
+        group = group_of(name)
+        node = self.host_choices[name].node
+        rivals = []
+        for rival, choice in self.host_choices.items():
+            if group_of(rival) == group and choice.node == node:
+                rivals.append(self._row(rival))
         shares = getattr(self.host, f"betas_{group}")[rivals].softmax(0)
-        return super().strengths(name) * shares[rivals.index(choice.path[1])]
+        return super().strengths(name) * shares[rivals.index(self._row(name))]
+
+    def _row(self, name: str) -> int:
+        """The row of a choice's edge in alphas and betas."""
+        _, row = self.host_choices[name].path
+        return row

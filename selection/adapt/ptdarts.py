@@ -5,42 +5,49 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .adapter import Adapter, Choice
-from .names import check_names, from_source
-from .wiring import Kept, as_genotype
+from .adapter import Adapter, HostChoice
+from .cells import GROUPS, list_cells
+from .forms import KeptEdges, make_genotype
+from .operation_names import name_operations, read_from_source
 
-GROUPS = ("normal", "reduce")
 
-
-def lacks(host: nn.Module) -> str | None:
-    """What such a network has and this one has not; None where it has all."""
+def find_missing(host: nn.Module) -> str | None:
+    """Returns the first part of this layout that the network does not have; None where it has all."""
     for group in GROUPS:
         if not isinstance(getattr(host, f"alpha_{group}", None), nn.ParameterList):
             return f"alpha_{group}, a ParameterList [edges, operations] a node"
     cells = getattr(getattr(host, "net", None), "cells", None)
-    if not isinstance(cells, nn.ModuleList) or not all(
-        isinstance(getattr(cell, "dag", None), nn.ModuleList) for cell in cells
-    ):
+    is_list = isinstance(cells, nn.ModuleList)
+    if not is_list or not all(isinstance(getattr(cell, "dag", None), nn.ModuleList) for cell in cells):
         return "net.cells with `dag`, a list of mixed operations a node"
     return None
 
 
-def choices_of(host: nn.Module, primitives: Sequence[str] | None) -> dict[str, Choice]:
-    """The choices normal/0/op ... reduce/13/op, node by node."""
-    chosen = {}
+def find_choices(host: nn.Module, primitives: Sequence[str] | None) -> dict[str, HostChoice]:
+    """Finds the choices normal/0/op ... reduce/13/op, node by node."""
+    names = primitives
+    if primitives is None:
+        names = read_from_source(host, "gt.PRIMITIVES", "genotypes.PRIMITIVES", "PRIMITIVES")
+    choices = {}
     for group in GROUPS:
-        cells = [cell for cell in host.net.cells if bool(cell.reduction) == (group == "reduce")]
-        row = 0
-        for node, mixed in enumerate(cells[0].dag if cells else ()):
-            for source in range(len(mixed)):
-                name, operations = f"{group}/{row}/op", [cell.dag[node][source] for cell in cells]
-                own = from_source(host, "gt.PRIMITIVES", "genotypes.PRIMITIVES", "PRIMITIVES")
-                options = check_names(
-                    name, own if primitives is None else primitives, [operation._ops for operation in operations]
-                )
-                chosen[name] = Choice(options, host, (f"alpha_{group}", node, source), source, node + 2)
-                row += 1
-    return chosen
+        cells = list_cells(host.net.cells, group)
+        if cells:
+            choices |= _find_choices_of_group(host, group, cells, names)
+    return choices
+
+
+def _find_choices_of_group(
+    host: nn.Module, group: str, cells: list[nn.Module], names: Sequence[str] | None
+) -> dict[str, HostChoice]:
+    choices = {}
+    for node, edges in enumerate(cells[0].dag):
+        for source in range(len(edges)):
+            choice = f"{group}/{len(choices)}/op"
+            mixed = [cell.dag[node][source]._ops for cell in cells]
+            options = name_operations(choice, names, mixed)
+            path = (f"alpha_{group}", node, source)
+            choices[choice] = HostChoice(options, host, path, source, node + 2)
+    return choices
 
 
 class PtDarts(Adapter):
@@ -56,26 +63,24 @@ class PtDarts(Adapter):
     def __init__(
         self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None
     ) -> None:
-        super().__init__(
-            host,
-            choices_of(host, primitives),
-            genotype or from_source(host, "gt.Genotype", "genotypes.Genotype", "Genotype"),
-        )
+        own_genotype = genotype or read_from_source(host, "gt.Genotype", "genotypes.Genotype", "Genotype")
+        super().__init__(host, find_choices(host, primitives), own_genotype)
 
     def forward(self, x: Tensor) -> Tensor:
-        """inputs [B, ...] -> logits [B, classes]; on one device, where the controller would send copies of the network
-        to all GPUs."""
-        normal, reduce = (
-            [alpha.softmax(-1) for alpha in alphas] for alphas in (self.host.alpha_normal, self.host.alpha_reduce)
-        )
+        """Maps inputs [B, ...] to logits [B, classes]; on one device, where the controller would send copies of the
+        network to all GPUs."""
+        normal = [alpha.softmax(-1) for alpha in self.host.alpha_normal]
+        reduce = [alpha.softmax(-1) for alpha in self.host.alpha_reduce]
         return self.host.net(x, normal, reduce)
 
     @torch.no_grad()
     def strengths(self, name: str) -> Tensor:
-        """alpha [options], which its `genotypes.parse` ranks as it is; the order of the options is that of the softmax,
-        the order of the edges is not."""
-        return self.chosen[name].alpha().clone()
+        """Returns alpha [options], which its `genotypes.parse` ranks as it is; the order of the options is that of the
+        softmax, the order of the edges is not."""
+        return self.host_choices[name].alpha.clone()
 
-    def host_form(self, kept: Kept) -> object:
-        """Its `Genotype`: a list of (operation, source) for each node."""
-        return as_genotype(self.maker, kept, self.concat(), nested=True) if self.maker else super().host_form(kept)
+    def to_host_form(self, kept: KeptEdges) -> object:
+        """Returns its `Genotype`: a list of (operation, source) for each node."""
+        if self.genotype_type is None:
+            return super().to_host_form(kept)
+        return make_genotype(self.genotype_type, kept, self.concat_states(), nested=True)

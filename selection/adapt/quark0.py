@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from .adapter import Adapter, Choice
-from .names import check_names, from_source, of_edge
-from .wiring import edges
-
-GROUPS = ("normal", "reduce")
+from .adapter import Adapter, HostChoice
+from .cells import GROUPS, list_cells, list_edges
+from .operation_names import name_operations, pick_names, read_from_source
 
 
-def lacks(host: nn.Module) -> str | None:
-    """What such a network has and this one has not; None where it has all."""
+def find_missing(host: nn.Module) -> str | None:
+    """Returns the first part of this layout that the network does not have; None where it has all."""
     for group in GROUPS:
         if not _is_rows(getattr(host, f"alphas_{group}", None)):
             return f"alphas_{group}, a tensor [edges, operations]"
     cells = getattr(host, "cells", None)
     if not isinstance(cells, nn.ModuleList) or not len(cells):
         return "cells"
-    if not all(hasattr(cell, "reduction") and mixed_of(cell) for cell in cells):
+    if not all(hasattr(cell, "reduction") and list_mixed(cell) for cell in cells):
         return "cells with `reduction` and `_ops`, a list of mixed operations that have `_ops` themselves"
     return None
 
 
-def mixed_of(cell: nn.Module) -> list[nn.Module]:
-    """The mixed operations of a cell; empty where there are none."""
-    found = getattr(cell, "_ops", ())
-    return list(found) if all(isinstance(getattr(mixed, "_ops", None), nn.ModuleList) for mixed in found) else []
+def list_mixed(cell: nn.Module) -> list[nn.Module]:
+    """Lists the mixed operations of a cell; empty where its `_ops` are anything else."""
+    mixed = getattr(cell, "_ops", ())
+    if all(isinstance(getattr(operation, "_ops", None), nn.ModuleList) for operation in mixed):
+        return list(mixed)
+    return []
 
 
 def _is_rows(alphas: object) -> bool:
@@ -38,27 +38,44 @@ def _is_rows(alphas: object) -> bool:
     return isinstance(alphas, Tensor) and alphas.dim() == 2
 
 
-def choices_of(host: nn.Module, primitives: object) -> dict[str, Choice]:
-    """The choices normal/0/op ... reduce/13/op, those of a cell type that the network has no cell of left out.
+def find_choices(host: nn.Module, primitives: object) -> dict[str, HostChoice]:
+    """Finds the choices normal/0/op ... reduce/13/op; a group of which the network has no cell is left out.
 
     Args:
-        primitives: names of the operations, see `names.of_edge`; where None, those that the cells keep, or the source
-            file of the mixed operation.
+        primitives: names of the operations, see `pick_names`; where None, those that the cells keep, or those of the
+            source file of the mixed operation.
     """
-    chosen = {}
+    choices = {}
     for group in GROUPS:
-        cells = [cell for cell in host.cells if bool(cell.reduction) == (group == "reduce")]
-        for row, (source, node) in enumerate(edges(len(mixed_of(cells[0])) if cells else 0, states=2)):
-            name, mixed = f"{group}/{row}/op", [mixed_of(cell)[row] for cell in cells]
-            if row >= len(getattr(host, f"alphas_{group}")):
-                raise SelectionError(
-                    f"{name}: alphas_{group} has {row} rows, and the cells have {len(mixed_of(cells[0]))} edges"
-                )
-            own = getattr(cells[0], "primitives", None) or from_source(mixed[0], "PRIMITIVES", "genotypes.PRIMITIVES")
-            names = of_edge(own if primitives is None else primitives, group, row)
-            options = check_names(name, names, [operation._ops for operation in mixed])
-            chosen[name] = Choice(options, host, (f"alphas_{group}", row), source, node)
-    return chosen
+        cells = list_cells(host.cells, group)
+        if cells:
+            choices |= _find_choices_of_group(host, group, cells, primitives)
+    return choices
+
+
+def _find_choices_of_group(
+    host: nn.Module, group: str, cells: list[nn.Module], primitives: object
+) -> dict[str, HostChoice]:
+    choices = {}
+    rows = len(getattr(host, f"alphas_{group}"))
+    edges = list_edges(len(list_mixed(cells[0])), states=2)
+    for row, (source, node) in enumerate(edges):
+        choice = f"{group}/{row}/op"
+        if row >= rows:
+            raise SelectionError(f"{choice}: alphas_{group} has {row} rows, and the cells have {len(edges)} edges")
+        mixed = [list_mixed(cell)[row] for cell in cells]
+        if primitives is None:
+            names = pick_names(_read_primitives(cells[0], mixed[0]), group, row)
+        else:
+            names = pick_names(primitives, group, row)
+        options = name_operations(choice, names, [operation._ops for operation in mixed])
+        choices[choice] = HostChoice(options, host, (f"alphas_{group}", row), source, node)
+    return choices
+
+
+def _read_primitives(cell: nn.Module, mixed: nn.Module) -> object:
+    kept_by_cell = getattr(cell, "primitives", None)
+    return kept_by_cell or read_from_source(mixed, "PRIMITIVES", "genotypes.PRIMITIVES")
 
 
 class Quark0(Adapter):
@@ -73,11 +90,11 @@ class Quark0(Adapter):
     def __init__(
         self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None
     ) -> None:
-        super().__init__(
-            host, choices_of(host, primitives), genotype or from_source(host, "Genotype", "genotypes.Genotype")
-        )
+        own_genotype = genotype or read_from_source(host, "Genotype", "genotypes.Genotype")
+        super().__init__(host, find_choices(host, primitives), own_genotype)
 
-    def concat(self) -> range:
-        """The last `_multiplier` of the cell's states."""
-        own = super().concat()
-        return own[-getattr(self.host, "_multiplier", len(own)) :]
+    def concat_states(self) -> range:
+        """Returns the last `_multiplier` of the cell's states."""
+        states = super().concat_states()
+        multiplier = getattr(self.host, "_multiplier", len(states))
+        return states[-multiplier:]

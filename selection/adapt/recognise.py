@@ -1,6 +1,8 @@
 """Which code a network comes from, told by what it is made of; nothing of that code is imported."""
 
 import inspect
+from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
@@ -8,23 +10,41 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from ..errors import SelectionError, unknown
 from ..protocol import Selectable, check_selectable
 from . import dartspt, nasbench201, naslib, pcdarts, ptdarts, quark0
+from .adapter import Adapter
 from .generic import Generic
-from .search import found_in
+from .search import find_choices
+
+
+class Kind(NamedTuple):
+    """A code whose networks are known.
+
+    Args:
+        find_missing: returns the first part of the code's layout that a network does not have; None where it has all.
+        adapter: the class that makes such a network selectable.
+    """
+
+    find_missing: Callable[[nn.Module], str | None]
+    adapter: type[Adapter]
+
+
+def _find_nothing_missing(host: nn.Module) -> None:
+    """Returns None: any network may be adapted as "generic"."""
+
 
 KINDS = {  # the first that fits is taken: those that add to the layout of another come before it
-    "dartspt": (dartspt.lacks, dartspt.DartsPT),
-    "pcdarts": (pcdarts.lacks, pcdarts.PCDarts),
-    "quark0": (quark0.lacks, quark0.Quark0),
-    "ptdarts": (ptdarts.lacks, ptdarts.PtDarts),
-    "nasbench201": (nasbench201.lacks, nasbench201.NASBench201),
-    "naslib": (naslib.lacks, naslib.NASLib),
-    "generic": (lambda host: None, Generic),
+    "dartspt": Kind(dartspt.find_missing, dartspt.DartsPT),
+    "pcdarts": Kind(pcdarts.find_missing, pcdarts.PCDarts),
+    "quark0": Kind(quark0.find_missing, quark0.Quark0),
+    "ptdarts": Kind(ptdarts.find_missing, ptdarts.PtDarts),
+    "nasbench201": Kind(nasbench201.find_missing, nasbench201.NASBench201),
+    "naslib": Kind(naslib.find_missing, naslib.NASLib),
+    "generic": Kind(_find_nothing_missing, Generic),
 }
-QUESTIONS = ("choices", "logits", "inputs")
+RECOGNISED = [kind for kind in KINDS if kind != "generic"]
 
 
 def list_kinds() -> list[str]:
-    """The codes whose networks `adapt` knows.
+    """Lists the codes whose networks `adapt` knows.
 
     >>> list_kinds()
     ['dartspt', 'generic', 'nasbench201', 'naslib', 'pcdarts', 'ptdarts', 'quark0']
@@ -33,8 +53,8 @@ def list_kinds() -> list[str]:
 
 
 def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selectable:
-    """A network of somebody else's code as a selectable one: every measure, lift and strategy runs on it, and the
-    network itself stays as it is.
+    """Makes a network of somebody else's code selectable: every measure, lift and strategy runs on it, and the network
+    itself stays as it is.
 
     Args:
         net: the host; what wraps it (DataParallel, DistributedDataParallel, torch.compile) is taken off. One that is
@@ -56,7 +76,8 @@ def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selecta
     >>> class Mixed(nn.Module):
     ...     def __init__(self):
     ...         super().__init__()
-    ...         self.options, self.alpha = nn.ModuleDict({"tanh": nn.Tanh(), "relu": nn.ReLU()}), nn.Parameter(torch.tensor([0.0, 1.0]))
+    ...         self.options = nn.ModuleDict({"tanh": nn.Tanh(), "relu": nn.ReLU()})
+    ...         self.alpha = nn.Parameter(torch.tensor([0.0, 1.0]))
     ...     def forward(self, x):
     ...         return sum(w * option(x) for w, option in zip(self.alpha.softmax(0), self.options.values()))
     >>> import torch
@@ -67,31 +88,16 @@ def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selecta
     >>> net.genotype()
     {'cell/0/op': 'relu'}
     """
-    host = unwrapped(net)
-    if kind is None and all(
-        callable(getattr(host, question, None)) and not isinstance(getattr(host, question), nn.Module)
-        for question in QUESTIONS
-    ):
+    host = unwrap(net)
+    if kind is None and _is_selectable(host):
         return host
-    if not isinstance(host, nn.Module):
-        raise SelectionError(
-            f"adapt takes a network, a torch.nn.Module, not a {type(host).__name__} (of NASLib: optimizer.graph)"
-        )
-    if kind is not None and kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    kind = kind or _recognised(host)
-    lacks, build = KINDS[kind]
-    missing = lacks(host)
-    if missing:
-        raise SelectionError(f"{type(host).__name__} is no network of kind {kind}: it has no {missing}")
-    _check_context(kind, build, context)
-    adapted = build(host, **context)
-    check_selectable(adapted)
-    return adapted
+    _check_network(host)
+    adapted = _build(host, _recognise(host) if kind is None else kind, context)
+    return check_selectable(adapted)
 
 
-def unwrapped(net: nn.Module) -> nn.Module:
-    """The network inside DataParallel, DistributedDataParallel and torch.compile."""
+def unwrap(net: nn.Module) -> nn.Module:
+    """Returns the network inside DataParallel, DistributedDataParallel and torch.compile."""
     while True:
         if isinstance(net, (DataParallel, DistributedDataParallel)):
             net = net.module
@@ -101,29 +107,50 @@ def unwrapped(net: nn.Module) -> nn.Module:
             return net
 
 
-def _recognised(host: nn.Module) -> str:
-    for kind, (lacks, _) in KINDS.items():
-        if kind != "generic" and lacks(host) is None:
+def _is_selectable(host: object) -> bool:
+    """Says whether a network answers all questions itself; a module that happens to be called `inputs` is no answer."""
+    answers = [getattr(host, question, None) for question in ("choices", "logits", "inputs")]
+    return all(callable(answer) and not isinstance(answer, nn.Module) for answer in answers)
+
+
+def _check_network(host: object) -> None:
+    if not isinstance(host, nn.Module):
+        raise SelectionError(
+            f"adapt takes a network, a torch.nn.Module, not a {type(host).__name__} (of NASLib: optimizer.graph)"
+        )
+
+
+def _recognise(host: nn.Module) -> str:
+    """Returns the kind of a network, or raises SelectionError that says what a search would find."""
+    for kind in RECOGNISED:
+        if KINDS[kind].find_missing(host) is None:
             return kind
-    known = ", ".join(kind for kind in KINDS if kind != "generic")
-    told = f"{type(host).__name__} is not recognised as one of {known}"
+    refusal = f"{type(host).__name__} is not recognised as one of {', '.join(RECOGNISED)}"
     try:
-        found = found_in(host)
+        choices = find_choices(host)
     except SelectionError as error:
-        raise SelectionError(f"{told}; by search: {error}") from None
-    options = ", ".join(next(iter(found.values())).options)
+        raise SelectionError(f"{refusal}; by search: {error}") from None
+    options = ", ".join(next(iter(choices.values())).options)
     raise SelectionError(
-        f"{told}; by search it has {len(found)} choices ({options}): adapt(net, kind='generic') takes them, and print "
-        f"lists them"
+        f"{refusal}; by search it has {len(choices)} choices ({options}): adapt(net, kind='generic') takes them, and "
+        f"print lists them"
     )
 
 
-def _check_context(kind: str, build: type, context: dict[str, object]) -> None:
-    known = [
-        name
-        for name, parameter in inspect.signature(build).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
+def _build(host: nn.Module, kind: str, context: dict[str, object]) -> Adapter:
+    """Returns the adapter of a kind, or raises SelectionError where network or context do not fit it."""
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    missing = KINDS[kind].find_missing(host)
+    if missing:
+        raise SelectionError(f"{type(host).__name__} is no network of kind {kind}: it has no {missing}")
+    _check_context(kind, context)
+    return KINDS[kind].adapter(host, **context)
+
+
+def _check_context(kind: str, context: dict[str, object]) -> None:
+    parameters = inspect.signature(KINDS[kind].adapter).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     strange = [name for name in context if name not in known]
     if not callable(context.get("genotype", dict)):
         raise SelectionError(f"genotype is the host's own namedtuple or class, not {context['genotype']!r}")

@@ -1,133 +1,173 @@
 """Mixed operations found by search: modules that hold a list of candidates, and the tensors that are their alphas."""
 
-from collections import Counter
 from collections.abc import Iterator
 from posixpath import commonpath
 
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from .adapter import Choice
+from .adapter import HostChoice
 
 Path = tuple[str | int, ...]
-GIVE = "say which is which: adapt(net, kind='generic', mapping={choice: {option: [modules]}}, logits={choice: alpha [options]})"
+PlacedTensors = list[tuple[Path, Tensor]]
+Candidates = dict[str, nn.Module]  # {key in the ModuleList or ModuleDict: candidate}
+LISTS = (nn.ModuleList, nn.ModuleDict)
+GIVE_MAPPING = (
+    "say which is which: adapt(net, kind='generic', mapping={choice: {option: [modules]}}, "
+    "logits={choice: alpha [options]})"
+)
 
 
-def found_in(host: nn.Module) -> dict[str, Choice]:
-    """The choices of a network whose mixed operations each hold a ModuleList or ModuleDict of candidates; cell/0/op,
-    cell/1/op, ... in module order.
+def find_choices(host: nn.Module) -> dict[str, HostChoice]:
+    """Finds the choices of a network whose mixed operations each hold a ModuleList or ModuleDict of candidates.
 
-    The alphas are a tensor [options] on the mixed operation itself; or one tensor [edges, options], or a list of them,
-    held by a module around it: a row for each mixed operation of the network, or of each of its cells, which then share
-    the rows.
+    They are called cell/0/op, cell/1/op, ... in module order. The alphas are a tensor [options] on the mixed operation
+    itself; or one tensor [edges, options], or a list of them, held by a module around it: a row for each mixed
+    operation of the network, or of each of its cells, which then share the rows.
 
     Raises:
         SelectionError: there are none, or no alphas fit, or several do; the line says what was found and what to give.
     """
-    mixed = {path: candidates for path, candidates in _mixed(host).items() if len(candidates) > 1}
-    own = {path: place for path in mixed if (place := _own(host.get_submodule(path), len(mixed[path])))}
-    if own:
-        places = [(host.get_submodule(path), place, [path]) for path, place in own.items()]
-    else:
-        places = [(host, place, paths) for place, paths in _shared(host, mixed)]
-    return {
-        f"cell/{row}/op": Choice(_options([mixed[path] for path in paths]), owner, place)
-        for row, (owner, place, paths) in enumerate(places)
-    }
+    mixed = _find_mixed_operations(host)
+    choices = _match_own_alphas(host, mixed) or _match_shared_alphas(host, mixed)
+    return {f"cell/{index}/op": choice for index, choice in enumerate(choices)}
 
 
-def _mixed(host: nn.Module) -> dict[str, dict[str, nn.Module]]:
-    """{path: {name: candidate}} of the modules that hold one list of candidates, none of which holds another."""
-    found = {}
+def _find_mixed_operations(host: nn.Module) -> dict[str, Candidates]:
+    """Finds {path: candidates} of the modules that hold one list of several candidates, none of which holds another."""
+    holders = {}
     for path, module in host.named_modules():
-        lists = [child for child in module.children() if isinstance(child, (nn.ModuleList, nn.ModuleDict))]
-        if path and len(lists) == 1 and not isinstance(module, (nn.ModuleList, nn.ModuleDict)):
-            found[path] = dict(lists[0].named_children())
-    return {
-        path: candidates
-        for path, candidates in found.items()
-        if not any(other.startswith(f"{path}.") for other in found)
-    }
+        if not path or isinstance(module, LISTS):
+            continue
+        lists = [child for child in module.children() if isinstance(child, LISTS)]
+        if len(lists) == 1:
+            holders[path] = dict(lists[0].named_children())
+    mixed = {}
+    for path, candidates in holders.items():
+        holds_another = any(other.startswith(f"{path}.") for other in holders)
+        if len(candidates) > 1 and not holds_another:
+            mixed[path] = candidates
+    return mixed
 
 
-def _own(mixed: nn.Module, count: int) -> Path | None:
-    """The tensor [count] on a mixed operation itself."""
-    return next((place for place, row in _tensors(mixed) if row.shape == (count,)), None)
+def _match_own_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[HostChoice]:
+    """Returns a choice for every mixed operation that has a tensor [options] itself."""
+    choices = []
+    for path, candidates in mixed.items():
+        module = host.get_submodule(path)
+        for place, tensor in _list_tensors(module):
+            if tensor.shape == (len(candidates),):
+                choices.append(HostChoice(_name_options([candidates]), module, place))
+                break
+    return choices
 
 
-def _shared(host: nn.Module, mixed: dict[str, dict[str, nn.Module]]) -> Iterator[tuple[Path, list[str]]]:
-    """(where a row of alphas is, the mixed operations that it weighs)."""
-    fitting = []
+def _match_shared_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[HostChoice]:
+    """Returns a choice for every row of the one tensor, or list of tensors, that has a row for each mixed operation of
+    the network or of each cell."""
+    matches = []
     for count in sorted({len(candidates) for candidates in mixed.values()}):
         paths = [path for path, candidates in mixed.items() if len(candidates) == count]
-        for held in _holders(host, paths):
-            places = _rows(held, count)
-            cells = _cells(paths, len(places))
-            fitting += [list(zip(places, zip(*cells)))] * bool(cells)
-    if len(fitting) != 1:
-        some = ", ".join([*list(mixed)[:2], *["..."] * (len(mixed) > 2)]) or "none"
-        fit = f"{len(fitting)} tensors fit" if fitting else "no tensor has a row for each"
-        raise SelectionError(
-            f"{len(mixed)} modules hold a list of candidates ({some}), and as their alphas {fit}: {GIVE}"
-        )
-    for place, paths in fitting[0]:
-        yield place, list(paths)
+        for tensors in _list_tensors_around(host, paths):
+            rows = _list_rows(tensors, count)
+            cells = _split_into_cells(paths, len(rows))
+            if cells:
+                matches.append((rows, cells))
+    if len(matches) != 1:
+        raise _describe_mismatch(list(mixed), len(matches))
+    rows, cells = matches[0]
+    choices = []
+    for index, row in enumerate(rows):
+        carriers = [mixed[cell[index]] for cell in cells]
+        choices.append(HostChoice(_name_options(carriers), host, row))
+    return choices
 
 
-def _holders(host: nn.Module, mixed: list[str]) -> list[list[tuple[Path, Tensor]]]:
-    """The tensors that the modules around the mixed operations hold, a list of tensors as one."""
-    around = {""} | {path[:end] for path in mixed for end, letter in enumerate(path) if letter == "."}
-    found: dict[Path, list[tuple[Path, Tensor]]] = {}
-    seen: set[int] = set()
+def _describe_mismatch(paths: list[str], matches: int) -> SelectionError:
+    shown = paths[:2]
+    if len(paths) > 2:
+        shown.append("...")
+    holders = ", ".join(shown) or "none"
+    fit = f"{matches} tensors fit" if matches else "no tensor has a row for each"
+    return SelectionError(
+        f"{len(paths)} modules hold a list of candidates ({holders}), and as their alphas {fit}: {GIVE_MAPPING}"
+    )
+
+
+def _list_tensors_around(host: nn.Module, mixed: list[str]) -> list[PlacedTensors]:
+    """Lists the tensors that the modules around the mixed operations hold; a list of tensors counts as one."""
+    around = {""}
+    for path in mixed:
+        parts = path.split(".")
+        around |= {".".join(parts[:end]) for end in range(1, len(parts))}
+    attributes: dict[Path, PlacedTensors] = {}
+    known: set[int] = set()
     for path in sorted(around):
-        parts = tuple(path.split(".")) if path else ()
-        for place, tensor in _tensors(host.get_submodule(path)):
-            if id(tensor) not in seen:
-                seen.add(id(tensor))
-                found.setdefault((*parts, place[0]), []).append(((*parts, *place), tensor))
-    return list(found.values())
+        parts = path.split(".") if path else []
+        for place, tensor in _list_tensors(host.get_submodule(path)):
+            if id(tensor) in known:
+                continue
+            known.add(id(tensor))
+            attribute = (*parts, place[0])
+            attributes.setdefault(attribute, []).append(((*parts, *place), tensor))
+    return list(attributes.values())
 
 
-def _tensors(module: nn.Module) -> Iterator[tuple[Path, Tensor]]:
-    """The trained tensors that a module holds by itself: parameters, plain attributes, and lists of them."""
-    lists = {name: child for name, child in module.named_children() if isinstance(child, nn.ParameterList)}
-    for name, held in (*module._parameters.items(), *vars(module).items(), *lists.items()):
-        several = isinstance(held, (list, tuple, nn.ParameterList))
-        for place, tensor in (
-            [((name, index), part) for index, part in enumerate(held)] if several else [((name,), held)]
-        ):
-            if isinstance(tensor, Tensor) and tensor.requires_grad:
-                yield place, tensor
+def _list_tensors(module: nn.Module) -> Iterator[tuple[Path, Tensor]]:
+    """Yields the trained tensors that a module holds by itself: parameters, plain attributes, and lists of them."""
+    lists = [(name, child) for name, child in module.named_children() if isinstance(child, nn.ParameterList)]
+    for name, attribute in [*module._parameters.items(), *vars(module).items(), *lists]:
+        if isinstance(attribute, (list, tuple, nn.ParameterList)):
+            parts = [((name, index), part) for index, part in enumerate(attribute)]
+        else:
+            parts = [((name,), attribute)]
+        for place, part in parts:
+            if isinstance(part, Tensor) and part.requires_grad:
+                yield place, part
 
 
-def _rows(held: list[tuple[Path, Tensor]], count: int) -> list[Path]:
-    """Where each row [count] of some tensors is; nothing where one of them is no such rows."""
-    if any(tensor.shape[-1:] != (count,) or tensor.dim() > 2 for _, tensor in held):
+def _list_rows(tensors: PlacedTensors, count: int) -> list[Path]:
+    """Lists where each row [count] of some tensors is; empty where one of them is neither [count] nor [rows, count]."""
+    rows: list[Path] = []
+    for place, tensor in tensors:
+        if tensor.shape[-1:] != (count,) or tensor.dim() > 2:
+            return []
+        if tensor.dim() == 1:
+            rows.append(place)
+        else:
+            rows += [(*place, index) for index in range(len(tensor))]
+    return rows
+
+
+def _split_into_cells(paths: list[str], edges: int) -> list[list[str]]:
+    """Splits the mixed operations into cells of so many edges; empty where the network does not consist of such
+    cells."""
+    if edges == 0 or len(paths) % edges != 0:
         return []
-    return [
-        row
-        for place, tensor in held
-        for row in ([place] if tensor.dim() == 1 else [(*place, index) for index in range(len(tensor))])
-    ]
-
-
-def _cells(paths: list[str], rows: int) -> list[list[str]]:
-    """The mixed operations of each cell of so many edges; nothing where the network does not consist of such cells."""
-    if not rows or len(paths) % rows:
-        return []
-    cells = [paths[start : start + rows] for start in range(0, len(paths), rows)]
+    cells = [paths[start : start + edges] for start in range(0, len(paths), edges)]
+    if len(cells) == 1:
+        return cells
     stems = [commonpath([path.replace(".", "/") for path in cell]) for cell in cells]
-    within = {tuple(path[len(stem) :] for path in cell) for cell, stem in zip(cells, stems)}
-    return cells if len(cells) == 1 or (len(within) == 1 and len(set(stems)) == len(cells)) else []
+    layouts = set()
+    for cell, stem in zip(cells, stems):
+        layouts.add(tuple(path[len(stem) :] for path in cell))
+    are_alike = len(layouts) == 1
+    are_apart = len(set(stems)) == len(cells)
+    return cells if are_alike and are_apart else []
 
 
-def _options(carriers: list[dict[str, nn.Module]]) -> dict[str, list[nn.Module]]:
-    """{option: [modules]}: keys of a ModuleDict; of a ModuleList the classes, with the position where one comes
+def _name_options(carriers: list[Candidates]) -> dict[str, list[nn.Module]]:
+    """Returns {option: [modules]}: keys of a ModuleDict; of a ModuleList the classes, with the position where one comes
     twice."""
     first = carriers[0]
-    kinds = [type(module).__name__ for module in first.values()]
-    names = [
-        (kind if Counter(kinds)[kind] == 1 else f"{kind}_{key}") if key.isdigit() else key
-        for key, kind in zip(first, kinds)
-    ]
-    return {name: [list(candidates.values())[index] for candidates in carriers] for index, name in enumerate(names)}
+    classes = [type(module).__name__ for module in first.values()]
+    options = {}
+    for index, (key, class_name) in enumerate(zip(first, classes)):
+        if not key.isdigit():
+            name = key
+        elif classes.count(class_name) == 1:
+            name = class_name
+        else:
+            name = f"{class_name}_{key}"
+        options[name] = [list(candidates.values())[index] for candidates in carriers]
+    return options

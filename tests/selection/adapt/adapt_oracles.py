@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import selection
+
 
 @contextmanager
 def weight_zeroed(net, choice, option):
@@ -35,6 +37,18 @@ def weight_zeroed(net, choice, option):
         yield
     finally:
         torch.softmax, F.softmax = plain
+
+
+def drawn(build, seed, **options):
+    """Builds a host whose weights and alphas are those of a seed."""
+    torch.manual_seed(seed)
+    return build(**options)
+
+
+def chosen_by_alpha(net):
+    """The genotype that `select` finds by magnitude."""
+    found = selection.select(net, "magnitude", "oneshot")
+    return net.genotype(found.decisions, found.inputs)
 
 
 def everything(host, alphas):
