@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from darts_ext.report.palette import Look
-from darts_ext.report.svg import drawing, element, text
+from .palette import Look
+from .svg import drawing, element, text
 
 HEAD, NAMES = 20, 84  # pixels above the first bar, and left of all
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from darts_ext.report.layers import Layout, arrange
-from darts_ext.report.palette import Look, ink_on, looks
-from darts_ext.report.svg import MONO, MONO_ASPECT, drawing, element, text
-from darts_ext.runtime.errors import UsageError
+from ..runtime.errors import UsageError
+from .graphlayout import Layout, arrange
+from .palette import Look, ink_on, looks
+from .svg import MONO, MONO_ASPECT, drawing, element, text
 
 LABEL_SIZE, LABEL_HEIGHT = 11, 18
 PORT = 24  # from one labelled edge to the next at its node

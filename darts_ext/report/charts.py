@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from darts_ext.report.palette import MAGNITUDE, QUIET
-from darts_ext.report.svg import drawing, element, text
+from .palette import MAGNITUDE, QUIET
+from .svg import drawing, element, text
 
 SMALL, CHARACTER, ROW = (
     10,

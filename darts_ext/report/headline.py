@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import hypot, isnan
 
-from darts_ext.report.contents import number
+from .runfolder import number
 
 BASELINES = ("random", "parameters")
 REFERENCES = (*BASELINES, "magnitude")

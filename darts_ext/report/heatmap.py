@@ -5,8 +5,8 @@ from math import isfinite, nan
 
 from markupsafe import Markup
 
-from darts_ext.report.palette import MAGNITUDE, Look
-from darts_ext.report.svg import drawing, element, text
+from .palette import MAGNITUDE, Look
+from .svg import drawing, element, text
 
 CELL, ROW, HEAD = 40, 20, 92
 

@@ -2,10 +2,10 @@
 
 from math import isfinite, isnan
 
-from darts_ext.report.contents import Rows, column, number
-from darts_ext.report.headline import BASELINES
-from darts_ext.report.scatter import scatter
-from darts_ext.report.tables import amount
+from .headline import BASELINES
+from .runfolder import Rows, column, number
+from .scatter import scatter
+from .tables import amount
 
 SIGNED = "{:+.3f}"
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from darts_ext.report.account import facts
-from darts_ext.report.charts import dot_plot, last
-from darts_ext.report.contents import SEED, Choice, Contents, Rows, Run, column, number, read
-from darts_ext.report.headline import BASELINES, headline, label
-from darts_ext.report.measures import measure_rows, measure_scatters
-from darts_ext.report.palette import Look, looks
-from darts_ext.report.picks import pick_charts
-from darts_ext.report.results import results
-from darts_ext.report.views import alpha_curves, groups, options, search_curves, swatches
+from .charts import dot_plot, last
+from .explanation import facts
+from .headline import BASELINES, headline, label
+from .measures import measure_rows, measure_scatters
+from .palette import Look, looks
+from .picks import pick_charts
+from .results import results
+from .runcharts import alpha_curves, groups, options, search_curves, swatches
+from .runfolder import SEED, Choice, Contents, Rows, Run, column, number, read
 
 
 def write_report(folder: Path) -> Path:

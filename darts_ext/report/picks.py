@@ -6,10 +6,10 @@ from math import isnan, nan
 
 import numpy as np
 
-from darts_ext.report.charts import Line, line_chart
-from darts_ext.report.contents import Run, column
-from darts_ext.report.headline import label
-from darts_ext.report.views import PICK_LOOKS, tracked_picks
+from .charts import Line, line_chart
+from .headline import label
+from .runcharts import PICK_LOOKS, tracked_picks
+from .runfolder import Run, column
 
 SIZE = (700, 300)
 DRAWS = 1000

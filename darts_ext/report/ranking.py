@@ -9,8 +9,8 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from scipy.stats import rankdata
 
-from darts_ext.report.scatter import scatter
-from darts_ext.runtime.files import write_whole
+from ..runtime.files import write_whole
+from .scatter import scatter
 
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "in16": "ImageNet16-120"}
 BASELINES = ("random", "parameters")

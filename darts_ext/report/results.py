@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
-from darts_ext.report.contents import number
-from darts_ext.report.headline import BASELINES, label
+from .headline import BASELINES, label
+from .runfolder import number
 
 COLUMNS = {
     "seeds": ("seeds", "{:.0f}"),

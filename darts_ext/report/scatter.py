@@ -5,9 +5,9 @@ from math import isfinite
 
 from markupsafe import Markup
 
-from darts_ext.report.charts import ticks
-from darts_ext.report.palette import MAGNITUDE
-from darts_ext.report.svg import drawing, element, text
+from .charts import ticks
+from .palette import MAGNITUDE
+from .svg import drawing, element, text
 
 LETTER = 7.6  # about the width of a letter of the title
 

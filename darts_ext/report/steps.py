@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from darts_ext.report.charts import CHARACTER, SMALL, Frame, limits, rule, ticks
-from darts_ext.report.palette import MAGNITUDE, QUIET, Look
-from darts_ext.report.svg import drawing, element, text
+from .charts import CHARACTER, SMALL, Frame, limits, rule, ticks
+from .palette import MAGNITUDE, QUIET, Look
+from .svg import drawing, element, text
 
 TALL, LINE, SLOPE = 132, 14, 55  # height of the plot, distance between two labels of a round, degrees that they rise
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import isfinite, nan
 from typing import NamedTuple
 
-from darts_ext.report.palette import MAGNITUDE, QUIET, Look
-from darts_ext.report.svg import drawing, element
+from .palette import MAGNITUDE, QUIET, Look
+from .svg import drawing, element
 
 BAR, THICK, SQUARE = 54, 9, 15
 

@@ -7,7 +7,7 @@ import pytest
 from darts_ext.cli import main
 from darts_ext.comparison import read_searches
 from darts_ext.config import SearchSettings
-from darts_ext.report.contents import read
+from darts_ext.report.runfolder import read
 from darts_ext.runtime.errors import UsageError
 from darts_ext.select import Entry
 from darts_ext.tabular import NasBench201

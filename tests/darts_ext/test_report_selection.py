@@ -7,9 +7,9 @@ from math import nan
 import pytest
 
 from darts_ext.report import write_report
-from darts_ext.report.account import account, facts
-from darts_ext.report.contents import Choice
+from darts_ext.report.explanation import account, facts
 from darts_ext.report.palette import looks
+from darts_ext.report.runfolder import Choice
 from darts_ext.report.steps import Step, step_chart
 from darts_ext.report.tables import candidates, reasons
 

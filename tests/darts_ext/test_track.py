@@ -6,8 +6,8 @@ import csv
 import pytest
 
 from darts_ext.cli import main
-from darts_ext.report.contents import Run
 from darts_ext.report.picks import pick_charts
+from darts_ext.report.runfolder import Run
 from darts_ext.tabular import NasBench201
 from supernet import Genotype
 

@@ -5,14 +5,14 @@ from itertools import groupby
 from math import isnan
 from typing import NamedTuple
 
-from darts_ext.report.account import Account, account
-from darts_ext.report.bars import bar_chart
-from darts_ext.report.cellgraph import arcs_of, draw_cell
-from darts_ext.report.charts import Line, last, line_chart
-from darts_ext.report.contents import Choice, Contents, Rows, Run, column
-from darts_ext.report.headline import label, listed
-from darts_ext.report.palette import MAGNITUDE, QUIET, Look
-from darts_ext.report.svg import drawing, element
+from .bars import bar_chart
+from .cellgraph import arcs_of, draw_cell
+from .charts import Line, last, line_chart
+from .explanation import Account, account
+from .headline import label, listed
+from .palette import MAGNITUDE, QUIET, Look
+from .runfolder import Choice, Contents, Rows, Run, column
+from .svg import drawing, element
 
 PICK_LOOKS = ((QUIET, "5 3"), (MAGNITUDE, ""), ("#b43717", ""), ("#289053", ""), ("#8346f7", ""), ("#cc8a23", ""))
 CURVE, SMALL_CURVE = (296, 200), (195, 120)  # four and six of them side by side on a wide page

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from darts_ext.runtime.errors import UsageError
+from ..runtime.errors import UsageError
 
 Rows = list[dict[str, str]]
 SEED = re.compile(r"seed(\d+)(?:-(\w+))?")  # seed3, or seed3-NAME of a further supernet

@@ -5,7 +5,7 @@ from itertools import combinations, pairwise, product
 
 import pytest
 
-from darts_ext.report.layers import LANE_HEIGHT, _crossings, _spread, arrange
+from darts_ext.report.graphlayout import LANE_HEIGHT, _crossings, _spread, arrange
 
 
 def test_spread_is_the_least_squares_solution():

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from math import nan
 from typing import NamedTuple
 
-from darts_ext.report.contents import Choice
-from darts_ext.report.headline import label, listed
-from darts_ext.report.heatmap import heat_map
-from darts_ext.report.palette import Look
-from darts_ext.report.steps import Step, step_chart
-from darts_ext.report.tables import Candidate, Reason, amount, candidates, criteria_of, in_order, reasons
+from .headline import label, listed
+from .heatmap import heat_map
+from .palette import Look
+from .runfolder import Choice
+from .steps import Step, step_chart
+from .tables import Candidate, Reason, amount, candidates, criteria_of, in_order, reasons
 
 LIMITS = {
     "max_parameters": ("parameters", "{:,.0f}"),
