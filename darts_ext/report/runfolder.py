@@ -1,25 +1,27 @@
 """What is in a run folder or a comparison folder; every file but args.yaml may be missing."""
 
-import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import nan
 from pathlib import Path
 
-import yaml
-
 from ..runtime.errors import UsageError
+from .resultfiles import Rows, read_genotype, read_json, read_rows, read_settings
 
-Rows = list[dict[str, str]]
-SEED = re.compile(r"seed(\d+)(?:-(\w+))?")  # seed3, or seed3-NAME of a further supernet
+SEED_FOLDER = re.compile(r"seed(\d+)(?:-(\w+))?")  # seed3, or seed3-NAME of a further supernet
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What one criterion chose: scores.json, genotype.json and the epochs of retraining (evaluate/summary.csv);
-    `criterion` is spelt as the user did."""
+class Outcome:
+    """What one criterion chose.
+
+    Attributes:
+        criterion: spelt as the user did.
+        scores: scores.json.
+        genotype: genotype.json.
+        retraining: the epochs of retraining, evaluate/summary.csv.
+    """
 
     criterion: str
     scores: dict | None
@@ -27,17 +29,18 @@ class Choice:
     retraining: Rows
 
     def cell_key(self) -> str:
-        """The same text for the same cells, whatever the order of their edges; empty without a genotype."""
+        """Returns the same text for the same cells, whatever the order of their edges; empty without a genotype."""
         if self.genotype is None:
             return ""
-        cells = {
-            name: (
-                sorted((e["to"], e["from"], e["op"], e.get("act", ""), bool(e.get("add_skip"))) for e in cell["edges"]),
-                sorted(cell["concat"]),
-            )
-            for name, cell in self.genotype["cells"].items()
-        }
+        cells = {}
+        for name, cell in self.genotype["cells"].items():
+            edges = sorted(_edge_key(edge) for edge in cell["edges"])
+            cells[name] = (edges, sorted(cell["concat"]))
         return json.dumps(cells, sort_keys=True)
+
+
+def _edge_key(edge: Mapping) -> tuple:
+    return edge["to"], edge["from"], edge["op"], edge.get("act", ""), bool(edge.get("add_skip"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,16 @@ class Run:
     name: str
     epochs: Rows
     alphas: dict | None
-    choices: list[Choice]
+    outcomes: list[Outcome]
+
+    @property
+    def seed(self) -> str:
+        """The seed of a comparison's run.
+
+        >>> Run("seed3-fixed", [], None, []).seed
+        '3'
+        """
+        return SEED_FOLDER.fullmatch(self.name)[1]
 
     @property
     def supernet(self) -> str:
@@ -56,8 +68,13 @@ class Run:
         >>> Run("seed0-fixed", [], None, []).supernet
         'fixed'
         """
-        found = SEED.fullmatch(self.name)
-        return (found and found[2]) or ""
+        match = SEED_FOLDER.fullmatch(self.name)
+        return (match and match[2]) or ""
+
+    @property
+    def options(self) -> dict[str, list[str]]:
+        """{choice: its options}, as alphas.json has them."""
+        return (self.alphas or {}).get("choices", {})
 
 
 @dataclass(frozen=True)
@@ -75,8 +92,8 @@ class Contents:
     measures: Rows = field(default_factory=list)
 
 
-def read(folder: Path) -> Contents:
-    """Read a run folder or a comparison folder.
+def read_folder(folder: Path) -> Contents:
+    """Reads a run folder or a comparison folder.
 
     Raises:
         UsageError: there is no args.yaml, or a file is not what its name says.
@@ -84,128 +101,77 @@ def read(folder: Path) -> Contents:
     folder = Path(folder)
     if not (folder / "args.yaml").is_file():
         raise UsageError(f"{folder} is not a run folder or a comparison folder: it has no args.yaml")
-    seeds = sorted(
-        (path for path in folder.glob("seed*") if SEED.fullmatch(path.name)),
-        key=lambda path: (int(SEED.fullmatch(path.name)[1]), path.name),
-    )
-    comparison = bool(seeds) or (folder / "comparison.csv").is_file()
-    results = _rows(folder / "summary.csv", "seed", "criterion") if comparison else []
+    name = folder.resolve().name
+    args = read_settings(folder / "args.yaml")
+    environment = read_json(folder / "environment.json") or {}
+    seeds = _find_seeds(folder)
+    measures = read_rows(folder / "measures.csv", "measure", "kendall")
+    if not seeds and not (folder / "comparison.csv").is_file():
+        run = _read_run(folder, _read_own_outcome(folder))
+        return Contents(name, args, environment, [run], measures=measures)
+    results = read_rows(folder / "summary.csv", "seed", "criterion")
     return Contents(
-        name=folder.resolve().name,
-        args=_settings(folder / "args.yaml"),
-        environment=_json(folder / "environment.json") or {},
-        runs=[_run(seed, _choices(seed, folder, results)) for seed in seeds]
-        if comparison
-        else [_run(folder, _own_choice(folder))],
-        comparison=comparison,
-        criteria=_rows(folder / "comparison.csv", "criterion"),
+        name=name,
+        args=args,
+        environment=environment,
+        runs=[_read_run(seed, _read_outcomes(seed, folder, results)) for seed in seeds],
+        comparison=True,
+        criteria=read_rows(folder / "comparison.csv", "criterion"),
         results=results,
-        population=_rows(folder / "population.csv", "test_accuracy") if comparison else [],
-        measures=_rows(folder / "measures.csv", "measure", "kendall") if comparison else [],
+        population=read_rows(folder / "population.csv", "test_accuracy"),
+        measures=measures,
     )
 
 
-def number(row: Mapping[str, str], name: str) -> float:
-    """The number in a column, NaN where it is missing or not a number.
-
-    >>> number({"seed": "3"}, "seed"), number({}, "seed")
-    (3.0, nan)
-    """
-    try:
-        return float(row.get(name) or nan)
-    except ValueError:
-        return nan
+def _find_seeds(folder: Path) -> list[Path]:
+    """The folders of the seeds, by number, then by name."""
+    seeds = [path for path in folder.glob("seed*") if SEED_FOLDER.fullmatch(path.name)]
+    return sorted(seeds, key=lambda path: (int(SEED_FOLDER.fullmatch(path.name)[1]), path.name))
 
 
-def column(rows: Sequence[Mapping[str, str]], name: str) -> list[float]:
-    """The numbers of a column, NaN where they are missing."""
-    return [number(row, name) for row in rows]
+def _read_run(folder: Path, outcomes: list[Outcome]) -> Run:
+    epochs = read_rows(folder / "summary.csv")
+    alphas = read_json(folder / "search" / "alphas.json", "choices", "epochs")
+    return Run(folder.name, epochs, alphas, outcomes)
 
 
-def _run(folder: Path, choices: list[Choice]) -> Run:
-    return Run(
-        folder.name,
-        _rows(folder / "summary.csv"),
-        _json(folder / "search" / "alphas.json", "choices", "epochs"),
-        choices,
-    )
-
-
-def _own_choice(folder: Path) -> list[Choice]:
-    scores, genotype = _json(folder / "scores.json"), _genotype(folder / "genotype.json")
-    retraining = _rows(folder / "evaluate" / "summary.csv")
+def _read_own_outcome(folder: Path) -> list[Outcome]:
+    """What was chosen in a run folder itself: one criterion at most."""
+    scores = read_json(folder / "scores.json")
+    genotype = read_genotype(folder / "genotype.json")
+    retraining = read_rows(folder / "evaluate" / "summary.csv")
     if scores is None and genotype is None and not retraining:
         return []
-    return [Choice(_entry(scores, str((scores or {}).get("criterion", "selection"))), scores, genotype, retraining)]
+    criterion = str((scores or {}).get("criterion", "selection"))
+    return [Outcome(_read_entry(scores, criterion), scores, genotype, retraining)]
 
 
-def _choices(seed: Path, folder: Path, results: Rows) -> list[Choice]:
-    """The criteria of one seed, in the order of the table of results, then by name."""
-    children = {
-        row["criterion"]: row.get("child") for row in results if row.get("seed") == SEED.fullmatch(seed.name)[1]
-    }
-    found = {}
+def _read_outcomes(seed: Path, folder: Path, results: Rows) -> list[Outcome]:
+    """What the criteria chose from one seed, in the order of the table of results, then by name."""
+    number = SEED_FOLDER.fullmatch(seed.name)[1]
+    children = {row["criterion"]: row.get("child") for row in results if row.get("seed") == number}
+    chosen = {}
     for path in sorted(path for path in seed.iterdir() if path.is_dir()):
-        scores, genotype = _json(path / "scores.json"), _genotype(path / "genotype.json")
+        scores = read_json(path / "scores.json")
+        genotype = read_genotype(path / "genotype.json")
         if scores is not None or genotype is not None:
-            found[_entry(scores, path.name)] = (scores, genotype)
-    choices = []
-    for criterion in [name for name in children if name in found] + [name for name in found if name not in children]:
+            chosen[_read_entry(scores, path.name)] = (scores, genotype)
+    outcomes = []
+    for criterion in _table_order(chosen, children):
+        scores, genotype = chosen[criterion]
         child = children.get(criterion)
-        retraining = _rows(folder / "children" / child / "evaluate" / "summary.csv") if child else []
-        choices.append(Choice(criterion, *found[criterion], retraining))
-    return choices
+        retraining = read_rows(folder / "children" / child / "evaluate" / "summary.csv") if child else []
+        outcomes.append(Outcome(criterion, scores, genotype, retraining))
+    return outcomes
 
 
-def _entry(scores: dict | None, otherwise: str) -> str:
-    """CRITERION or CRITERION@STRATEGY, where scores.json tells; older files do not."""
+def _table_order(criteria: Iterable[str], table: Iterable[str]) -> list[str]:
+    """The criteria in the order of the table; those that it lacks follow."""
+    criteria = list(criteria)
+    first = [name for name in table if name in criteria]
+    return first + [name for name in criteria if name not in first]
+
+
+def _read_entry(scores: dict | None, otherwise: str) -> str:
+    """CRITERION or CRITERION@STRATEGY from scores.json; older files do not have it."""
     return str((scores or {}).get("entry") or otherwise)
-
-
-def _settings(path: Path) -> dict:
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError:
-        settings = None
-    if not isinstance(settings, dict):
-        raise UsageError(f"{path} is not a file of settings: each line should read 'name: value'")
-    return settings
-
-
-def _json(path: Path, *keys: str) -> dict | None:
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not found.keys() >= set(keys):
-        raise UsageError(
-            f"{path} is not a JSON object{' with ' if keys else ''}{' and '.join(keys)}; write it anew or remove it"
-        )
-    return found
-
-
-def _genotype(path: Path) -> dict | None:
-    genotype = _json(path, "cells")
-    try:
-        for cell in genotype["cells"].values() if genotype else ():
-            right = all(isinstance(node, int) for node in cell["concat"]) and all(
-                0 <= e["from"] < e["to"] and e["op"] for e in cell["edges"]
-            )
-            if not right:
-                raise ValueError
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        rule = 'each cell needs "edges" with "op" and "from" < "to", and "concat" with node numbers'
-        raise UsageError(f"{path} is not a genotype: {rule}") from error
-    return genotype
-
-
-def _rows(path: Path, *columns: str) -> Rows:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if missing := set(columns) - set(reader.fieldnames or columns):
-            raise UsageError(f"{path} has no column {' and '.join(sorted(missing))}; write it anew or remove it")
-        return list(reader)
