@@ -187,16 +187,16 @@ def draw(values: dict[str, dict[tuple, float]], conditions: str) -> str:
 
 
 def frame_of(lowest: float, top: float, height: float):
-    from darts_ext.report.charts import Frame
+    from darts_ext.report.axes import Frame
 
     return Frame(62, WIDTH - 8, top, top + height, 0, len(ACTIVATIONS), lowest, HIGHEST)
 
 
 def colours() -> list[str]:
     """Of no, one and two skips."""
-    from darts_ext.report.palette import MAGNITUDE, QUIET, looks
+    from darts_ext.report.palette import MAGNITUDE, QUIET, assign_looks
 
-    return [QUIET, MAGNITUDE, looks(["skip_connect"])["skip_connect"].colour]
+    return [QUIET, MAGNITUDE, assign_looks(["skip_connect"])["skip_connect"].colour]
 
 
 def legend(y: float) -> Iterator:
@@ -216,7 +216,7 @@ def legend(y: float) -> Iterator:
 
 
 def panel(mode: str, values: dict[tuple, float], frame) -> Iterator:
-    from darts_ext.report.charts import rule
+    from darts_ext.report.axes import rule
     from darts_ext.report.svg import element, text
 
     down, of = lowered(values)

@@ -1,6 +1,6 @@
 """How well scores order cells by accuracy: rank correlations with their intervals, and how good the pick is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
 
 import numpy as np
@@ -10,6 +10,7 @@ from selection.combination import combined as joined
 from selection.combination import spelt_out
 from selection.numerics.tnorm import TNORMS, calibrate
 
+from ..runtime.bootstrap import interval
 from ..runtime.errors import unknown
 
 DRAWS = 1000
@@ -47,16 +48,6 @@ def partial_spearman(scores: np.ndarray, accuracies: np.ndarray, given: np.ndarr
     )
     rest = (1 - with_scores**2) * (1 - with_accuracies**2)
     return (both - with_scores * with_accuracies) / rest**0.5 if rest > 1e-12 else 0.0
-
-
-def interval(
-    statistic: Callable[..., float], *columns: np.ndarray, resamples: int = 200, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a statistic over the cells (percentile)."""
-    rng, count = np.random.default_rng(seed), len(columns[0])
-    draws = [rng.integers(count, size=count) for _ in range(resamples)]
-    low, high = np.percentile([statistic(*(column[draw] for column in columns)) for draw in draws], (2.5, 97.5))
-    return float(low), float(high)
 
 
 def pick(scores: np.ndarray, accuracies: np.ndarray, number: int, seed: int = 0) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """A folder of results as one HTML page: imports nothing of the search, reads files only."""
 
-from darts_ext.report.cellgraph import draw_cell
-from darts_ext.report.page import write_report
+from .cellgraph import draw_cell
+from .page import write_report
 
 __all__ = ["draw_cell", "write_report"]

@@ -3,116 +3,124 @@
 from collections.abc import Mapping, Sequence
 from math import hypot, isnan
 
-from darts_ext.report.contents import number
+from .amounts import format_mean
+from .labels import BASELINES, join_names, label_criterion
+from .resultfiles import number
 
-BASELINES = ("random", "parameters")
 REFERENCES = (*BASELINES, "magnitude")
-_LABELS = {"magnitude": "magnitude (vanilla DARTS)"} | {name: f"{name} (baseline)" for name in BASELINES}
+
+Row = Mapping[str, str]
 
 
-def label(criterion: str) -> str:
-    """The name that readers see.
-
-    >>> label("magnitude"), label("random"), label("ntk")
-    ('magnitude (vanilla DARTS)', 'random (baseline)', 'ntk')
-    """
-    return _LABELS.get(criterion, criterion)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as they are said.
-
-    >>> listed(["a"]), listed(["a", "b", "c"])
-    ('a', 'a, b and c')
-    """
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def headline(criteria: Sequence[Mapping[str, str]], results: Sequence[Mapping[str, str]] = ()) -> list[str]:
-    """The best criterion by mean test accuracy, then how far it is from each baseline and from vanilla DARTS.
+def write_headline(criteria: Sequence[Row], results: Sequence[Row] = ()) -> list[str]:
+    """Returns the best criterion by mean test accuracy, then how far it is from each baseline and from vanilla DARTS.
 
     A difference counts only when it is larger than the spread of the difference of two runs, sqrt(s1^2 + s2^2),
     s being the standard deviation over seeds.
 
     Args:
         criteria: the rows of comparison.csv; accuracies in per cent.
-        results: those of summary.csv, from which comes in how many seeds one is ahead of the other.
+        results: those of summary.csv, which tell in how many seeds one is ahead of the other.
 
-    >>> row = {"criterion": "ntk", "test_accuracy_mean": "90", "test_accuracy_std": "1", "seeds": "3"}
-    >>> headline([row, row | {"criterion": "random", "test_accuracy_mean": "89.5"}])[1]
-    'That is 0.50 points above random (baseline), within the spread (1.41): this comparison does not show that it is
-    better.'
+    >>> row = {"criterion": "ntk", "test_accuracy_mean": "90", "test_accuracy_std": "0.1", "seeds": "3"}
+    >>> write_headline([row, row | {"criterion": "random", "test_accuracy_mean": "89.5"}])[1]
+    'That is 0.50 points above random (baseline), more than the spread (0.14).'
     """
     if not criteria:
         return ["The comparison is not finished yet."]
-    done = {row["criterion"]: row for row in criteria if not isnan(number(row, "test_accuracy_mean"))}
-    if not done:
+    retrained = {row["criterion"]: row for row in criteria if not isnan(_accuracy(row))}
+    if not retrained:
         return ["No criterion has been retrained yet."]
-    highest = max(number(row, "test_accuracy_mean") for row in done.values())
-    leaders = [name for name, row in done.items() if highest - number(row, "test_accuracy_mean") < 1e-9]
-    own = [name for name in leaders if name not in BASELINES]
-    sentences = [_lead(leaders, done)]
-    if own:
-        sentences += _distances(own[0], done, leaders, results)
-        sentences += [f"No better than {label(name)}, which reached the same." for name in leaders if name in BASELINES]
-    elif others := [name for name in done if name not in BASELINES]:
-        best = max(others, key=lambda name: number(done[name], "test_accuracy_mean"))
-        sentences += [f"No criterion beats this baseline; the best of them is {label(best)}: {_accuracy(done[best])}."]
-        sentences += _distances(best, done, leaders, results)
-    else:
-        sentences.append("There is no criterion to compare with the baselines.")
-    if not set(BASELINES) & set(done):
-        sentences.append(
-            f"Without a baseline ({' or '.join(BASELINES)}) this does not show whether it is better than chance."
-        )
-    if len({number(row, "seeds") for row in done.values()}) > 1:
+    leaders = _find_leaders(retrained)
+    sentences = [_name_leaders(leaders, retrained[leaders[0]])]
+    sentences += _compare_leaders(leaders, retrained, results)
+    if not set(BASELINES) & set(retrained):
+        baselines = " or ".join(BASELINES)
+        sentences.append(f"Without a baseline ({baselines}) this does not show whether it is better than chance.")
+    if len({number(row, "seeds") for row in retrained.values()}) > 1:
         sentences.append("The criteria do not have the same number of seeds yet.")
     return sentences
 
 
-def _distances(
-    name: str, done: Mapping[str, Mapping[str, str]], leaders: Sequence[str], results: Sequence[Mapping[str, str]]
+def _accuracy(row: Row) -> float:
+    return number(row, "test_accuracy_mean")
+
+
+def _spread(row: Row) -> float:
+    return number(row, "test_accuracy_std")
+
+
+def _find_leaders(retrained: Mapping[str, Row]) -> list[str]:
+    """The criteria of the highest accuracy; equal means may differ in the last digit."""
+    highest = max(_accuracy(row) for row in retrained.values())
+    return [name for name, row in retrained.items() if highest - _accuracy(row) < 1e-9]
+
+
+def _name_leaders(leaders: Sequence[str], row: Row) -> str:
+    names = join_names([label_criterion(leader) for leader in leaders])
+    accuracy = _format_accuracy(row)
+    if isnan(_spread(row)):
+        return f"{names} reached the highest test accuracy: {accuracy} with one seed, so its spread is not known."
+    return f"{names} reached the highest mean test accuracy: {accuracy} over {number(row, 'seeds'):.0f} seeds."
+
+
+def _format_accuracy(row: Row) -> str:
+    return f"{format_mean(_accuracy(row), _spread(row))}\u00a0%"
+
+
+def _compare_leaders(leaders: Sequence[str], retrained: Mapping[str, Row], results: Sequence[Row]) -> list[str]:
+    """What the best criterion that is no baseline is worth."""
+    leading_criteria = [name for name in leaders if name not in BASELINES]
+    if leading_criteria:
+        sentences = _list_distances(leading_criteria[0], leaders, retrained, results)
+        for name in leaders:
+            if name in BASELINES:
+                sentences.append(f"No better than {label_criterion(name)}, which reached the same.")
+        return sentences
+    criteria = [name for name in retrained if name not in BASELINES]
+    if not criteria:
+        return ["There is no criterion to compare with the baselines."]
+    best = max(criteria, key=lambda name: _accuracy(retrained[name]))
+    accuracy = _format_accuracy(retrained[best])
+    verdict = f"No criterion beats this baseline; the best of them is {label_criterion(best)}: {accuracy}."
+    return [verdict, *_list_distances(best, leaders, retrained, results)]
+
+
+def _list_distances(
+    name: str, leaders: Sequence[str], retrained: Mapping[str, Row], results: Sequence[Row]
 ) -> list[str]:
     """How far it is above each of the references that it is above."""
-    mean = number(done[name], "test_accuracy_mean")
-    below = [
-        other
-        for other in REFERENCES
-        if other in done and other not in (name, *leaders) and number(done[other], "test_accuracy_mean") <= mean
-    ]
-    return [_above(done[name], done[other], other, _ahead(name, other, results)) for other in below]
+    sentences = []
+    for other in REFERENCES:
+        if other not in retrained or other == name or other in leaders:
+            continue
+        if _accuracy(retrained[other]) <= _accuracy(retrained[name]):
+            ahead = _count_seeds_ahead(name, other, results)
+            sentences.append(_describe_distance(retrained[name], retrained[other], label_criterion(other), ahead))
+    return sentences
 
 
-def _ahead(name: str, other: str, results: Sequence[Mapping[str, str]]) -> str:
+def _count_seeds_ahead(name: str, other: str, results: Sequence[Row]) -> str:
     """In how many seeds it is ahead, where both were run in several."""
-    mine, theirs = (
-        {row["seed"]: number(row, "test_accuracy") for row in results if row["criterion"] == who}
-        for who in (name, other)
-    )
+    mine = _accuracy_by_seed(name, results)
+    theirs = _accuracy_by_seed(other, results)
     both = mine.keys() & theirs.keys()
-    return f", ahead in {sum(mine[seed] > theirs[seed] for seed in both)} of {len(both)} seeds" if len(both) > 1 else ""
+    if len(both) < 2:
+        return ""
+    ahead = sum(mine[seed] > theirs[seed] for seed in both)
+    return f", ahead in {ahead} of {len(both)} seeds"
 
 
-def _lead(leaders: Sequence[str], done: Mapping[str, Mapping[str, str]]) -> str:
-    row = done[leaders[0]]
-    spread, seeds = number(row, "test_accuracy_std"), number(row, "seeds")
-    name = listed([label(leader) for leader in leaders])
+def _accuracy_by_seed(criterion: str, results: Sequence[Row]) -> dict[str, float]:
+    return {row["seed"]: number(row, "test_accuracy") for row in results if row["criterion"] == criterion}
+
+
+def _describe_distance(best: Row, other: Row, other_label: str, ahead: str) -> str:
+    difference = _accuracy(best) - _accuracy(other)
+    spread = hypot(_spread(best), _spread(other))
+    distance = f"That is {difference:.2f} points above {other_label}{ahead}"
     if isnan(spread):
-        return f"{name} reached the highest test accuracy: {_accuracy(row)} with one seed, so its spread is not known."
-    return f"{name} reached the highest mean test accuracy: {_accuracy(row)} over {seeds:.0f} seeds."
-
-
-def _accuracy(row: Mapping[str, str]) -> str:
-    mean, spread = number(row, "test_accuracy_mean"), number(row, "test_accuracy_std")
-    return f"{mean:.2f}\u00a0%" if isnan(spread) else f"{mean:.2f}\u00a0\u00b1\u00a0{spread:.2f}\u00a0%"
-
-
-def _above(best: Mapping[str, str], other: Mapping[str, str], name: str, ahead: str) -> str:
-    difference = number(best, "test_accuracy_mean") - number(other, "test_accuracy_mean")
-    spread = hypot(number(best, "test_accuracy_std"), number(other, "test_accuracy_std"))
-    said = f"That is {difference:.2f} points above {label(name)}{ahead}"
-    if isnan(spread):
-        return f"{said}; without more seeds this may be chance."
+        return f"{distance}; without more seeds this may be chance."
     if difference <= spread:
-        return f"{said}, within the spread ({spread:.2f}): this comparison does not show that it is better."
-    return f"{said}, more than the spread ({spread:.2f})."
+        return f"{distance}, within the spread ({spread:.2f}): this comparison does not show that it is better."
+    return f"{distance}, more than the spread ({spread:.2f})."

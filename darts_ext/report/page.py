@@ -1,154 +1,120 @@
 """One self-contained HTML page about a run or a comparison."""
 
 import json
-import os
-from collections.abc import Mapping
-from importlib.resources import files
+from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-
-from darts_ext.report.account import facts
-from darts_ext.report.charts import dot_plot, last
-from darts_ext.report.contents import SEED, Choice, Contents, Rows, Run, column, number, read
-from darts_ext.report.headline import BASELINES, headline, label
-from darts_ext.report.measures import measure_rows, measure_scatters
-from darts_ext.report.palette import Look, looks
-from darts_ext.report.picks import pick_charts
-from darts_ext.report.results import results
-from darts_ext.report.views import alpha_curves, groups, options, search_curves, swatches
+from ..runtime.files import write_whole
+from .alphacharts import draw_alphas
+from .criteriatable import tabulate_criteria
+from .dotplot import draw_dots
+from .headline import write_headline
+from .labels import BASELINES, label_criterion
+from .legend import draw_swatches, list_options
+from .measures import draw_measures, tabulate_measures
+from .palette import Look, assign_looks
+from .picks import draw_picks
+from .progress import describe_run, list_missing
+from .resultfiles import Rows, number
+from .runfolder import Contents, Run, read_folder
+from .samecells import Group, group_outcomes
+from .template import fill_template
+from .trainingcurves import draw_search_curves
 
 
 def write_report(folder: Path) -> Path:
-    """Write report.html into a run folder or a comparison folder and return its path; an older one is replaced in one
-    step.
+    """Writes report.html into a run folder or a comparison folder and returns its path.
+
+    A page that is there already is replaced in one step.
 
     Raises:
         UsageError: the folder has no args.yaml, or one of its files cannot be read.
     """
-    contents = read(folder)
+    html = _render(read_folder(folder))
     page = Path(folder) / "report.html"
-    unfinished = page.with_name("report.html.part")
-    unfinished.write_text(_render(contents), encoding="utf-8", errors="replace")
-    os.replace(unfinished, page)
+    write_whole(page, html.encode("utf-8", errors="replace"))
     return page
 
 
 def _render(contents: Contents) -> str:
-    look = looks(options(contents))
-    jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = jinja.from_string(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    return template.render(
+    look = assign_looks(list_options(contents))
+    judge = contents.args.get("judge", "retrain")
+    if contents.comparison:
+        sentences = write_headline(contents.criteria, contents.results)
+        picks = draw_picks(contents.runs)
+    else:
+        sentences = describe_run(contents.runs[0])
+        picks = []
+    return fill_template(
+        "page.html",
         name=contents.name,
-        style=files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
         comparison=contents.comparison,
-        sentences=headline(contents.criteria, contents.results)
-        if contents.comparison
-        else _run_sentences(contents.runs[0]),
-        missing=_missing(contents),
-        table=results(contents.criteria, contents.args.get("judge", "retrain")),
-        dots=_dots(contents),
-        picks=pick_charts(contents.runs) if contents.comparison else [],
-        table_judges=contents.args.get("judge") == "table",
-        measures=measure_rows(contents.measures),
-        scatters=measure_scatters(contents.measures, contents.population),
+        sentences=sentences,
+        missing=list_missing(contents),
+        table=tabulate_criteria(contents.criteria, judge),
+        dots=_draw_accuracies(contents.results),
+        picks=picks,
+        table_judges=judge == "table",
+        measures=tabulate_measures(contents.measures),
+        scatters=draw_measures(contents.measures, contents.population),
         population=len(contents.population),
-        runs=[_run(run, look) for run in contents.runs],
-        settings=[
-            (title, _plain(values))
-            for title, values in (("Settings", contents.args), ("Environment", contents.environment))
-            if values
-        ],
+        runs=[_show_run(run, look) for run in contents.runs],
+        settings=_show_settings(contents),
     )
 
 
-def _run(run: Run, look: Mapping[str, Look]) -> dict:
-    used = dict.fromkeys(option for names in (run.alphas or {}).get("choices", {}).values() for option in names)
+def _show_run(run: Run, look: Mapping[str, Look]) -> dict:
+    """What the template shows of one run."""
+    options = dict.fromkeys(option for names in run.options.values() for option in names)
     return {
         "name": run.name,
-        "curves": search_curves(run.epochs),
-        "alphas": alpha_curves(run.alphas, look),
+        "curves": draw_search_curves(run.epochs),
+        "alphas": draw_alphas(run.alphas, look),
         "moments": len((run.alphas or {}).get("epochs", [])),
-        "swatches": swatches(used, look),
-        "groups": [(group, json.dumps(group.genotype) if group.genotype else "") for group in groups(run, look)],
-        "swatch": lambda names: swatches([name for name in names if name in look], look),
+        "swatches": draw_swatches(options, look),
+        "groups": [_add_json(group) for group in group_outcomes(run, look)],
+        "swatch": _make_legend(look),
     }
 
 
-def _run_sentences(run: Run) -> list[str]:
-    """What came out, the last stage first."""
-    sentences = []
-    for choice in run.choices:
-        if choice.retraining:
-            accuracy = _per_cent(choice.retraining, "test_accuracy")
-            sentences.append(f"Test accuracy {accuracy} after retraining for {_count(choice.retraining, 'epoch')}.")
-        if choice.scores or choice.genotype:
-            sentences.append(f"The cell was chosen by {label(choice.criterion)}.")
-            sentences += [f"How: {', '.join(facts(choice.scores))}."] if choice.scores else []
-    if run.epochs:
-        accuracy = _per_cent(run.epochs, "val_accuracy")
-        sentences.append(
-            f"The search ran for {_count(run.epochs, 'epoch')}; the supernet ended with a validation accuracy of "
-            f"{accuracy}."
-        )
-    return sentences or ["Nothing has been run yet."]
+def _add_json(group: Group) -> tuple[Group, str]:
+    return group, json.dumps(group.genotype) if group.genotype else ""
 
 
-def _missing(contents: Contents) -> list[str]:
-    """What a finished folder would have and this one does not have yet."""
-    missing = [] if contents.criteria or not contents.comparison else ["the table of criteria (comparison.csv)"]
-    criteria = dict.fromkeys(
-        [row["criterion"] for row in contents.criteria] + [c.criterion for run in contents.runs for c in run.choices]
+def _make_legend(look: Mapping[str, Look]) -> Callable[[Sequence[str]], list[tuple[str, str]]]:
+    def draw_legend(options: Sequence[str]) -> list[tuple[str, str]]:
+        return draw_swatches([option for option in options if option in look], look)
+
+    return draw_legend
+
+
+def _draw_accuracies(results: Rows) -> str:
+    """A dot for each seed of each criterion, the best criterion first; empty before anything is retrained."""
+    accuracies: dict[str, list[float]] = {}
+    for row in results:
+        accuracy = number(row, "test_accuracy")
+        if not isnan(accuracy):
+            accuracies.setdefault(label_criterion(row["criterion"]), []).append(accuracy)
+    if not accuracies:
+        return ""
+    ranked = dict(sorted(accuracies.items(), key=lambda item: -sum(item[1]) / len(item[1])))
+    return draw_dots(
+        ranked,
+        title="test accuracy by criterion",
+        x_label="test accuracy (%): a dot for each seed, a bar at their mean",
+        quiet=[label_criterion(name) for name in BASELINES],
     )
-    done = {(row["seed"], row["criterion"]) for row in contents.results if not isnan(number(row, "test_accuracy"))}
-    for run in contents.runs:
-        parts = [] if run.epochs else ["search curves (summary.csv)"]
-        parts += [] if run.alphas else ["alpha (search/alphas.json)"]
-        if contents.comparison:
-            asked = [name for name in criteria if name.rpartition("/")[0] == run.supernet]
-            parts += [f"test accuracy of {name}" for name in asked if (SEED.fullmatch(run.name)[1], name) not in done]
-        else:
-            parts += _missing_choice(run.choices[0] if run.choices else Choice("", None, None, []))
-        if parts:
-            missing.append((f"{run.name}: " if contents.comparison else "") + ", ".join(parts))
-    return missing
 
 
-def _missing_choice(choice: Choice) -> list[str]:
-    parts = {
-        "scores (scores.json)": choice.scores,
-        "cells (genotype.json)": choice.genotype,
-        "retraining (evaluate/summary.csv)": choice.retraining,
-    }
-    return [name for name, there in parts.items() if not there]
+def _show_settings(contents: Contents) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(title, its (name, value)) of what was asked for, and of where it ran."""
+    settings = []
+    for title, values in (("Settings", contents.args), ("Environment", contents.environment)):
+        if values:
+            settings.append((title, [(str(name), _show_value(value)) for name, value in values.items()]))
+    return settings
 
 
-def _dots(contents: Contents) -> str:
-    values: dict[str, list[float]] = {}
-    for row in contents.results:
-        if not isnan(accuracy := number(row, "test_accuracy")):
-            values.setdefault(label(row["criterion"]), []).append(accuracy)
-    ranked = dict(sorted(values.items(), key=lambda item: -sum(item[1]) / len(item[1])))
-    quiet = [label(name) for name in BASELINES]
-    x_label = "test accuracy (%): a dot for each seed, a bar at their mean"
-    return dot_plot(ranked, title="test accuracy by criterion", x_label=x_label, quiet=quiet) if ranked else ""
-
-
-def _plain(values: Mapping) -> list[tuple[str, str]]:
-    return [
-        (str(name), value if isinstance(value, str) else json.dumps(value, default=str))
-        for name, value in values.items()
-    ]
-
-
-def _count(rows: Rows, what: str) -> str:
-    return f"{len(rows)} {what}{'' if len(rows) == 1 else 's'}"
-
-
-def _per_cent(rows: Rows, name: str) -> str:
-    return _figure(last(column(rows, name)), "{:.2f}\u00a0%", "unknown")
-
-
-def _figure(value: float, form: str, missing: str = "\u2013") -> str:
-    return missing if isnan(value) else form.format(value)
+def _show_value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -30,7 +30,7 @@ _KNOWN = {
     "nor_conv_3x3": Look("#0f7cd7"),  # no space has both nor_conv and sep_conv
     "nor_conv_1x1": Look("#169ecc"),
     "no_skip": Look(QUIET, "1.5 3.5"),
-    "add_skip": Look("#b43717", "2 3"),  # akin to skip_connect, but added, not put in place of an operation
+    "add_skip": Look("#b43717", "2 3"),  # like skip_connect, but added to an operation, not in its place
     "noise": Look("#ed53ff"),
     "sep_conv_7x7": Look("#05729c"),
     "conv_7x1_1x7": Look("#2a7356"),
@@ -38,34 +38,48 @@ _KNOWN = {
 _DASHES = ("", "9 3", "3 2", "9 3 2 3")
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """The look of every name: fixed for the operations of the field, else the next free colour in the order given.
+def assign_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Returns the look of every name: fixed for known operations, else the next free one in the order given.
 
-    >>> found = looks(["relu", "sep_conv_3x3", "relu"])
-    >>> found["sep_conv_3x3"].colour, found["relu"] != found["sep_conv_3x3"], len(found)
+    >>> looks = assign_looks(["relu", "sep_conv_3x3", "relu"])
+    >>> looks["sep_conv_3x3"].colour, looks["relu"] != looks["sep_conv_3x3"], len(looks)
     ('#0f7cd7', True, 2)
     """
     names = list(dict.fromkeys(names))
-    found = {name: _KNOWN[name] for name in names if name in _KNOWN}
-    colours = list(dict.fromkeys(look.colour for name, look in _KNOWN.items() if look.colour != QUIET))
-    taken = {look.colour for look in found.values()}
-    free = [
-        Look(colour, dash)
-        for dash in _DASHES
-        for colour in sorted(colours, key=taken.__contains__)
-        if dash or colour not in taken
-    ]
-    unknown = (name for name in names if name not in _KNOWN)
-    return found | {name: free[i % len(free)] for i, name in enumerate(unknown)}
+    known = {name: _KNOWN[name] for name in names if name in _KNOWN}
+    unknown = [name for name in names if name not in _KNOWN]
+    free = _free_looks(taken={look.colour for look in known.values()})
+    assigned = dict(known)
+    for i, name in enumerate(unknown):
+        assigned[name] = free[i % len(free)]
+    return assigned
 
 
-def ink_on(colour: str) -> str:
-    """White on #rrggbb where its contrast is 4 and more, else black (WCAG relative luminance).
+def _free_looks(taken: set[str]) -> list[Look]:
+    """Solid lines in colours not taken come first, then all colours with dashes."""
+    colours = list(dict.fromkeys(look.colour for look in _KNOWN.values() if look.colour != QUIET))
+    colours.sort(key=taken.__contains__)
+    free = []
+    for dash in _DASHES:
+        for colour in colours:
+            if dash or colour not in taken:
+                free.append(Look(colour, dash))
+    return free
 
-    >>> ink_on("#0f7cd7"), ink_on("#cc8a23")
+
+def pick_ink(colour: str) -> str:
+    """Returns white for text on #rrggbb where its contrast is at least 4, else black (WCAG relative luminance).
+
+    >>> pick_ink("#0f7cd7"), pick_ink("#cc8a23")
     ('#fff', '#111')
     """
-    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    red, green, blue = (_linear(int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#111" if luminance > 1.05 / 4 - 0.05 else "#fff"
+
+
+def _linear(channel: float) -> float:
+    """Undoes the gamma of sRGB."""
+    if channel <= 0.04045:
+        return channel / 12.92
+    return ((channel + 0.055) / 1.055) ** 2.4

@@ -1,20 +1,20 @@
 """The page about a leaderboard: one table, and a scatter plot for each measure."""
 
-from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from math import isnan
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from scipy.stats import rankdata
 
-from darts_ext.report.scatter import scatter
-from darts_ext.runtime.files import write_whole
+from ..runtime.files import write_whole
+from .amounts import format_mean
+from .labels import BASELINES
+from .scatter import draw_scatter
+from .template import fill_template
 
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "in16": "ImageNet16-120"}
-BASELINES = ("random", "parameters")
 LOWEST = 60  # per cent, of what is drawn: a few broken cells would squeeze the rest into a line
+BEST_OF = (10, 100, 1000)
 
 
 def write_ranking(
@@ -23,79 +23,79 @@ def write_ranking(
     """Writes report.html into the folder and returns its path.
 
     Args:
-        rows: of the leaderboard, best first. columns: {measure: score of each cell}. accuracies: {data set: of each
-            cell, per cent}.
+        folder: of the results.
+        rows: of the leaderboard, best first.
+        columns: {measure: score of each cell}.
+        accuracies: {data set: accuracy of each cell, per cent}.
     """
-    jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = folder / "report.html"
-    shared = {
-        name: files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("ranking.html", "page.css")
-    }
-    template = jinja.from_string(shared["ranking.html"])
     first = next(iter(accuracies))
-    write_whole(
-        page,
-        template.render(
-            name=folder.resolve().name,
-            style=shared["page.css"],
-            titles=[TITLES.get(name, name) for name in accuracies],
-            baselines=BASELINES,
-            sentences=_sentences(rows, first),
-            rows=[_line(row, accuracies) for row in rows],
-            pictures=[_picture(row, columns[row["measure"]], accuracies[first], first) for row in rows],
-            cells=len(accuracies[first]),
-            lowest=LOWEST,
-            first=TITLES.get(first, first),
-        ),
+    html = fill_template(
+        "ranking.html",
+        name=folder.resolve().name,
+        titles=[_title(name) for name in accuracies],
+        baselines=BASELINES,
+        sentences=_write_sentences(rows, first),
+        rows=[{"name": row["measure"], "cells": _format_cells(row, list(accuracies))} for row in rows],
+        pictures=[_draw_measure(row, columns[row["measure"]], accuracies[first], first) for row in rows],
+        cells=len(accuracies[first]),
+        lowest=LOWEST,
+        first=_title(first),
     )
+    write_whole(page, html)
     return page
 
 
-def _sentences(rows: Sequence[Mapping], dataset: str) -> list[str]:
+def _title(dataset: str) -> str:
+    return TITLES.get(dataset, dataset)
+
+
+def _write_sentences(rows: Sequence[Mapping], dataset: str) -> list[str]:
     """The best measure, and whether its interval clears that of the number of parameters."""
-    best, size = rows[0], next(row for row in rows if row["measure"] == "parameters")
+    best = rows[0]
+    size = next(row for row in rows if row["measure"] == "parameters")
     name = f"{dataset}_spearman"
-    said = [
+    lead = (
         f"{best['measure']} orders the cells best: Spearman {best[name]:.3f} with the test accuracy on "
-        f"{TITLES.get(dataset, dataset)}."
-    ]
+        f"{_title(dataset)}."
+    )
     if best is size:
-        return [*said, "That is the baseline: no other measure beats the number of parameters here."]
-    clear = best[f"{name}_low"] > size[f"{name}_high"]
-    beats = "clear of its interval" if clear else "but the intervals overlap: these cells do not show that it is better"
-    return [
-        *said,
-        f"The number of parameters reaches {size[name]:.3f} [{size[f'{name}_low']:.3f}, {size[f'{name}_high']:.3f}]; "
-        f"the best is above it, {beats}.",
-    ]
+        return [lead, "That is the baseline: no other measure beats the number of parameters here."]
+    if best[f"{name}_low"] > size[f"{name}_high"]:
+        verdict = "clear of its interval"
+    else:
+        verdict = "but the intervals overlap: these cells do not show that it is better"
+    baseline = f"The number of parameters reaches {_format_interval(size, name)}; the best is above it, {verdict}."
+    return [lead, baseline]
 
 
-def _line(row: Mapping, datasets: Mapping) -> dict:
-    """A row of the table, as text."""
-
-    def span(name: str) -> str:
-        return f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
-
-    first = next(iter(datasets))
-    return {
-        "name": row["measure"],
-        "cells": [
-            span(f"{first}_spearman"),
-            *(f"{row[f'{dataset}_spearman']:.3f}" for dataset in datasets if dataset != first),
-            span(f"{first}_kendall"),
-            f"{row[f'{first}_partial']:.3f}",
-            *(
-                _best(row[f"{first}_best_of_{number}"], row[f"{first}_best_of_{number}_sd"])
-                for number in (10, 100, 1000)
-            ),
-            f"{row['seconds']:.2f}",
-        ],
-    }
+def _format_cells(row: Mapping, datasets: Sequence[str]) -> list[str]:
+    """The columns of the table, as text; intervals for the first data set only."""
+    first, *others = datasets
+    cells = [_format_interval(row, f"{first}_spearman")]
+    cells += [f"{row[f'{dataset}_spearman']:.3f}" for dataset in others]
+    cells.append(_format_interval(row, f"{first}_kendall"))
+    cells.append(f"{row[f'{first}_partial']:.3f}")
+    cells += _format_best(row, first)
+    cells.append(f"{row['seconds']:.2f}")
+    return cells
 
 
-def _picture(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, dataset: str) -> str:
-    ranks = rankdata(np.where(np.isnan(scores), -np.inf, scores)) / len(scores)
-    return scatter(
+def _format_interval(row: Mapping, name: str) -> str:
+    return f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+
+
+def _format_best(row: Mapping, dataset: str) -> Iterable[str]:
+    for number in BEST_OF:
+        name = f"{dataset}_best_of_{number}"
+        yield format_mean(row[name], row[f"{name}_sd"])
+
+
+def _draw_measure(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, dataset: str) -> str:
+    """A score that is not a number ranks last."""
+    comparable = np.where(np.isnan(scores), -np.inf, scores)
+    ranks = rankdata(comparable) / len(scores)
+    return draw_scatter(
         ranks.tolist(),
         accuracies.tolist(),
         title=row["measure"],
@@ -103,7 +103,3 @@ def _picture(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, dataset: 
         note=f"{row[f'{dataset}_spearman']:.3f}",
         low=LOWEST,
     )
-
-
-def _best(mean: float, spread: float) -> str:
-    return "\u2013" if isnan(mean) else f"{mean:.2f}\u00a0±\u00a0{spread:.2f}"

@@ -1,18 +1,20 @@
 """Scatter plot as SVG: many points as one path."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 
 from markupsafe import Markup
 
-from darts_ext.report.charts import ticks
-from darts_ext.report.palette import MAGNITUDE
-from darts_ext.report.svg import drawing, element, text
+from .axes import SMALL, Frame, find_ticks
+from .palette import MAGNITUDE
+from .svg import drawing, element, text
 
 LETTER = 7.6  # about the width of a letter of the title
+LEFT, RIGHT, TOP, FOOT = 34, 8, 24, 36  # pixels around the plotting area
+INSET = 5  # pixels between the area's border and the outermost points
 
 
-def scatter(
+def draw_scatter(
     x: Sequence[float],
     y: Sequence[float],
     *,
@@ -23,78 +25,80 @@ def scatter(
     low: float | None = None,
     size: tuple[int, int] = (296, 230),
 ) -> str:
-    """An SVG of the points (x, y); those that are not finite are left out, those below `low` stand on the lower border.
+    """Returns an SVG of the points (x, y) that are finite; those below `low` stand on the lower border.
 
     Args:
+        x, y: the coordinates of the points.
+        title: at the upper left, cut where there is no room.
+        x_label, y_label: the names of the axes.
         note: a few words at the upper right.
+        low: the smallest y that is told apart.
+        size: width and height in pixels.
 
-    >>> svg = scatter([0, 1, 2], [10, 90, float("nan")], title="size", low=40)
+    >>> svg = draw_scatter([0, 1, 2], [10, 90, float("nan")], title="size", low=40)
     >>> svg.count("h0")
     2
     """
-    points = [(a, b if low is None else max(b, low)) for a, b in zip(x, y) if isfinite(a) and isfinite(b)] or [
-        (0.0, 0.0)
-    ]
-    (left, right), (bottom, top) = ((min(values), max(values)) for values in zip(*points))
     width, height = size
-    frame_left, frame_right, frame_top, frame_foot = 34, width - 8, 24, height - 36
+    right, foot = width - RIGHT, height - FOOT
+    points = _finite_points(x, y, low)
+    frame = _fit_frame(points, right, foot)
+    parts = [text(4, 13, _shorten(title, width - 60), size=12, font_weight=600)]
+    if note:
+        parts.append(text(right, 13, note, size=SMALL, anchor="end"))
+    parts += _draw_marks(frame, right, foot)
+    parts.append(_draw_points(frame, points))
+    parts.append(text((LEFT + right) / 2, foot + 27, x_label, size=SMALL, anchor="middle", opacity=0.8))
+    if y_label:
+        parts.append(text(LEFT, TOP - 2, y_label, size=SMALL, opacity=0.8))
+    return drawing(width, height, title, *parts)
 
-    def at_x(value: float) -> float:
-        return (
-            frame_left
-            + 5
-            + (frame_right - frame_left - 10) * ((value - left) / (right - left) if right > left else 0.5)
-        )
 
-    def at_y(value: float) -> float:
-        return (
-            frame_foot
-            - 5
-            - (frame_foot - frame_top - 10) * ((value - bottom) / (top - bottom) if top > bottom else 0.5)
-        )
+def _finite_points(x: Sequence[float], y: Sequence[float], low: float | None) -> list[tuple[float, float]]:
+    points = []
+    for a, b in zip(x, y):
+        if isfinite(a) and isfinite(b):
+            points.append((a, b if low is None else max(b, low)))
+    return points or [(0.0, 0.0)]
 
-    marks = [
-        piece
-        for mark in ticks(bottom, top, 4)
-        for piece in (
-            element(
-                "path", d=f"M{frame_left} {at_y(mark):.1f}H{frame_right}", stroke="currentColor", stroke_opacity=0.15
-            ),
-            text(frame_left - 4, at_y(mark) + 3.5, f"{mark:g}", size=10, anchor="end", opacity=0.8),
-        )
-    ]
-    marks += [
-        text(at_x(mark), frame_foot + 13, f"{mark:g}", size=10, anchor="middle", opacity=0.8)
-        for mark in ticks(left, right, 4)
-    ]
-    opacity = Markup(f"{max(0.25, min(1.0, 150 / len(points))):.2f}")
-    dots = "".join(f"M{at_x(a):.0f} {at_y(b):.0f}h0" for a, b in points)
-    return drawing(
-        width,
-        height,
-        title,
-        text(4, 13, _short(title, width - 60), size=12, font_weight=600),
-        text(frame_right, 13, note, size=10, anchor="end") if note else None,
-        *marks,
-        element(
-            "path",
-            d=dots,
-            stroke=MAGNITUDE,
-            stroke_width=3.5,
-            stroke_linecap="round",
-            stroke_opacity=opacity,
-            fill="none",
-        ),
-        text((frame_left + frame_right) / 2, frame_foot + 27, x_label, size=10, anchor="middle", opacity=0.8),
-        text(frame_left, frame_top - 2, y_label, size=10, opacity=0.8) if y_label else None,
+
+def _fit_frame(points: Sequence[tuple[float, float]], right: float, foot: float) -> Frame:
+    xs = [a for a, _ in points]
+    ys = [b for _, b in points]
+    return Frame(LEFT + INSET, right - INSET, TOP + INSET, foot - INSET, min(xs), max(xs), min(ys), max(ys))
+
+
+def _draw_marks(frame: Frame, right: float, foot: float) -> Iterable[Markup]:
+    """Yields a line across for each round y, and the numbers of both axes."""
+    for mark in find_ticks(frame.y_low, frame.y_high, 4):
+        y = frame.y(mark)
+        yield element("path", d=f"M{LEFT} {y:.1f}H{right}", stroke="currentColor", stroke_opacity=0.15)
+        yield text(LEFT - 4, y + 3.5, f"{mark:g}", size=SMALL, anchor="end", opacity=0.8)
+    for mark in find_ticks(frame.x_low, frame.x_high, 4):
+        yield text(frame.x(mark), foot + 13, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8)
+
+
+def _draw_points(frame: Frame, points: Sequence[tuple[float, float]]) -> Markup:
+    """The more points, the more transparent each."""
+    opacity = max(0.25, min(1.0, 150 / len(points)))
+    return element(
+        "path",
+        d="".join(f"M{frame.x(a):.0f} {frame.y(b):.0f}h0" for a, b in points),
+        stroke=MAGNITUDE,
+        stroke_width=3.5,
+        stroke_linecap="round",
+        stroke_opacity=f"{opacity:.2f}",
+        fill="none",
     )
 
 
-def _short(title: str, room: float) -> str:
-    """The title, or as much of it as there is room for, in pixels; the whole is the drawing's own.
+def _shorten(title: str, room: float) -> str:
+    """As much of the title as fits in `room` pixels; the drawing's tooltip has the whole.
 
-    >>> _short("expressivity", 1000), _short("expressivity", 50)
+    >>> _shorten("expressivity", 1000), _shorten("expressivity", 50)
     ('expressivity', 'expre…')
     """
-    most = int(room / LETTER)
-    return title if len(title) <= most else f"{title[: most - 1]}\u2026"
+    letters = int(room / LETTER)
+    if len(title) <= letters:
+        return title
+    return f"{title[: letters - 1]}\u2026"

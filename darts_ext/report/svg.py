@@ -12,26 +12,31 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def element(tag: str, *children: object, **attributes: object) -> Markup:
-    """One SVG element; every child and attribute that is not Markup is escaped, `None` is left out, `_` in a name
-    stands for `-`.
+    """Returns one SVG element.
+
+    Every child and attribute that is not Markup is escaped, `None` is left out, `_` in a name stands for `-`.
 
     >>> print(element("text", "a < b", x=1.25, stroke_width=2, class_="note"))
     <text x="1.2" stroke-width="2" class="note">a &lt; b</text>
     """
-    pairs = ((name.rstrip("_").replace("_", "-"), value) for name, value in attributes.items() if value is not None)
-    opened = Markup("").join(Markup(' {}="{}"').format(name, _clean(value)) for name, value in pairs)
+    pairs = []
+    for name, value in attributes.items():
+        if value is not None:
+            svg_name = name.rstrip("_").replace("_", "-")
+            pairs.append(Markup(' {}="{}"').format(svg_name, _clean(value)))
+    opened = Markup("").join(pairs)
     inside = Markup("").join(escape(_clean(child)) for child in children if child is not None)
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), opened, inside)
 
 
 def text(x: float, y: float, words: object, *, size: float = 11, anchor: str = "start", **attributes: object) -> Markup:
-    """Text whose baseline is at y; anchor is start, middle or end."""
+    """Returns text whose baseline is at y; anchor is start, middle or end."""
     colour = attributes.pop("fill", "currentColor")
     return element("text", words, x=x, y=y, font_size=size, text_anchor=anchor, fill=colour, **attributes)
 
 
 def drawing(width: float, height: float, title: str, *children: object) -> Markup:
-    """A whole SVG of its natural size in pixels, in the text colour of the page around it."""
+    """Returns a whole SVG of its natural size in pixels, in the text colour of the page around it."""
     return element(
         "svg",
         element("title", title),
@@ -47,7 +52,7 @@ def drawing(width: float, height: float, title: str, *children: object) -> Marku
 
 
 def _clean(value: object) -> object:
-    """Numbers to a tenth of a pixel; characters that XML forbids become a question mark in a box."""
+    """Rounds numbers to a tenth of a pixel and replaces characters that XML forbids."""
     if isinstance(value, Markup):
         return value
     if isinstance(value, float):

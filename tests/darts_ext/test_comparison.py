@@ -7,7 +7,7 @@ import pytest
 from darts_ext.cli import main
 from darts_ext.comparison import read_searches
 from darts_ext.config import SearchSettings
-from darts_ext.report.contents import read
+from darts_ext.report.runfolder import read_folder
 from darts_ext.runtime.errors import UsageError
 from darts_ext.select import Entry
 from darts_ext.tabular import NasBench201
@@ -58,14 +58,14 @@ def test_each_criterion_judges_its_supernet_and_is_looked_up(compared):
 
 
 def test_the_report_finds_every_supernet(compared):
-    contents = read(compared)
+    contents = read_folder(compared)
     assert [(run.name, run.supernet) for run in contents.runs] == [
         ("seed0", ""),
         ("seed0-fixed", "fixed"),
         ("seed1", ""),
         ("seed1-fixed", "fixed"),
     ]
-    assert [choice.criterion for choice in contents.runs[1].choices] == ["fixed/perturbation", "fixed/random"]
+    assert [outcome.criterion for outcome in contents.runs[1].outcomes] == ["fixed/perturbation", "fixed/random"]
     page = (compared / "report.html").read_text()
     assert "Not there yet" not in page and "Nothing was retrained here" in page
 

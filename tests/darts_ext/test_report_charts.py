@@ -7,9 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from darts_ext.report.charts import Line, dot_plot, line_chart, ticks
-from darts_ext.report.heatmap import heat_map
-from darts_ext.report.palette import looks
+from darts_ext.report.axes import find_ticks
+from darts_ext.report.dotplot import draw_dots
+from darts_ext.report.heatmap import draw_heat_map
+from darts_ext.report.linechart import Line, draw_lines
+from darts_ext.report.palette import assign_looks
 
 NAN = float("nan")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,7 +26,7 @@ def test_ticks_are_round_even_and_inside():
     for _ in range(500):
         low = rng.uniform(-1, 1) * 10 ** rng.uniform(-6, 6)
         high = low + abs(low) * 10 ** rng.uniform(-3, 3)
-        marks = ticks(low, high)
+        marks = find_ticks(low, high)
         steps = {round((b - a) / 10 ** math.floor(math.log10(b - a) + 1e-9), 3) for a, b in pairwise(marks)}
         assert 3 <= len(marks) <= 9 and steps <= {1.0, 2.0, 2.5, 5.0} and len(steps) == 1
         slack = 1e-6 * (high - low)
@@ -33,7 +35,7 @@ def test_ticks_are_round_even_and_inside():
 
 @pytest.mark.parametrize("low, high, marks", [(3, 3, [3.0]), (NAN, 1, []), (0, math.inf, [0.0]), (2, 1, [2.0])])
 def test_ticks_of_no_range(low, high, marks):
-    assert ticks(low, high) == marks
+    assert find_ticks(low, high) == marks
 
 
 @pytest.mark.parametrize(
@@ -48,14 +50,14 @@ def test_ticks_of_no_range(low, high, marks):
     ],
 )
 def test_line_chart_leaves_gaps(values, paths, dots):
-    text = line_chart([Line("a < b", values, "#123456")], title="<t>")
+    text = draw_lines([Line("a < b", values, "#123456")], title="<t>")
     drawn = of_class(ET.fromstring(text), "line")
     assert [sum(node.tag == SVG + tag for node in drawn) for tag in ("path", "circle")] == [paths, dots]
     assert "nan" not in text.replace("a &lt; b: nan", "") and "inf" not in text
 
 
 def test_line_chart_is_to_scale():
-    svg = ET.fromstring(line_chart([Line("a", [0.0, 10.0, 5.0], "#123456")], title="t", low=0, high=10))
+    svg = ET.fromstring(draw_lines([Line("a", [0.0, 10.0, 5.0], "#123456")], title="t", low=0, high=10))
     (x0, y0), (x1, y1), (x2, y2) = (
         [float(v) for v in p.split()] for p in of_class(svg, "line")[0].get("d")[1:].split("L")
     )
@@ -64,7 +66,7 @@ def test_line_chart_is_to_scale():
 
 
 def test_dot_plot_without_numbers():
-    svg = ET.fromstring(dot_plot({"a": [], "b": [NAN], "c": [1.0]}, title="t", x_label="x"))
+    svg = ET.fromstring(draw_dots({"a": [], "b": [NAN], "c": [1.0]}, title="t", x_label="x"))
     assert len(list(svg.iter(f"{SVG}circle"))) == 1
 
 
@@ -74,11 +76,11 @@ def test_heat_map_marks_the_choice_and_shades_by_rank():
         "cell/1/op": {"none": None, "skip_connect": NAN},
     }
     svg = ET.fromstring(
-        heat_map(
+        draw_heat_map(
             scores,
             title="t",
             chosen={"cell/0/op": "skip_connect", "cell/1/op": "none"},
-            look=looks(["none", "skip_connect", "noise"]),
+            look=assign_looks(["none", "skip_connect", "noise"]),
         )
     )
     shades = [float(node.get("fill-opacity")) for node in of_class(svg, "score")]

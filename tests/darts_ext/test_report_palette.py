@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from darts_ext.report.palette import ink_on, looks
+from darts_ext.report.palette import assign_looks, pick_ink
 
 OPERATIONS = [
     "none",
@@ -51,18 +51,18 @@ def contrast(a, b):
 @pytest.mark.parametrize("space", [OPERATIONS, NB201], ids=["darts", "nasbench201"])
 @pytest.mark.parametrize("eye", EYES)
 def test_colours_stay_apart_for_every_eye(space, eye):
-    seen = [lab(times(EYES[eye], linear(look.colour))) for look in looks(space).values()]
+    seen = [lab(times(EYES[eye], linear(look.colour))) for look in assign_looks(space).values()]
     assert min(math.dist(a, b) for a, b in combinations(seen, 2)) > 20
 
 
 def test_colours_show_on_light_and_dark_pages():
-    for look in looks(OPERATIONS + NB201).values():
+    for look in assign_looks(OPERATIONS + NB201).values():
         assert min(contrast(look.colour, page) for page in ("#ffffff", "#16181d")) > 2.8
-        assert contrast(look.colour, {"#fff": "#ffffff", "#111": "#111111"}[ink_on(look.colour)]) >= 4
+        assert contrast(look.colour, {"#fff": "#ffffff", "#111": "#111111"}[pick_ink(look.colour)]) >= 4
 
 
 def test_unknown_names_get_looks_of_their_own():
     names = [f"activation{i}" for i in range(20)] + OPERATIONS
-    found = looks(names)
+    found = assign_looks(names)
     assert len(set(found.values())) == len(names)
-    assert all(found[name] == looks([name])[name] for name in OPERATIONS)
+    assert all(found[name] == assign_looks([name])[name] for name in OPERATIONS)

@@ -7,14 +7,15 @@ from math import nan
 import pytest
 
 from darts_ext.report import write_report
-from darts_ext.report.account import account, facts
-from darts_ext.report.contents import Choice
-from darts_ext.report.palette import looks
-from darts_ext.report.steps import Step, step_chart
-from darts_ext.report.tables import candidates, reasons
+from darts_ext.report.candidates import list_candidates
+from darts_ext.report.explanation import explain, list_facts
+from darts_ext.report.palette import assign_looks
+from darts_ext.report.reasons import list_reasons
+from darts_ext.report.runfolder import Outcome
+from darts_ext.report.stepchart import Step, draw_steps
 
 OPTIONS = ["none", "skip_connect", "nor_conv_3x3"]
-LOOK = looks(OPTIONS)
+LOOK = assign_looks(OPTIONS)
 SCORES = {choice: {option: i / 10 for i, option in enumerate(OPTIONS)} for choice in ("cell/0/op", "cell/1/op")}
 DECISIONS = {"cell/0/op": "nor_conv_3x3", "cell/1/op": "skip_connect"}
 TUNED = {
@@ -82,7 +83,7 @@ SAMPLE = {
 
 
 def of(scores):
-    return account(Choice(scores.get("entry", scores["criterion"]), scores, None, []), LOOK)
+    return explain(Outcome(scores.get("entry", scores["criterion"]), scores, None, []), LOOK)
 
 
 def drawn(svg, name):
@@ -115,7 +116,7 @@ def test_the_order_of_decisions_with_the_value_after_each():
 
 def test_rounds_of_several_decisions_are_side_by_side():
     steps = [Step([("normal/0/op", "none"), ("reduce/0/op", "skip_connect")], value) for value in (1.0, nan, 2.0)]
-    svg = step_chart(steps, title="loss", look=LOOK)
+    svg = draw_steps(steps, title="loss", look=LOOK)
     assert len(drawn(svg, "decision")) == 6 and len(drawn(svg, "step")) == 2
     assert "nan" not in str(svg)
 
@@ -138,7 +139,7 @@ def test_a_beam_tells_its_reasons_and_limits():
 
 def test_rows_are_in_the_order_of_the_choices():
     names = ["normal/10/op", "reduce/0/op", "normal/9/op"]
-    assert [row.choice for row in reasons(dict.fromkeys(names, REASON))] == [
+    assert [row.choice for row in list_reasons(dict.fromkeys(names, REASON))] == [
         "normal/9/op",
         "normal/10/op",
         "reduce/0/op",
@@ -151,11 +152,11 @@ def test_a_sample_tells_its_best_candidates():
     titles = [node.text for node in ET.fromstring(str(made.candidates[0].squares)).iter() if node.tag.endswith("title")]
     assert titles == ["options", "cell/0/op: nor_conv_3x3", "cell/1/op: dropped"]
     assert "candidates untrained" in made.facts and made.steps == ""
-    assert candidates([{"options": DECISIONS}], LOOK) == ([], [])  # a beam's candidates have no value
+    assert list_candidates([{"options": DECISIONS}], LOOK) == ([], [])  # a beam's candidates have no value
 
 
 def test_facts_of_an_old_file():
-    assert facts({"criterion": "ntk", "evaluations": 7}) == ["ntk", "7 evaluations"]
+    assert list_facts({"criterion": "ntk", "evaluations": 7}) == ["ntk", "7 evaluations"]
 
 
 @pytest.mark.parametrize("scores", [TUNED, BEAM, SAMPLE], ids=["tuned", "beam", "sample"])

@@ -6,8 +6,8 @@ import csv
 import pytest
 
 from darts_ext.cli import main
-from darts_ext.report.contents import Run
-from darts_ext.report.picks import pick_charts
+from darts_ext.report.picks import draw_picks
+from darts_ext.report.runfolder import Run
 from darts_ext.tabular import NasBench201
 from supernet import Genotype
 
@@ -95,8 +95,8 @@ def test_the_charts_have_means_and_bands_over_the_seeds():
     ]
     learned = [Run(f"seed{seed}", rows, None, []) for seed, rows in enumerate(epochs)]
     fixed = Run("seed0-fixed", [{"table_cifar10:perturbation": "93"}] * 2, None, [])
-    accuracies, skips = pick_charts([*learned, fixed])
+    accuracies, skips = draw_picks([*learned, fixed])
     assert accuracies.count('class="line"') == 2 and accuracies.count('class="band"') == 1
     assert "magnitude (vanilla DARTS)" in accuracies and "fixed/perturbation" in accuracies
     assert skips.count('class="line"') == 1, "fixed alphas have no share of skips"
-    assert pick_charts([Run("seed0", [{"val_accuracy": "1"}], None, [])]) == []
+    assert draw_picks([Run("seed0", [{"val_accuracy": "1"}], None, [])]) == []

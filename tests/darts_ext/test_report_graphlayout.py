@@ -5,7 +5,7 @@ from itertools import combinations, pairwise, product
 
 import pytest
 
-from darts_ext.report.layers import LANE_HEIGHT, _crossings, _spread, arrange
+from darts_ext.report.graphlayout import LANE_HEIGHT, _count_crossings, _spread, arrange
 
 
 def test_spread_is_the_least_squares_solution():
@@ -31,7 +31,7 @@ def test_arrange_untangles_what_can_be_untangled():
     layout = arrange([(0, 3), (1, 2)], dict.fromkeys(range(4), 20.0), roots=2, gap=10)
     assert layout.layers == [[0, 1], [3, 2]]
     links = [(route[0], route[1]) for route in layout.routes]
-    assert _crossings(layout.layers, links) == 0 and _crossings([[0, 1], [2, 3]], links) == 1
+    assert _count_crossings(layout.layers, links) == 0 and _count_crossings([[0, 1], [2, 3]], links) == 1
 
 
 def test_items_of_a_layer_keep_their_distance():
