@@ -120,7 +120,7 @@ def allowed_options(net: Selectable, choice: str) -> list[str]:
 
 @torch.no_grad()
 def option_strengths(net: Selectable, choice: str) -> Tensor:
-    """Returns what the options of a choice are ranked by [options]: softmax(alpha), unless the network says otherwise."""
+    """Returns what a network ranks the options of a choice by [options]: softmax(alpha), unless it says otherwise."""
     if hasattr(net, "strengths"):
         return net.strengths(choice)
     return net.logits()[choice].softmax(0)
