@@ -140,7 +140,7 @@ def search_stage(images: Images, settings: SearchSettings) -> Search:
     net = build_supernet(images, settings, images.seed)
     batches = _halves(images, settings, ("train", "val"))
     tracker = Tracker(settings, *batches, images.seed, in_table) if settings.track else None
-    return Search(net, settings, *batches, images.seed, judge=in_table, tracker=tracker)
+    return Search(net, settings, *batches, images.seed, lookup=in_table, tracker=tracker)
 
 
 def _halves(images: Images, settings: SearchSettings, streams: tuple[str, str]) -> tuple[Batches, Batches, Batches]:
