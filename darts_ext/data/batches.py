@@ -1,4 +1,4 @@
-"""Batches of a split: shuffled, augmented, normalised, and the same again for the same seed, stream and epoch."""
+"""Batches of a split: shuffled, augmented, normalised; the same for the same seed, stream and epoch."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from darts_ext.data.augment import Augmentation, crop_and_flip, cut_out, draw
-from darts_ext.data.splits import Split
-from darts_ext.runtime.errors import UsageError
+from ..runtime.errors import UsageError
+from .augment import Augmentation, crop_and_flip, cut_out, draw
+from .splits import Split
 
 
 def normalisation(split: Split) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel, float32 [C] each, of pixel values in [0, 1].
+    """Returns mean and standard deviation of each channel, float32 [C] each, of pixel values in [0, 1].
 
     The deviation is at least one grey level (1/255), so that a constant channel can be divided by it.
 
@@ -20,12 +20,14 @@ def normalisation(split: Split) -> tuple[Tensor, Tensor]:
     (tensor([0.5000]), tensor([0.5000]))
     """
     # Counting grey levels is exact and needs no float copy of the images.
-    counts = torch.stack([channel.flatten().bincount(minlength=256) for channel in split.images.unbind(3)]).double()
+    channels = [channel.flatten() for channel in split.images.unbind(3)]
+    counts = torch.stack([channel.bincount(minlength=256) for channel in channels]).double()
     weights = counts / counts.sum(1, keepdim=True)
     levels = torch.arange(256, dtype=torch.float64, device=counts.device) / 255
     mean = weights @ levels
     variance = (weights * (levels - mean[:, None]) ** 2).sum(1)
-    return mean.float(), variance.sqrt().clamp_min(1 / 255).float()
+    deviation = variance.sqrt().clamp_min(1 / 255)
+    return mean.float(), deviation.float()
 
 
 class Batches:
@@ -36,10 +38,11 @@ class Batches:
 
     Args:
         split: the images; kept on the device as uint8.
-        batch_size: images in a batch; the last one has the remainder unless `drop_last`.
+        batch_size: images in a batch.
         mean, std: [C] each, of pixel values in [0, 1].
         augmentation: None for the images as they are.
         shuffle: False keeps the split's order.
+        drop_last: leave out a last batch that is not full.
 
     Raises:
         UsageError: if `batch_size` is below 1 or larger than the split.
@@ -70,28 +73,33 @@ class Batches:
             raise UsageError(
                 f"a batch of {batch_size} is larger than the split of {len(split)} images: lower --batch_size"
             )
-        mean, std = (torch.as_tensor(value, dtype=torch.float64) for value in (mean, std))
+        mean = torch.as_tensor(mean, dtype=torch.float64)
+        std = torch.as_tensor(std, dtype=torch.float64)
         self.split = split.to(device)
         self.batch_size = batch_size
         self.augmentation = augmentation
-        self.seed, self.stream = seed, stream
-        self.shuffle, self.drop_last = shuffle, drop_last
+        self.seed = seed
+        self.stream = stream
+        self.shuffle = shuffle
+        self.drop_last = drop_last
         # (pixel / 255 - mean) / std as one product and one sum.
         self._scale = (1 / (255 * std)).float().to(device)
         self._shift = (-mean / std).float().to(device)
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.split), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        full, remainder = divmod(len(self.split), self.batch_size)
+        if self.drop_last or remainder == 0:
+            return full
+        return full + 1
 
     def epoch(self, e: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of epoch `e`: x float32 [B, C, H, W], y int64 [B].
+        """Yields the batches of epoch `e`: x float32 [B, C, H, W], y int64 [B].
 
         On the CPU x is in channels_last memory format, in which depthwise convolutions are several times as fast.
         """
         count, height, width, _ = self.split.images.shape
         device = self.split.images.device
-        generator = _generator(self.seed, self.stream, e)
+        generator = _create_generator(self.seed, self.stream, e)
         order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
         order = order.to(device)
         draws = None
@@ -109,10 +117,13 @@ class Batches:
         if draws is not None:
             x = cut_out(x, draws, self.augmentation.cutout)
         x = x.permute(0, 3, 1, 2)
-        return x.contiguous() if x.is_cuda else x, self.split.labels[indices]
+        if x.is_cuda:
+            x = x.contiguous()
+        return x, self.split.labels[indices]
 
 
-def _generator(seed: int, stream: str, epoch: int) -> torch.Generator:
-    """A generator of its own for every (seed, stream, epoch); Python's hash() would differ between processes."""
-    digest = hashlib.blake2b(f"{seed}/{stream}/{epoch}".encode(), digest_size=4).digest()
+def _create_generator(seed: int, stream: str, epoch: int) -> torch.Generator:
+    """Returns the generator of (seed, stream, epoch); Python's hash() would differ between processes."""
+    key = f"{seed}/{stream}/{epoch}"
+    digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "big"))

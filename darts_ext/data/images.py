@@ -1,34 +1,38 @@
-"""The images of a run, as the batches that its stages ask for."""
+"""The data set of a run, cut into the batches that its stages ask for."""
 
 import copy
 
 import torch
 
-from darts_ext.config import DataSettings
-from darts_ext.data.augment import Augmentation
-from darts_ext.data.batches import Batches, normalisation
-from darts_ext.data.sources import load
-from darts_ext.data.splits import Dataset, Split
-from darts_ext.runtime.errors import UsageError
+from ..config import DataSettings
+from ..runtime.errors import UsageError
+from .augment import Augmentation
+from .batches import Batches, normalisation
+from .sources import load
+from .splits import Dataset, Split
 
 EVALUATION_BATCH = 256
 
 
 class Images:
-    """The data set of a run, on its device, as the batches that the stages ask for."""
+    """The data set of a run, and the batches of its splits on the run's device."""
 
     def __init__(self, settings: DataSettings, device: torch.device, seed: int):
-        self.settings, self.device, self.seed = settings, device, seed
-        limits = {
-            "image_size": settings.image_size,
-            "train_limit": settings.train_limit,
-            "test_limit": settings.test_limit,
-        }
-        self.dataset: Dataset = load(settings.data, root=settings.data_root, download=settings.download, **limits)
+        self.settings = settings
+        self.device = device
+        self.seed = seed
+        self.dataset: Dataset = load(
+            settings.data,
+            root=settings.data_root,
+            download=settings.download,
+            image_size=settings.image_size,
+            train_limit=settings.train_limit,
+            test_limit=settings.test_limit,
+        )
         self.mean, self.std = normalisation(self.dataset.train)
 
     def with_seed(self, seed: int) -> "Images":
-        """The same images, loaded once, for another seed."""
+        """Returns these images, not loaded again, for another seed."""
         other = copy.copy(self)
         other.seed = seed
         return other
@@ -40,12 +44,17 @@ class Images:
 
     @property
     def statistics(self) -> dict[str, object]:
-        """Pixels a side, and each channel's mean and standard deviation of values in [0, 1]: what weights trained on
-        these images must be shown."""
+        """Pixels a side, and each channel's mean and standard deviation of values in [0, 1].
+
+        Weights trained on these images must be shown others of the same size and normalisation.
+        """
         return {"size": self.dataset.image_size, "mean": self.mean.tolist(), "std": self.std.tolist()}
 
     def augmented(self, split: Split, batch_size: int, stream: str, *, whole: bool = False) -> Batches:
-        """Shuffled, cropped, mirrored and cut out; full batches only, or the `whole` split with a smaller last one."""
+        """Returns batches of shuffled, cropped, mirrored and cut-out images.
+
+        All are full, so that a rest is left out; with `whole` the last one holds the rest.
+        """
         pad = self.dataset.image_size // 8 if self.settings.pad is None else self.settings.pad
         flip = self.dataset.flip if self.settings.flip is None else self.settings.flip
         for name, size in (("pad", pad), ("cutout", self.settings.cutout)):
@@ -55,20 +64,16 @@ class Images:
                     f"is {size}"
                 )
         augmentation = Augmentation(pad=pad, flip=flip, cutout=self.settings.cutout)
-        return self._batches(
-            split,
-            min(batch_size, len(split)) if whole else batch_size,
-            augmentation=augmentation,
-            drop_last=not whole,
-            stream=stream,
-        )
+        if whole:
+            batch_size = min(batch_size, len(split))
+        return self._batches(split, batch_size, augmentation=augmentation, drop_last=not whole, stream=stream)
 
     def clean(self, split: Split, batch_size: int = EVALUATION_BATCH) -> Batches:
-        """In order, as they are."""
+        """Returns batches of the images as they are, in order."""
         return self._batches(split, min(batch_size, len(split)), shuffle=False)
 
     def shuffled(self, split: Split, batch_size: int, stream: str) -> Batches:
-        """Shuffled, otherwise as they are; whole batches only."""
+        """Returns full batches of the images as they are, shuffled."""
         return self._batches(split, batch_size, drop_last=True, stream=stream)
 
     def _batches(self, split: Split, batch_size: int, **options) -> Batches:

@@ -1,5 +1,4 @@
-"""Data sets by name: scikit-learn's digits, torchvision's small-image sets, a synthetic one, and any folder of
-images."""
+"""Data sets by name: scikit-learn's digits, torchvision's small images, synthetic images, any folder of images."""
 
 from pathlib import Path
 
@@ -8,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darts_ext.data.folder import load_folder
-from darts_ext.data.splits import Dataset, Split, divide, limited
-from darts_ext.runtime.errors import UsageError, unknown
+from ..runtime.errors import UsageError, unknown
+from .folder import load_folder
+from .splits import Dataset, Split, divide, limited
 
 TORCHVISION = {
     "cifar10": "CIFAR10",
@@ -24,8 +23,7 @@ RESIZE_CHUNK = 1024
 
 
 def list_data() -> list[str]:
-    """The names that `load` knows; besides them it takes `folder:DIR`, a folder with DIR/train/CLASS/* and
-    DIR/test/CLASS/*.
+    """Lists the names that `load` knows, besides `folder:DIR` for DIR/train/CLASS/* and DIR/test/CLASS/*.
 
     >>> list_data()
     ['cifar10', 'cifar100', 'digits', 'fashion_mnist', 'mnist', 'svhn', 'synthetic']
@@ -42,14 +40,14 @@ def load(
     train_limit: int | None = None,
     test_limit: int | None = None,
 ) -> Dataset:
-    """A data set by name, the same on every call.
+    """Loads a data set by name, the same on every call.
 
     Args:
         name: one of `list_data()`, or `folder:DIR`.
         root: where torchvision's sets lie, and where `download` puts them.
         image_size: side in pixels to which the images are resized (antialiased bilinear), once.
-        train_limit, test_limit: at most so many images, as equally many of each class as there are; train_limit holds
-            for val too.
+        train_limit, test_limit: at most so many images, as equally many of each class as there are; train_limit
+            holds for val too.
 
     Raises:
         UsageError: for an unknown name, data that is absent, cannot be fetched or cannot be read, or a limit below the
@@ -67,38 +65,43 @@ def load(
     if name not in list_data():
         raise unknown("data", name, [*list_data(), "folder:DIR"])
     if name in TORCHVISION:
-        train, test, classes = _torchvision(name, Path(root), download)
+        train, test, classes = _load_torchvision(name, Path(root), download)
+    elif name == "digits":
+        train, test, classes = _load_digits()
     else:
-        train, test, classes = {"digits": _digits, "synthetic": _synthetic}[name]()
-    train = _resized(train.subset(limited(train.labels, train_limit, len(classes), "--train_limit")), image_size)
-    test = _resized(test.subset(limited(test.labels, test_limit, len(classes), "--test_limit")), image_size)
+        train, test, classes = _draw_synthetic()
+    train = train.subset(limited(train.labels, train_limit, len(classes), "--train_limit"))
+    test = test.subset(limited(test.labels, test_limit, len(classes), "--test_limit"))
+    if image_size is not None:
+        train = _resize_split(train, image_size)
+        test = _resize_split(test, image_size)
     return Dataset(name, train, test, None, classes, flip=name not in MIRROR_CHANGES_THE_LABEL)
 
 
-def _digits() -> tuple[Split, Split, tuple[str, ...]]:
-    """1797 grey images of 8x8; a fixed fifth of every class is the test split."""
+def _load_digits() -> tuple[Split, Split, tuple[str, ...]]:
+    """Loads 1797 grey images of 8x8; a fixed fifth of every class is the test split."""
     from sklearn.datasets import load_digits  # slow to import
 
     digits = load_digits()
     pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     split = Split(torch.from_numpy(pixels), torch.from_numpy(digits.target).long())
     test, train = divide(split.labels, 0.2, torch.Generator().manual_seed(0))
-    return (
-        split.subset(train.sort().values),
-        split.subset(test.sort().values),
-        tuple(str(digit) for digit in digits.target_names),
-    )
+    classes = tuple(str(digit) for digit in digits.target_names)
+    return split.subset(train.sort().values), split.subset(test.sort().values), classes
 
 
-def _synthetic() -> tuple[Split, Split, tuple[str, ...]]:
-    """2000 and 500 images of 32x32: one smooth colour pattern for each of 10 classes, shifted cyclically by up to 8
-    pixels, in noise."""
+def _draw_synthetic() -> tuple[Split, Split, tuple[str, ...]]:
+    """Draws 2000 and 500 noisy images of 32x32, always the same.
+
+    Each of the 10 classes has one smooth colour pattern, which every image shifts cyclically by up to 8 pixels.
+    """
     generator = torch.Generator().manual_seed(0)
     count, num_classes, side = 2500, 10, 32
     coarse = torch.randn(num_classes, 3, 5, 5, generator=generator)
     prototypes = F.interpolate(coarse, size=side, mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
     labels = torch.arange(count) % num_classes
-    rows, columns = (torch.arange(side) + torch.randint(-8, 9, (2, count, 1), generator=generator)) % side
+    shifts = torch.randint(-8, 9, (2, count, 1), generator=generator)
+    rows, columns = (torch.arange(side) + shifts) % side
     shifted = prototypes[labels[:, None, None], rows[:, :, None], columns[:, None, :]]
     noise = torch.randn(shifted.shape, generator=generator)
     images = (128 + 20 * shifted + 75 * noise).clamp(0, 255).byte()
@@ -106,13 +109,17 @@ def _synthetic() -> tuple[Split, Split, tuple[str, ...]]:
     return Split(images[:2000], labels[:2000]), Split(images[2000:], labels[2000:]), classes
 
 
-def _torchvision(name: str, root: Path, download: bool) -> tuple[Split, Split, tuple[str, ...]]:
+def _load_torchvision(name: str, root: Path, download: bool) -> tuple[Split, Split, tuple[str, ...]]:
     from torchvision import datasets  # slow to import
 
     source = getattr(datasets, TORCHVISION[name])
-    parts = ({"split": "train"}, {"split": "test"}) if name == "svhn" else ({"train": True}, {"train": False})
+    if name == "svhn":
+        train_part, test_part = {"split": "train"}, {"split": "test"}
+    else:
+        train_part, test_part = {"train": True}, {"train": False}
     try:
-        train, test = (source(root, download=download, **part) for part in parts)
+        train = source(root, download=download, **train_part)
+        test = source(root, download=download, **test_part)
     except Exception as error:  # no network, a full disk, a broken archive: each library below has its own kind
         reason = " ".join(str(error).split())
         if download:
@@ -121,11 +128,11 @@ def _torchvision(name: str, root: Path, download: bool) -> tuple[Split, Split, t
             raise UsageError(f"{name} is not in the folder {root}: fetch it with --download") from error
         raise UsageError(f"cannot read {name} in the folder {root}: {reason}") from error
     classes = getattr(train, "classes", range(10))  # SVHN does not name its digits
-    return _split(train), _split(test), tuple(str(label) for label in classes)
+    return _convert(train), _convert(test), tuple(str(label) for label in classes)
 
 
-def _split(source: object) -> Split:
-    """torchvision's attributes as uint8 [N, H, W, C] and int64 [N]."""
+def _convert(source: object) -> Split:
+    """Converts the attributes of torchvision's data set to uint8 [N, H, W, C] and int64 [N]."""
     images = torch.as_tensor(source.data)
     if images.ndim == 3:
         images = images[..., None]
@@ -135,14 +142,14 @@ def _split(source: object) -> Split:
     return Split(images.contiguous(), torch.as_tensor(labels, dtype=torch.int64))
 
 
-def _resized(split: Split, image_size: int | None) -> Split:
-    if image_size is None:
-        return split
-    chunks = [_resize(images, image_size) for images in split.images.split(RESIZE_CHUNK)]
+def _resize_split(split: Split, side: int) -> Split:
+    chunks = [_resize(images, side) for images in split.images.split(RESIZE_CHUNK)]
     return Split(torch.cat(chunks), split.labels)
 
 
 def _resize(images: Tensor, side: int) -> Tensor:
-    """Antialiased bilinear, uint8 [N, H, W, C] to uint8 [N, side, side, C]."""
-    pixels = F.interpolate(images.permute(0, 3, 1, 2).float(), size=side, mode="bilinear", antialias=True)
-    return pixels.round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous()
+    """Resizes uint8 [N, H, W, C] to uint8 [N, side, side, C], antialiased bilinear."""
+    pixels = images.permute(0, 3, 1, 2).float()
+    pixels = F.interpolate(pixels, size=side, mode="bilinear", antialias=True)
+    pixels = pixels.round_().clamp_(0, 255).byte()
+    return pixels.permute(0, 2, 3, 1).contiguous()

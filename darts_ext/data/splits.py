@@ -1,4 +1,4 @@
-"""Labelled images, and how they are divided: by halves, by limits, always class by class."""
+"""Labelled images, and their division into halves and under limits, always class by class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from darts_ext.runtime.errors import UsageError
+from ..runtime.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,19 +25,23 @@ class Split:
         return len(self.labels)
 
     def subset(self, indices: Tensor | Sequence[int]) -> "Split":
-        """The images at these indices, in their order."""
+        """Returns the images at these indices, in their order."""
         indices = torch.as_tensor(indices, dtype=torch.int64, device=self.labels.device)
         return Split(self.images[indices], self.labels[indices])
 
     def to(self, device: torch.device | str) -> "Split":
-        """The same split on a device."""
+        """Returns the split on a device."""
         return Split(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Square images of named classes; `val` only where the source brings one, `flip` if a mirrored image keeps its
-    label."""
+    """Square images of named classes.
+
+    Args:
+        val: a split of its own for the alphas, where the source has one.
+        flip: whether a mirrored image keeps its label.
+    """
 
     name: str
     train: Split
@@ -63,10 +67,13 @@ class Dataset:
 
 
 def halves(dataset: Dataset, portion: float = 0.5, seed: int = 0) -> tuple[Split, Split]:
-    """The images that train the weights and those that train the alphas.
+    """Returns the images that train the weights and those that train the alphas.
 
-    A seeded permutation of the training images, of which the first split takes `portion` of every class; a data set
-    with a `val` split keeps its own division, train and val. Raises UsageError if a half would be empty.
+    A seeded permutation of the training images, of which the first half takes `portion` of every class; a data set
+    with a `val` split keeps its own division, train and val.
+
+    Raises:
+        UsageError: a half would be empty.
 
     >>> split = Split(torch.zeros(8, 1, 1, 1, dtype=torch.uint8), torch.arange(8) % 2)
     >>> weights, alphas = halves(Dataset("eight", split, split, None, ("even", "odd"), flip=False))
@@ -84,23 +91,28 @@ def halves(dataset: Dataset, portion: float = 0.5, seed: int = 0) -> tuple[Split
 
 
 def divide(labels: Tensor, portion: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Indices of `portion` of every class, and of the rest, both in random order; exact in total, within one image in
-    each class."""
+    """Returns the indices of `portion` of every class, and of the rest, both in random order.
+
+    The portion is exact in total, and within one image in each class.
+    """
     order = torch.randperm(len(labels), generator=generator)
     labels = labels.cpu()[order]
     # Rounding the cumulative counts, not the counts, keeps the total exact when every class has an odd number of
     # images.
     ends = (labels.bincount().cumsum(0) * portion + 0.5).floor().long()
     taken = ends.diff(prepend=ends.new_zeros(1))
-    first = _ranks(labels) < taken[labels]
+    first = _rank(labels) < taken[labels]
     return order[first], order[~first]
 
 
 def limited(labels: Tensor, limit: int | None, num_classes: int, flag: str) -> Tensor:
-    """Indices, ascending, of at most `limit` images, as equally many of each class as there are.
+    """Returns the indices, ascending, of at most `limit` images, as equally many of each class as there are.
 
     The choice is fixed, so that all seeds of a study see the same images, and a smaller limit chooses from a larger
-    one's images. Raises UsageError, naming the flag, if the limit is below the number of classes.
+    one's images.
+
+    Raises:
+        UsageError: the limit, whose flag is named, is below the number of classes.
 
     >>> limited(torch.tensor([0, 0, 0, 0, 0, 1]), 4, 2, "--train_limit").numel()
     4
@@ -110,12 +122,12 @@ def limited(labels: Tensor, limit: int | None, num_classes: int, flag: str) -> T
     if limit < num_classes:
         raise UsageError(f"{flag} {limit} is below the number of classes: give at least {num_classes}")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-    in_turn = _ranks(labels[order]).argsort(stable=True)
+    in_turn = _rank(labels[order]).argsort(stable=True)
     return order[in_turn[:limit]].sort().values
 
 
-def _ranks(labels: Tensor) -> Tensor:
-    """How many earlier entries have the same label, int64 [N]."""
+def _rank(labels: Tensor) -> Tensor:
+    """Counts, for each entry, the earlier ones with the same label, int64 [N]."""
     order = labels.argsort(stable=True)
     counts = labels.bincount()
     starts = counts.cumsum(0) - counts

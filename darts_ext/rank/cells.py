@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from darts_ext.runtime.errors import UsageError
-from darts_ext.tabular import NasBench201
+from ..runtime.errors import UsageError
+from ..tabular import NasBench201
 
 
 def sample_cells(table: NasBench201, number: int | None, seed: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What is left of a network when its nodes of smallest scale are pruned (Caron et al. 2023)."""
+"""Accuracy that is left when a network's nodes of smallest scale are pruned (Caron et al. 2023)."""
 
 from collections.abc import Iterable
 
@@ -13,10 +13,13 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
 def pruning(net: nn.Module, test: Batches, shares: Iterable[float] = SHARES) -> list[dict[str, float]]:
-    """Test loss and accuracy with each share of nodes silenced in every NodeScale, nothing trained in between; the
-    network is left as it was."""
+    """Returns test loss and accuracy with each share of nodes silenced in every NodeScale, without any training.
+
+    The network is left as it was.
+    """
     rows = []
     for share in shares:
         with prune_nodes(net, share):
-            rows.append({"pruned": share, **evaluate(net, test.epoch(0), "test")})
+            figures = evaluate(net, test.epoch(0), "test")
+        rows.append({"pruned": share, **figures})
     return rows

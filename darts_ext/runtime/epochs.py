@@ -1,8 +1,8 @@
-"""Epochs that can be killed: what a stage is after each of them is on disk, and the same call goes on from there."""
+"""Training by epochs that survives a kill: after each one a checkpoint is on disk, from which the same call resumes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -20,61 +20,82 @@ class Stage(Protocol):
     seed: int
 
     def run_epoch(self, epoch: int, bar: Callable) -> Row:
-        """Trains one epoch and returns its row of the summary; `bar` wraps the iteration over steps."""
+        """Trains one epoch and returns its row of the summary; `bar(steps, total)` wraps the iteration over steps."""
         ...
 
     def state(self) -> dict:
-        """Tensors and built-in types from which `load` restores the stage."""
+        """Returns tensors and built-in types from which `load` restores the stage."""
         ...
 
-    def load(self, state: dict) -> None: ...
+    def load(self, state: dict) -> None:
+        """Restores the stage."""
+        ...
 
 
 def run_epochs(
-    stage: Stage, epochs: int, checkpoint: Path, summary: Path, on_epoch: Callable[[Row], None] = lambda row: None
+    stage: Stage, epochs: int, checkpoint: Path, summary: Path, on_epoch: Callable[[Row], None] | None = None
 ) -> list[Row]:
-    """Runs the epochs that are not done yet; after each one a checkpoint and the summary (one row an epoch) are written
-    whole.
+    """Runs the epochs that are not done yet; after each one a checkpoint and the summary are written whole.
+
+    Args:
+        stage: what is trained.
+        epochs: number of epochs, those that are done included.
+        checkpoint: file of the stage's state; an existing one is resumed.
+        summary: CSV file with a row for each epoch.
+        on_epoch: called with each new row.
 
     Returns:
         the rows of all epochs.
+
+    Raises:
+        UsageError: the checkpoint cannot be read, or belongs to another network or stage.
     """
-    history: list[Row] = []
-    if checkpoint.exists():
-        saved = load_checkpoint(checkpoint)
-        try:
-            history = saved["history"]
-            stage.load(saved["stage"])
-        except (KeyError, RuntimeError, ValueError, TypeError):
-            raise UsageError(
-                f"{checkpoint} belongs to another network or stage: choose another folder, or delete it to start anew"
-            ) from None
-        if history:
-            write_csv(summary, history)
+    history = _resume(stage, checkpoint)
+    if history:
+        write_csv(summary, history)
     with tqdm(total=epochs, initial=len(history), desc=stage.name, unit="epoch", miniters=0, disable=None) as bar:
+
+        def count_steps(steps: Iterable[Any], total: int) -> Iterator[Any]:
+            return _count_steps(bar, steps, total)
+
         for epoch in range(len(history), epochs):
             seed_epoch(stage.seed, stage.name, epoch)
-            row = {"epoch": epoch + 1, **stage.run_epoch(epoch, lambda steps, total: _substeps(bar, steps, total))}
+            row = {"epoch": epoch + 1, **stage.run_epoch(epoch, count_steps)}
             history.append(row)
             save_checkpoint(checkpoint, {"stage": stage.state(), "history": history})
             write_csv(summary, history)
-            on_epoch(row)
+            if on_epoch is not None:
+                on_epoch(row)
             bar.n = len(history)
-            bar.set_postfix_str(_short(row))
+            bar.set_postfix_str(_shorten(row))
     return history
 
 
-def _substeps(bar: tqdm, steps, total: int):
+def _resume(stage: Stage, checkpoint: Path) -> list[Row]:
+    """Loads the checkpoint into the stage, if there is one; returns the rows of the epochs that are done."""
+    if not checkpoint.exists():
+        return []
+    saved = load_checkpoint(checkpoint)
+    try:
+        history = saved["history"]
+        stage.load(saved["stage"])
+    except (KeyError, RuntimeError, ValueError, TypeError):
+        raise UsageError(
+            f"{checkpoint} belongs to another network or stage: choose another folder, or delete it to start anew"
+        ) from None
+    return history
+
+
+def _count_steps(bar: tqdm, steps: Iterable[Any], total: int) -> Iterator[Any]:
     """Moves the bar within the epoch, so that the remaining time is known long before the first epoch ends."""
-    done = bar.n
+    epochs_done = bar.n
     for count, step in enumerate(steps, start=1):
         yield step
-        bar.n = round(done + count / total, 3)
+        bar.n = round(epochs_done + count / total, 3)
         bar.update(0)
 
 
-def _short(row: Row) -> str:
-    shown = {
-        name: row[name] for name in ("train_accuracy", "val_accuracy", "test_accuracy", "skip_share") if name in row
-    }
-    return ", ".join(f"{name} {value:.4g}" for name, value in shown.items())
+def _shorten(row: Row) -> str:
+    """Returns the columns that fit beside the bar."""
+    shown = [name for name in ("train_accuracy", "val_accuracy", "test_accuracy", "skip_share") if name in row]
+    return ", ".join(f"{name} {row[name]:.4g}" for name in shown)

@@ -1,4 +1,4 @@
-"""TensorBoard events, where they are asked for."""
+"""TensorBoard events, for runs with --tensorboard."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +9,11 @@ from .errors import UsageError
 
 @contextmanager
 def event_writer(folder: Path, wanted: bool) -> Iterator[Callable[[dict], None]]:
-    """A function that takes a row of the summary; its numbers become scalars at the row's epoch, its genotype a
-    text."""
+    """Yields a function that writes a row of the summary: numbers as scalars at the row's epoch, its genotype as text.
+
+    Raises:
+        UsageError: events are wanted and tensorboard is not installed.
+    """
     if not wanted:
         yield lambda row: None
         return

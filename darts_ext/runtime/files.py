@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and checkpoints that hold tensors and built-in types only."""
+"""Files that are never half written, and checkpoints that hold tensors and built-in types only."""
 
 import csv
 import io
@@ -18,38 +18,44 @@ FORMAT = "darts_ext/1"
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader, also after a kill or a power cut, finds the old content or the new, never half of
-    it."""
+    """Writes a file so that a reader finds its old content or the new, never half of it, even after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
+    if isinstance(content, str):
+        content = content.encode()
     with open(draft, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
 
 
 def to_json(value: object) -> str:
-    """JSON in which a number that is none (NaN, infinity) is null, because JSON has no word for it.
+    """Returns JSON text in which NaN and infinities are null, because JSON has no word for them.
 
     >>> to_json({"a": [float("-inf"), 1.0]}).split()
     ['{', '"a":', '[', 'null,', '1.0', ']', '}']
     """
-    return json.dumps(_finite(value), indent=1, allow_nan=False)
+    return json.dumps(_replace_nonfinite(value), indent=1, allow_nan=False)
 
 
-def _finite(value: object) -> object:
+def _replace_nonfinite(value: object) -> object:
     if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: _replace_nonfinite(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [_replace_nonfinite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Writes rows under a header of all their columns; what a row lacks is empty."""
+    """Writes rows under a header of all their columns; a column that a row lacks is empty."""
+    columns: dict[str, None] = {}  # in the order in which they first appear
+    for row in rows:
+        columns.update(dict.fromkeys(row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, text.getvalue())
@@ -71,7 +77,8 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        message = str(error).strip()
+        reason = message.splitlines()[0][:120] if message else type(error).__name__
         raise UsageError(f"{path} cannot be read as a checkpoint ({reason}): delete it to start anew") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UsageError(

@@ -1,5 +1,4 @@
-"""Randomness as a function of what is being done, so that a resumed run repeats what the uninterrupted one would have
-done."""
+"""Seeds that depend on the epoch, so that a resumed run draws what the uninterrupted run would have drawn."""
 
 import hashlib
 
@@ -8,5 +7,6 @@ import torch
 
 def seed_epoch(seed: int, stage: str, epoch: int) -> None:
     """Sets torch's global generators (CPU and GPU) to a state that depends on seed, stage and epoch alone."""
-    digest = hashlib.blake2b(f"{seed}/{stage}/{epoch}".encode(), digest_size=7).digest()
+    key = f"{seed}/{stage}/{epoch}"
+    digest = hashlib.blake2b(key.encode(), digest_size=7).digest()
     torch.manual_seed(int.from_bytes(digest, "big"))

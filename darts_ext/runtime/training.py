@@ -1,4 +1,4 @@
-"""What both trainings share: the schedule, the running means of an epoch, evaluation, and averaged weights."""
+"""Parts that search and retraining share: learning-rate schedule, means of an epoch, evaluation, averaged weights."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
-    """The learning rate of an epoch (from 0) on half a cosine (Loshchilov & Hutter 2017).
+    """Returns the learning rate of an epoch (from 0) on half a cosine (Loshchilov & Hutter 2017).
 
     >>> cosine(0.025, 0.001, 0, 50), round(cosine(0.025, 0.001, 25, 50), 6)
     (0.025, 0.013)
@@ -23,33 +23,37 @@ def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Sets the learning rate of every group."""
+    """Sets the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 class Means:
-    """Mean loss and accuracy (per cent) of the images seen, kept on the device until they are asked for."""
+    """Mean loss and accuracy (per cent) over batches; the sums stay on the device until `row` reads them."""
 
     def __init__(self) -> None:
-        self.count, self.sums = 0, None
+        self.count = 0
+        self.sums: Tensor | None = None  # of losses and of correct predictions
 
     def add(self, loss: Tensor, logits: Tensor, y: Tensor) -> None:
-        """Takes in a batch's mean loss and logits."""
-        sums = torch.stack([loss.detach().double() * len(y), (logits.detach().argmax(1) == y).sum().double()])
+        """Adds a batch by its mean loss, its logits and its labels."""
+        loss_sum = loss.detach().double() * len(y)
+        correct = (logits.detach().argmax(1) == y).sum().double()
+        sums = torch.stack([loss_sum, correct])
         self.sums = sums if self.sums is None else self.sums + sums
         self.count += len(y)
 
     def row(self, prefix: str) -> dict[str, float]:
-        """{prefix_loss, prefix_accuracy}."""
-        loss, right = (self.sums / self.count).tolist()
-        return {f"{prefix}_loss": loss, f"{prefix}_accuracy": 100 * right}
+        """Returns {prefix_loss, prefix_accuracy}."""
+        loss, share = (self.sums / self.count).tolist()
+        return {f"{prefix}_loss": loss, f"{prefix}_accuracy": 100 * share}
 
 
 @torch.no_grad()
 def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str) -> dict[str, float]:
-    """Loss and accuracy with running statistics in the BatchNorms; the net's mode is left as it was."""
-    training, means = net.training, Means()
+    """Computes loss and accuracy in eval mode (running BatchNorm statistics); the net's mode is left as it was."""
+    training = net.training
+    means = Means()
     net.eval()
     for x, y in batches:
         logits = net(x)
@@ -59,7 +63,7 @@ def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str) -> dict[str,
 
 
 def check_finite(loss: Tensor, where: str, lower: str) -> None:
-    """Raises UsageError if the loss is no longer a number."""
+    """Raises UsageError if the loss is not finite; `lower` names the settings that would help if they were lower."""
     if not torch.isfinite(loss):
         raise UsageError(
             f"the loss became {float(loss.detach())} in {where}: lower {lower}; the last good checkpoint is kept"
@@ -67,43 +71,52 @@ def check_finite(loss: Tensor, where: str, lower: str) -> None:
 
 
 class Average:
-    """A running average of a network's weights after every step: kind "ema" from the first one on, "uniform" all alike
-    from an epoch on; "none" is the network.
+    """A running average of a network's weights after every step.
 
     The uniform mean of the iterates of SGD at a constant rate is what reaches the optimal rate in the NTK regime
     (Nitanda & Suzuki 2021, algorithm 1). BatchNorm statistics of the averaged network are computed anew from training
-    batches before it is used, because they are not averages of the others'.
+    batches before it is used, because averages of the networks' statistics would not fit the averaged weights.
 
     Args:
-        decay: of "ema". first: epoch with which "uniform" begins; until then the network itself is evaluated.
+        kind: "ema" averages exponentially from the first step on, "uniform" with equal weights from epoch `first` on;
+            "none" keeps no average.
+        decay: of "ema".
+        first: epoch with which "uniform" begins; until then the network itself is evaluated.
     """
 
     def __init__(self, net: nn.Module, kind: str, decay: float, first: int = 0):
         if kind not in ("none", "ema", "uniform"):
             raise UsageError(f"average is none, ema or uniform, not {kind!r}")
-        self.net, self.kind, self.first = net, kind, first
-        average = get_ema_multi_avg_fn(decay) if kind == "ema" else None
-        self.model = None if kind == "none" else AveragedModel(net, multi_avg_fn=average)
+        self.net = net
+        self.kind = kind
+        self.first = first
+        self.model: AveragedModel | None = None
+        if kind == "ema":
+            self.model = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        elif kind == "uniform":
+            self.model = AveragedModel(net)
 
     def after_step(self, epoch: int) -> None:
-        """Takes in what the network has become."""
+        """Adds the current weights to the average."""
         if self.kind == "ema" or (self.kind == "uniform" and epoch >= self.first):
             self.model.update_parameters(self.net)
 
     def after_epoch(self, batches: Iterable[Batch]) -> nn.Module:
-        """The network to evaluate."""
+        """Returns the network to evaluate; `batches` give an averaged one its BatchNorm statistics."""
         if self.model is None or not self.model.n_averaged:
             return self.net
         if hasattr(self.net, "arch_parameters"):  # weights are averaged, alphas are not
             with torch.no_grad():
-                for mine, live in zip(self.model.module.arch_parameters(), self.net.arch_parameters()):
-                    mine.copy_(live)
+                for averaged, live in zip(self.model.module.arch_parameters(), self.net.arch_parameters()):
+                    averaged.copy_(live)
         update_bn(batches, self.model)
         return self.model.module
 
     def state(self) -> dict:
+        """Returns the tensors of the average."""
         return {} if self.model is None else self.model.state_dict()
 
     def load(self, state: dict) -> None:
+        """Restores what `state` returned."""
         if self.model is not None:
             self.model.load_state_dict(state)

@@ -18,6 +18,8 @@ from ..runtime.training import Average, Means, check_finite, cosine, evaluate, s
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
 
+Lookup = Callable[[Genotype], dict[str, float]]
+
 
 class Search:
     """The search stage: `run_epoch`, `state` and `load`, as `runtime.epochs` calls them.
@@ -27,9 +29,9 @@ class Search:
         settings: learning rates and the like.
         train, val: batches that train the weights and the alphas. val_clean: the validation half without augmentation.
         seed: of the run.
-        judge: what is known of the genotype that alpha would choose, as columns of the epoch's row; not asked where
-            alphas are fixed, and choose nothing.
-        tracker: has `picks(net, epoch)`, what other criteria would choose, as columns.
+        lookup: returns what a benchmark knows of the genotype that alpha would choose, as columns of the epoch's row;
+            not called where alphas are fixed, and choose nothing.
+        tracker: a Tracker, for what other criteria would choose, as columns of the row.
 
     In each step the alphas move first, then the weights, as in the reference; but the validation batches pass over
     their whole half before one comes again.
@@ -46,20 +48,21 @@ class Search:
         val: Batches,
         val_clean: Batches,
         seed: int,
-        judge: Callable[[Genotype], dict[str, float]] | None = None,
+        lookup: Lookup | None = None,
         tracker=None,
     ):
         if settings.hypergradient not in KINDS:
             raise unknown("hypergradient", settings.hypergradient, KINDS)
         if settings.alpha not in ("learned", "fixed"):
             raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
-        self.net, self.settings, self.seed, self.tracker = net, settings, seed, tracker
-        self.train, self.val, self.val_clean, self.judge = (
-            train,
-            val,
-            val_clean,
-            judge if settings.alpha == "learned" else None,
-        )
+        self.net = net
+        self.settings = settings
+        self.seed = seed
+        self.train = train
+        self.val = val
+        self.val_clean = val_clean
+        self.lookup = lookup if settings.alpha == "learned" else None
+        self.tracker = tracker
         self.weights = list(net.weight_parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights, settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
@@ -76,23 +79,25 @@ class Search:
         self.mixing = [mixing_weights(net)]
 
     def run_epoch(self, epoch: int, bar: Callable) -> dict[str, object]:
-        """One pass over the weights' half, and what the network is then."""
+        """Trains for one pass over the weights' half, and returns the row of the summary that describes the result."""
         start = time.perf_counter()
-        trained = self.train_epoch(epoch, bar)
+        row = self.train_epoch(epoch, bar)
         net = self.average.after_epoch(self.train.epoch(epoch))
-        self.mixing.append(mixing_weights(self.net))
-        entropy, genotype = entropies(self.mixing[-1]), self.net.genotype()
-        return {
-            **trained,
-            **evaluate(net, self.val_clean.epoch(0), "val"),
-            **skip_shares(self.mixing[-1], self.net.space.choices(), self.net.excluded()),
-            "entropy_mean": sum(entropy.values()) / len(entropy),
-            "seconds": time.perf_counter() - start,
-            "genotype": genotype.to_text(),
-            **(self.judge(genotype) if self.judge else {}),
-            **(self.tracker.picks(net, epoch) if self.tracker else {}),
-            **{f"entropy:{choice}": value for choice, value in entropy.items()},
-        }
+        mixing = mixing_weights(self.net)
+        self.mixing.append(mixing)
+        entropy = entropies(mixing)
+        genotype = self.net.genotype()
+        row |= evaluate(net, self.val_clean.epoch(0), "val")
+        row |= skip_shares(mixing, self.net.space.choices(), self.net.excluded())
+        row["entropy_mean"] = sum(entropy.values()) / len(entropy)
+        row["seconds"] = time.perf_counter() - start
+        row["genotype"] = genotype.to_text()
+        if self.lookup:
+            row |= self.lookup(genotype)
+        if self.tracker:
+            row |= self.tracker.picks(net, epoch)
+        row |= {f"entropy:{choice}": value for choice, value in entropy.items()}
+        return row
 
     def try_tracked(self) -> None:
         """Raises SelectionError for a tracked criterion whose measure cannot be taken of the supernet."""
@@ -100,8 +105,9 @@ class Search:
             self.tracker.try_out(self.net)
 
     def train_epoch(self, epoch: int, bar: Callable, share: float = 1.0) -> dict[str, object]:
-        """One pass over the weights' half, or over a share of it, alphas and weights in turn."""
-        settings, means = self.settings, Means()
+        """Trains alphas and weights in turn for one pass over the weights' half, or over a share of it."""
+        settings = self.settings
+        means = Means()
         rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
         set_learning_rate(self.weight_optimizer, rate)
         self.net.train()
@@ -115,6 +121,7 @@ class Search:
         return {"learning_rate": rate, **means.row("train")}
 
     def _validation(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields batches of the alphas' half without end, reshuffled in every pass; no two passes share a number."""
         for part in count():
             yield from self.val.epoch((epoch << 20) + part)
 
@@ -131,7 +138,8 @@ class Search:
         loss = F.cross_entropy(logits, y)
         check_finite(loss, f"{self.name} epoch {epoch + 1}", self.rates)
         # options that a selection has switched off have no gradient, and stay as they are
-        for weight, gradient in zip(self.weights, torch.autograd.grad(loss, self.weights, allow_unused=True)):
+        gradients = torch.autograd.grad(loss, self.weights, allow_unused=True)
+        for weight, gradient in zip(self.weights, gradients):
             weight.grad = gradient
         nn.utils.clip_grad_norm_(self.weights, self.settings.clip)
         self.weight_optimizer.step()
@@ -139,7 +147,7 @@ class Search:
         return loss, logits
 
     def state(self) -> dict:
-        """Everything that the next epoch depends on."""
+        """Returns everything that the next epoch depends on."""
         return {
             "net": self.net.state_dict(),
             "average": self.average.state(),
@@ -149,7 +157,7 @@ class Search:
         }
 
     def load(self, state: dict) -> None:
-        """Goes on from `state`."""
+        """Restores what `state` returned."""
         self.net.load_state_dict(state["net"])
         self.average.load(state["average"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])

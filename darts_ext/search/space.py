@@ -1,4 +1,4 @@
-"""The space that the settings describe."""
+"""The search space that the settings describe."""
 
 from supernet import MLPSpace, Space, create_space, is_twice_differentiable
 
@@ -7,21 +7,23 @@ from ..runtime.errors import UsageError
 
 
 def read_space(settings: SearchSettings) -> Space | MLPSpace:
-    """The space of a search, with its activations and added skips.
+    """Creates the space of a search, with its activations and added skips.
 
     Raises:
         UsageError: it leaves nothing to choose, or second-order search meets an activation that has no second
-            derivative. SpaceError: see `create_space`.
+            derivative.
+        SpaceError: see `create_space`.
     """
-    activations = (
-        None
-        if settings.activations is None
-        else tuple(name.strip() for name in settings.activations.split(",") if name.strip())
-    )
-    if activations == ():
-        raise UsageError("activations names none: give names separated by commas, as relu,gelu")
-    depth = {"layers": settings.layers} if settings.space == "mlp" and settings.layers else {}
-    space = create_space(settings.space, activations=activations, added_skip=settings.added_skip, **depth)
+    activations = None
+    if settings.activations is not None:
+        names = [name.strip() for name in settings.activations.split(",")]
+        activations = tuple(name for name in names if name)
+        if not activations:
+            raise UsageError("activations names none: give names separated by commas, as relu,gelu")
+    options = {"activations": activations, "added_skip": settings.added_skip}
+    if settings.space == "mlp" and settings.layers:
+        options["layers"] = settings.layers
+    space = create_space(settings.space, **options)
     if settings.space != "mlp" and settings.parametrisation != "standard":
         raise UsageError(f"parametrisation {settings.parametrisation} is one of mlp, and the space is {settings.space}")
     if not space.choices():

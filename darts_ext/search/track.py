@@ -1,8 +1,9 @@
-"""What other criteria than alpha would choose while a supernet trains."""
+"""Genotypes that other criteria than alpha would choose, followed while a supernet trains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import islice
+from math import ceil
 
 from torch import Tensor, nn
 
@@ -13,41 +14,51 @@ from supernet import Genotype
 from ..config import SearchSettings
 from ..data import Batches
 from ..runtime.errors import unknown
+from .bilevel import Lookup
 from .tuning import Tuning
 
 BATCH = 64
 FACTOR = 0.1  # of the learning rate, when a copy is tuned (Wang et al. 2021)
 STRATEGIES = ("oneshot", "progressive")
-Judge = Callable[[Genotype], dict[str, float]]
 
 
 class Tracker:
-    """Criteria, each CRITERION or CRITERION@STRATEGY, and what they see.
+    """Criteria, each CRITERION or CRITERION@STRATEGY, with the batches that they see.
 
     Args:
-        settings: of the search. train, val, val_clean, seed: see Search. judge: what is known of a genotype, as columns
-            of the epoch's row.
+        settings: of the search.
+        train, val, val_clean, seed: see Search.
+        lookup: returns what a benchmark knows of a genotype, as columns of the epoch's row.
 
     Raises:
         SelectionError, UsageError: an unknown criterion or strategy.
     """
 
     def __init__(
-        self, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, judge: Judge
+        self, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, lookup: Lookup
     ):
-        self.settings, self.seed, self.judge, self.halves = settings, seed, judge, (train, val, val_clean)
-        self.tracked = [_read(name.strip()) for name in settings.track.split(",") if name.strip()]
+        self.settings = settings
+        self.train = train
+        self.val = val
+        self.val_clean = val_clean
+        self.seed = seed
+        self.lookup = lookup
+        names = [name.strip() for name in settings.track.split(",")]
+        self.tracked = [_read_entry(name) for name in names if name]
 
     def picks(self, net: nn.Module, epoch: int) -> dict[str, object]:
-        """{"pick:NAME": its genotype as text, and what `judge` knows of it}, after every few epochs and the last; the
-        network stays as it was."""
+        """Returns what each criterion would choose, in every `track_every`-th epoch and the last; otherwise {}.
+
+        Columns are "pick:NAME", a genotype as text, and "COLUMN:NAME" for what `lookup` knows of it. The network stays
+        as it was.
+        """
         if (epoch + 1) % self.settings.track_every and epoch + 1 < self.settings.epochs:
             return {}
         row: dict[str, object] = {}
         for name, criterion, strategy in self.tracked:
-            genotype = self._chosen(net, criterion, strategy)
+            genotype = self._choose(net, criterion, strategy)
             row[f"pick:{name}"] = genotype.to_text()
-            row |= {f"{column}:{name}": value for column, value in self.judge(genotype).items()}
+            row |= {f"{column}:{name}": value for column, value in self.lookup(genotype).items()}
         return row
 
     def try_out(self, net: nn.Module) -> None:
@@ -55,29 +66,39 @@ class Tracker:
         for _, criterion, _ in self.tracked:
             name = find_criterion(criterion).measure
             if name:
-                measure(name, net, *_first(self.halves[-1], 1)[0])
+                x, y = _first_batches(self.val_clean, 1)[0]
+                measure(name, net, x, y)
 
-    def _chosen(self, net: nn.Module, criterion: str, strategy: str) -> Genotype:
-        batches = _first(self.halves[-1], self.settings.track_images)
+    def _choose(self, net: nn.Module, criterion: str, strategy: str) -> Genotype:
+        batches = _first_batches(self.val_clean, self.settings.track_images)
+        tune = None
         if strategy == "progressive":
             net = deepcopy(net)
-            tuning = Tuning(
-                net, self.settings, *self.halves, self.seed, epochs=self.settings.track_tune_epochs, factor=FACTOR
-            )
-            made = select(
-                net,
-                criterion,
-                strategy,
-                batches=batches,
-                seed=self.seed,
-                tune=lambda _: tuning.run_round(lambda steps, _: steps),
-            )
-        else:
-            made = select(net, criterion, strategy, batches=batches, seed=self.seed)
-        return net.genotype(made.decisions, made.inputs)
+            tune = self._create_tune(net)
+        selection = select(net, criterion, strategy, batches=batches, seed=self.seed, tune=tune)
+        return net.genotype(selection.decisions, selection.inputs)
+
+    def _create_tune(self, net: nn.Module) -> Callable[[object], None]:
+        """Returns a function that trains the net for a round; `select` calls it with the decisions so far."""
+        tuning = Tuning(
+            net,
+            self.settings,
+            self.train,
+            self.val,
+            self.val_clean,
+            self.seed,
+            epochs=self.settings.track_tune_epochs,
+            factor=FACTOR,
+        )
+
+        def tune(_: object) -> None:
+            tuning.run_round(lambda steps, total: steps)
+
+        return tune
 
 
-def _read(name: str) -> tuple[str, str, str]:
+def _read_entry(name: str) -> tuple[str, str, str]:
+    """Returns the name, its criterion and its strategy."""
     criterion, _, strategy = name.partition("@")
     if not find_criterion(criterion).measure and strategy == "progressive":
         raise SelectionError(
@@ -88,7 +109,11 @@ def _read(name: str) -> tuple[str, str, str]:
     return name, criterion, strategy or "oneshot"
 
 
-def _first(clean: Batches, images: int) -> list[tuple[Tensor, Tensor]]:
-    """The first images, in whole batches of 64."""
-    pieces = (pair for x, y in clean.epoch(0) for pair in zip(x.split(BATCH), y.split(BATCH)))
-    return list(islice(pieces, -(-images // BATCH)))
+def _first_batches(clean: Batches, images: int) -> list[tuple[Tensor, Tensor]]:
+    """Returns the first images, in as many batches of 64 as hold them."""
+    return list(islice(_split_batches(clean), ceil(images / BATCH)))
+
+
+def _split_batches(clean: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+    for x, y in clean.epoch(0):
+        yield from zip(x.split(BATCH), y.split(BATCH))

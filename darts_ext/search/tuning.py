@@ -1,5 +1,4 @@
-"""Tuning: the search's training goes on between the rounds of a selection, on the network as it is decided so far (Wang
-et al. 2021)."""
+"""Tuning: training of a partly decided supernet between the rounds of a selection (Wang et al. 2021)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +12,16 @@ from .bilevel import Search
 
 
 class Tuning(Search):
-    """Trains a supernet at a constant learning rate; the optimisers are fresh at the first round, and go on from round
-    to round.
+    """The search's training, gone on with at a constant learning rate.
+
+    The optimisers are fresh at the first round, and go on from round to round.
 
     Args:
         net: a Supernet, on its device; its committed choices stay committed, because their softmax has no gradient.
         settings: of the search.
-        epochs: after each round; 1.5 are one and half of another. factor: the learning rate as a share of the search's.
         train, val, val_clean, seed: see Search.
+        epochs: trained in each round; 1.5 is one epoch and half of another.
+        factor: the learning rate as a share of the search's.
     """
 
     name = "tuning"
@@ -39,29 +40,27 @@ class Tuning(Search):
         factor: float,
     ):
         rate = factor * settings.learning_rate
-        super().__init__(
-            net,
-            replace(settings, learning_rate=rate, learning_rate_min=rate, average="none", track=""),
-            train,
-            val,
-            val_clean,
-            seed,
-        )
-        self.epochs, self.done = epochs, 0
+        constant = replace(settings, learning_rate=rate, learning_rate_min=rate, average="none", track="")
+        super().__init__(net, constant, train, val, val_clean, seed)
+        self.epochs = epochs
+        self.done = 0  # epochs of all rounds so far
 
     def run_round(self, bar: Callable) -> None:
-        """Trains the epochs of one round; `bar` wraps the iteration over the steps of each."""
-        whole = int(self.epochs)
-        for share in [1.0] * whole + [self.epochs - whole] * (self.epochs > whole):
+        """Trains the epochs of one round; `bar(steps, total)` wraps the iteration over the steps of each."""
+        full_epochs = int(self.epochs)
+        shares = [1.0] * full_epochs
+        if self.epochs > full_epochs:
+            shares.append(self.epochs - full_epochs)
+        for share in shares:
             seed_epoch(self.seed, self.name, self.done)
             self.train_epoch(self.done, bar, share)
             self.done += 1
 
     def state(self) -> dict:
-        """Everything that the next round depends on."""
+        """Returns everything that the next round depends on."""
         return {**super().state(), "done": self.done}
 
     def load(self, state: dict) -> None:
-        """Goes on from `state`."""
+        """Restores what `state` returned."""
         super().load(state)
         self.done = state["done"]

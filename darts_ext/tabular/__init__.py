@@ -1,4 +1,4 @@
-"""Benchmarks of architectures that others have trained: accuracies to look up."""
+"""Tabular benchmarks: accuracies of architectures that others have trained, to look up."""
 
 from .nasbench201 import DATASETS, NasBench201, describe_known, in_table
 

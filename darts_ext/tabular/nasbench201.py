@@ -18,56 +18,68 @@ from supernet import Edge, Genotype
 
 from ..runtime.errors import UsageError
 
-FILE, CELLS = "nasbench201.npz", 15625
+FILE = "nasbench201.npz"
+CELLS = 15625
 DATASETS = ("cifar10", "cifar100", "in16")
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 
 class NasBench201:
-    """The table, by the benchmark's own index.
+    """The benchmark's table; arrays are in the order of its own index.
 
     >>> table = NasBench201()
-    >>> skips = Genotype.from_text("|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|")
+    >>> text = "|{0}~0|+|{0}~0|{0}~1|+|{0}~0|{0}~1|{0}~2|".format("skip_connect")
+    >>> skips = Genotype.from_text(text)
     >>> [round(float(table.test(dataset)[table.index(skips)]), 2) for dataset in DATASETS]
     [54.3, 15.61, 16.32]
     """
 
     def __init__(self) -> None:
-        self._columns = _columns()
+        self._columns = _load_columns()
         self._index = {tuple(row): index for index, row in enumerate(self._columns["ops"].tolist())}
 
     def __len__(self) -> int:
         return len(self._index)
 
     def index(self, genotype: Genotype) -> int:
-        """The benchmark's index of a cell.
+        """Returns the benchmark's index of a cell.
 
         Raises:
-            UsageError: the genotype is none of its cells, as one with other activations or added skips.
+            UsageError: the genotype is not a cell of the benchmark; one with other activations or added skips is none.
         """
-        edges, _ = genotype.cells.get("cell", ((), ()))
-        row = tuple(
-            OPERATIONS.index(edge.op) if edge == Edge(edge.op, *ends) and edge.op in OPERATIONS else -1
-            for edge, ends in zip(edges, EDGES)
-        )
-        if len(edges) != len(EDGES) or row not in self._index:
+        index = self._look_up(genotype)
+        if index is None:
             raise UsageError(f"{genotype.to_text()} is not a cell of NAS-Bench-201")
-        return self._index[row]
+        return index
+
+    def _look_up(self, genotype: Genotype) -> int | None:
+        edges, _ = genotype.cells.get("cell", ((), ()))
+        if len(edges) != len(EDGES):
+            return None
+        row = []
+        for edge, (source, node) in zip(edges, EDGES):
+            if edge.op not in OPERATIONS or edge != Edge(edge.op, source, node):
+                return None
+            row.append(OPERATIONS.index(edge.op))
+        return self._index.get(tuple(row))
 
     def genotype(self, index: int) -> Genotype:
-        """The cell of an index."""
-        edges = tuple(
-            Edge(OPERATIONS[op], source, node) for op, (source, node) in zip(self._columns["ops"][index], EDGES)
-        )
-        return Genotype("nasbench201", {"cell": (edges, (3,))})
+        """Returns the cell of an index."""
+        edges = []
+        for op, (source, node) in zip(self._columns["ops"][index], EDGES):
+            edges.append(Edge(OPERATIONS[op], source, node))
+        return Genotype("nasbench201", {"cell": (tuple(edges), (3,))})
 
     def test(self, dataset: str) -> np.ndarray:
-        """Test accuracies after 200 epochs [15625], per cent; of "cifar10", "cifar100" or "in16" (ImageNet16-120)."""
+        """Returns test accuracies after 200 epochs [15625], per cent.
+
+        `dataset` is "cifar10", "cifar100" or "in16" (ImageNet16-120).
+        """
         return self._columns[f"{dataset}_test"] / 1000
 
     def validation(self, dataset: str) -> np.ndarray:
-        """Validation accuracies after 200 epochs [15625], per cent."""
+        """Returns validation accuracies after 200 epochs [15625], per cent."""
         return self._columns[f"{dataset}_valid"] / 1000
 
     @property
@@ -82,17 +94,15 @@ class NasBench201:
 
     @property
     def classes(self) -> np.ndarray:
-        """Numbers shared by cells that compute the same, 0 to 6465 [15625]."""
+        """Class of each cell, 0 to 6465 [15625]: cells of one class compute the same function."""
         return self._columns["unique"]
 
 
 def in_table(genotype: Genotype) -> dict[str, float]:
-    """{"table_cifar10": test accuracy after 200 epochs, per cent, ...} of a cell; empty for what is none of the
-    benchmark's."""
-    table = _table()
-    try:
-        index = table.index(genotype)
-    except UsageError:
+    """Looks up {"table_cifar10": test accuracy after 200 epochs, per cent, ...}; {} for a genotype not in the table."""
+    table = _load_table()
+    index = table._look_up(genotype)
+    if index is None:
         return {}
     return {f"table_{dataset}": float(table.test(dataset)[index]) for dataset in DATASETS}
 
@@ -107,20 +117,20 @@ def describe_known(genotype: Genotype) -> str:
 
 
 @cache
-def _table() -> NasBench201:
+def _load_table() -> NasBench201:
     return NasBench201()
 
 
 @cache
-def _columns() -> dict[str, np.ndarray]:
+def _load_columns() -> dict[str, np.ndarray]:
     path = files(__package__).joinpath(FILE)
     try:
-        with path.open("rb") as file, np.load(file) as columns:
-            found = dict(columns)
+        with path.open("rb") as file, np.load(file) as arrays:
+            columns = dict(arrays)
     except (OSError, EOFError, ValueError, BadZipFile, zlib.error) as error:
         raise UsageError(
             f"the table of NAS-Bench-201, {path}, cannot be read ({error}): install darts_ext anew"
         ) from None
-    if any(len(column) != CELLS for column in found.values()) or "ops" not in found:
+    if "ops" not in columns or any(len(column) != CELLS for column in columns.values()):
         raise UsageError(f"the table of NAS-Bench-201, {path}, does not have its {CELLS} cells: install darts_ext anew")
-    return found
+    return columns

@@ -1,4 +1,4 @@
-"""The names: `darts_ext.NAME` in timm's registry, for the genotypes that are shipped and for those that are registered.
+"""Names `darts_ext.NAME` in timm's registry, for the genotypes that are shipped and for those that are registered.
 
 timm reads `darts_ext.NAME` as architecture `darts_ext` with the pretrained tag NAME, and lists architectures; so each
 name is registered twice, as a tag of the architecture that builds it, and in full, for
@@ -9,8 +9,9 @@ import json
 import re
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from inspect import signature
 from pathlib import Path
@@ -24,7 +25,7 @@ from supernet import Genotype
 
 from ..runtime.errors import UsageError, unknown
 from .network import TimmNetwork
-from .sources import Found, no_weights, read_source
+from .sources import Description, no_weights, read_source
 
 __all__ = ["create_model", "list_genotypes", "register"]  # timm adds every name that it registers
 
@@ -40,42 +41,42 @@ _STEMS: dict[str, dict[str, Any]] = {
         "std": (0.2470, 0.2435, 0.2616),
     },
     "imagenet": {"input_size": (3, 224, 224), "num_classes": 1000, "pool_size": (7, 7), "interpolation": "bilinear"},
-}
+}  # PretrainedCfg of each stem
 _SIZES = {*signature(TimmNetwork).parameters} - {"genotype"}
 _OPTIONS = _SIZES | {"features_only", "out_indices", "pretrained_cfg", "checkpoint_path"}
-_known: dict[str, Found] = {}
+_registered: dict[str, Description] = {}
 default_cfgs: dict[str, DefaultCfg] = {}  # where timm looks for it
 
 
 def darts_ext(pretrained: bool = False, genotype: Genotype | str | Path | None = None, **options: Any) -> TimmNetwork:
-    """The network of a name (the tag that timm cut off), or of whatever `genotype` is given as; see `create_model`."""
-    asked = options.pop("pretrained_cfg", None)
-    asked = asked.to_dict() if isinstance(asked, PretrainedCfg) else asked
-    tag = asked if isinstance(asked, str) else (asked or {}).get("tag")
+    """Builds the network of a name (the tag that timm cut off) or of a `genotype`; see `create_model`."""
+    cfg = options.pop("pretrained_cfg", None)
+    if isinstance(cfg, PretrainedCfg):
+        cfg = cfg.to_dict()
+    tag = cfg if isinstance(cfg, str) else (cfg or {}).get("tag")
     if tag and genotype is not None:
         raise UsageError(
             f"darts_ext.{tag} has its genotype: leave {genotype} out, or name the architecture darts_ext alone"
         )
     source = genotype if genotype is not None else tag or DEFAULT
-    found = _find(source)
-    options = found.sizes | options
-    cfg = asked if isinstance(asked, dict) else {**_cfg(options.get("stem", "cifar")), **found.cfg, "tag": tag}
-    levels = {"feature_cls": "getter", "out_indices": None}
+    description = _find(source)
+    options = description.sizes | options
+    if not isinstance(cfg, dict):
+        cfg = {**_default_cfg(options.get("stem", "cifar")), **description.cfg, "tag": tag}
     with _in_one_line(source, cfg):
         return build_model_with_cfg(
             TimmNetwork,
             "darts_ext",
             pretrained,
             pretrained_cfg=cfg,
-            feature_cfg=levels,
-            genotype=found.genotype,
+            feature_cfg={"feature_cls": "getter", "out_indices": None},
+            genotype=description.genotype,
             **options,
         )
 
 
 def create_model(source: Genotype | str | Path, *, pretrained: bool | None = None, **options: Any) -> nn.Module:
-    """A timm model of a registered name, a genotype, its text or file, a run's folder, or the weights that `retrain`
-    wrote.
+    """Creates a timm model of a registered name, a genotype, its text or file, a run's folder, or retrained weights.
 
     Args:
         source: weights (`RUN/evaluate/model.safetensors`) bring genotype, sizes and the images' statistics with them; a
@@ -93,18 +94,20 @@ def create_model(source: Genotype | str | Path, *, pretrained: bool | None = Non
     >>> net.feature_info.channels(), net.feature_info.reduction()
     ([16, 32, 64], [1, 2, 4])
     """
-    source = _bare(source)
-    found = _find(source)
-    if pretrained and "file" not in found.cfg and not {"pretrained_cfg", "pretrained_cfg_overlay"} & options.keys():
+    source = _strip_prefix(source)
+    description = _find(source)
+    has_weights = "file" in description.cfg
+    if pretrained is None:
+        pretrained = has_weights
+    elif pretrained and not has_weights and not {"pretrained_cfg", "pretrained_cfg_overlay"} & options.keys():
         raise no_weights(source)
-    weights = "file" in found.cfg if pretrained is None else pretrained
-    name = f"darts_ext.{source}"
-    if source not in _known:
-        name, options = "darts_ext", found.sizes | options
-        cfg = {**_cfg(options.get("stem", "cifar")), **found.cfg, **options.pop("pretrained_cfg", {})}
-        # as text it is part of what timm writes beside weights that it saves
-        options |= {"pretrained_cfg": cfg, "genotype": found.genotype.to_text()}
-    return timm.create_model(name, pretrained=weights, **options)
+    if source in _registered:
+        return timm.create_model(f"darts_ext.{source}", pretrained=pretrained, **options)
+    options = description.sizes | options
+    cfg = _default_cfg(options.get("stem", "cifar")) | description.cfg | options.pop("pretrained_cfg", {})
+    # as text it is part of what timm writes beside weights that it saves
+    options["genotype"] = description.genotype.to_text()
+    return timm.create_model("darts_ext", pretrained=pretrained, pretrained_cfg=cfg, **options)
 
 
 def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:
@@ -118,8 +121,8 @@ def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:
     Raises:
         UsageError: the name is taken by another network, or cannot be one; or a size is unknown.
 
-    >>> register("all_skips", "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|", layers=1)
-    >>> timm.create_model("darts_ext.all_skips", num_classes=3).num_classes
+    >>> register("pool", "|avg_pool_3x3~0|+|none~0|none~1|+|none~0|avg_pool_3x3~1|none~2|", layers=1)
+    >>> timm.create_model("darts_ext.pool", num_classes=3).num_classes
     3
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
@@ -127,41 +130,43 @@ def register(name: str, genotype: Genotype | str | Path, **sizes: Any) -> None:
     for size in sizes:
         if size not in _SIZES:
             raise unknown("size", size, _SIZES)
-    read = _find(genotype)
-    found = Found(read.genotype, read.sizes | sizes, read.cfg)
-    if name in _known and _known[name] != found:
+    description = _find(genotype)
+    description = replace(description, sizes=description.sizes | sizes)
+    if name in _registered and _registered[name] != description:
         raise UsageError(f"darts_ext.{name} is another network already: choose another name")
-    _known[name] = found
-    _enter([name])
+    _registered[name] = description
+    _register_with_timm([name])
 
 
 def list_genotypes() -> list[str]:
-    """The names behind `darts_ext.`.
+    """Lists the names behind `darts_ext.`.
 
     >>> {"darts_v1", "darts_v2", "darts_v2_imagenet", "pc_darts_c10", "nasbench201_cifar10"} <= set(list_genotypes())
     True
     """
-    return sorted(_known)
+    return sorted(_registered)
 
 
-def _bare(source: Genotype | str | Path) -> Genotype | str | Path:
-    """A name as it is listed here; everything else as it is."""
-    named = isinstance(source, str) and source.startswith("darts_ext.") and not Path(source).exists()
-    return source.removeprefix("darts_ext.") if named else source
+def _strip_prefix(source: Genotype | str | Path) -> Genotype | str | Path:
+    """Returns a name without `darts_ext.`; everything else as it is."""
+    if isinstance(source, str) and source.startswith("darts_ext.") and not Path(source).exists():
+        return source.removeprefix("darts_ext.")
+    return source
 
 
-def _find(source: Genotype | str | Path) -> Found:
-    source = _bare(source)
-    if isinstance(source, str) and source in _known:
-        return _known[source]
+def _find(source: Genotype | str | Path) -> Description:
+    """Returns what is registered under a name, or reads the source."""
+    source = _strip_prefix(source)
+    if isinstance(source, str) and source in _registered:
+        return _registered[source]
     if isinstance(source, str) and re.fullmatch(r"[\w-]+", source) and not Path(source).exists():
-        raise unknown("genotype", source, _known)
+        raise unknown("genotype", source, _registered)
     return read_source(source)
 
 
 @contextmanager
 def _in_one_line(source: Genotype | str | Path, cfg: dict[str, Any]) -> Iterator[None]:
-    """What timm finds wrong, where the user can mend it."""
+    """Turns timm's errors that the user can mend into one-line UsageErrors."""
     try:
         yield
     except TypeError as error:
@@ -180,39 +185,48 @@ def _in_one_line(source: Genotype | str | Path, cfg: dict[str, Any]) -> Iterator
         raise
 
 
-def _cfg(stem: str) -> dict[str, Any]:
+def _default_cfg(stem: str) -> dict[str, Any]:
+    """Returns fields of timm's PretrainedCfg for the images of a stem."""
     return {**_STEMS.get(stem, _STEMS["cifar"]), "first_conv": "stem.0", "classifier": "classifier"}
 
 
-def _enter(names: list[str]) -> None:
-    """Tells timm."""
-    cfgs = {
-        name: PretrainedCfg(**(_cfg(found.sizes.get("stem", "cifar")) | found.cfg)) for name, found in _known.items()
-    }
-    default_cfgs["darts_ext"] = DefaultCfg(deque([DEFAULT, *(name for name in cfgs if name != DEFAULT)]), cfgs)
+def _register_with_timm(names: list[str]) -> None:
+    """Registers the names with timm."""
+    cfgs = {}
+    for name, description in _registered.items():
+        fields = _default_cfg(description.sizes.get("stem", "cifar")) | description.cfg
+        cfgs[name] = PretrainedCfg(**fields)
+    tags = [DEFAULT, *(name for name in cfgs if name != DEFAULT)]
+    default_cfgs["darts_ext"] = DefaultCfg(deque(tags), cfgs)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Overwriting darts_ext")  # the architecture gets a tag more
         register_model(darts_ext)
         for name in names:
-            globals()[f"darts_ext.{name}"] = register_model(_full(name))
+            # timm adds the name to __all__ of this module, so that the module must have it as an attribute
+            globals()[f"darts_ext.{name}"] = register_model(_create_builder(name))
 
 
-def _full(name: str):
+def _create_builder(name: str) -> Callable[..., TimmNetwork]:
+    """Returns the function that timm registers under `darts_ext.NAME`."""
+
     def build(pretrained: bool = False, **options: Any) -> TimmNetwork:
-        return darts_ext(pretrained, **{**options, "pretrained_cfg": name})
+        options["pretrained_cfg"] = name
+        return darts_ext(pretrained, **options)
 
-    build.__name__, build.__module__ = f"darts_ext.{name}", __name__
+    build.__name__ = f"darts_ext.{name}"
+    build.__module__ = __name__
     build.__doc__ = f"The network of {name}."
     return build
 
 
-def _enter_shipped() -> None:
-    for name, entry in json.loads(files(__package__).joinpath("genotypes.json").read_text()).items():
+def _register_shipped() -> None:
+    text = files(__package__).joinpath("genotypes.json").read_text()
+    for name, entry in json.loads(text).items():
         genotype = Genotype.from_text(entry["genotype"])
-        _known[name] = Found(genotype)
+        _registered[name] = Description(genotype)
         if genotype.format == "darts":
-            _known[f"{name}_imagenet"] = Found(genotype, {"stem": "imagenet"})
-    _enter(list(_known))
+            _registered[f"{name}_imagenet"] = Description(genotype, {"stem": "imagenet"})
+    _register_with_timm(list(_registered))
 
 
-_enter_shipped()
+_register_shipped()

@@ -54,21 +54,14 @@ class TimmNetwork(DiscreteNetwork):
         auxiliary: bool = False,
         node_scale: float | None = None,
     ):
-        usual = SIZES.get((genotype.format, stem), (channels, layers))
         if genotype.format == "mlp":
             raise SpaceError(
                 "timm models are networks of cells, and the genotype is MLP(...): supernet.build makes its network"
             )
-        for name, size in {
-            "num_classes": num_classes,
-            "in_chans": in_chans,
-            "channels": channels,
-            "layers": layers,
-        }.items():
-            if size is not None and not isinstance(size, Integral):
-                raise SpaceError(f"{name} is a whole number, not {size!r}")
+        _check_sizes(num_classes=num_classes, in_chans=in_chans, channels=channels, layers=layers)
         if num_classes < 0:
             raise SpaceError(f"num_classes must be at least 0, not {num_classes}")
+        usual_channels, usual_layers = SIZES.get((genotype.format, stem), (channels, layers))
         super().__init__(
             genotype,
             auxiliary=auxiliary,
@@ -76,22 +69,25 @@ class TimmNetwork(DiscreteNetwork):
             stem=stem,
             node_scale=node_scale,
             in_chans=in_chans,
-            channels=usual[0] if channels is None else channels,
-            layers=usual[1] if layers is None else layers,
+            channels=usual_channels if channels is None else channels,
+            layers=usual_layers if layers is None else layers,
             num_classes=max(num_classes, 1),
         )
         self.drop_rate = drop_rate
-        self.num_features = self.head_hidden_size = self.classifier.in_features
-        self.feature_info, self._places = self._levels(genotype, stem)
+        self.num_features = self.classifier.in_features
+        self.head_hidden_size = self.num_features
+        self.feature_info, self._level_blocks = self._levels(genotype, stem)
         if num_classes == 0 or global_pool != "avg":
             self.reset_classifier(num_classes, global_pool)
         else:
             self.global_pool = global_pool
-        self.register_load_state_dict_pre_hook(_without_auxiliary_head)
+        self.register_load_state_dict_pre_hook(_drop_auxiliary_head)
 
     def _levels(self, genotype: Genotype, stem: str) -> tuple[list[dict], list[int]]:
-        """For each resolution the last block that has it: what timm must know of it, and its number among the blocks,
-        stems first."""
+        """Finds the last block of each resolution: its entry of timm's `feature_info`, and its index.
+
+        Blocks are the stems and the cells, in this order.
+        """
         reduction = 4 if stem == "imagenet" else 1
         blocks = [("stem", reduction, self.stem[-1].num_features)]
         if self.second_stem is not None:
@@ -101,46 +97,47 @@ class TimmNetwork(DiscreteNetwork):
             reduction *= 2 if site.reduction else 1
             width = 1 if site.group is None else len(genotype.cells[site.group][1])
             blocks.append((f"cells.{index}", reduction, site.channels * width))
-        last = {reduction: place for place, (_, reduction, _) in enumerate(blocks)}
-        info = [
-            {"module": blocks[place][0], "reduction": reduction, "num_chs": blocks[place][2]}
-            for reduction, place in last.items()
-        ]
+        last = {reduction: index for index, (_, reduction, _) in enumerate(blocks)}
+        info = []
+        for index in last.values():
+            module, reduction, channels = blocks[index]
+            info.append({"module": module, "reduction": reduction, "num_chs": channels})
         return info, list(last.values())
 
     def _blocks(self, x: Tensor) -> Iterator[Tensor]:
-        """The feature maps behind every stem and every cell."""
+        """Yields the feature maps behind every stem and every cell."""
         previous = current = self.stem(x)
         yield current
         if self.second_stem is not None:
             current = self.second_stem(previous)
             yield current
         for site, cell in zip(self.sites, self.cells):
-            previous, current = current, cell(current) if site.group is None else cell(previous, current)
+            output = cell(current) if site.group is None else cell(previous, current)
+            previous, current = current, output
             yield current
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """images [B, in_chans, H, W] -> the last feature maps [B, num_features, H', W']."""
+        """Maps images [B, in_chans, H, W] to the last feature maps [B, num_features, H', W']."""
         *_, features = self._blocks(x)
         return self.last(features)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """feature maps -> logits [B, num_classes], or what the classifier reads."""
+        """Maps feature maps to logits [B, num_classes], or with `pre_logits` to the input of the classifier."""
         if self.global_pool:
             x = F.avg_pool2d(x, x.shape[2:]).flatten(1)
         x = F.dropout(x, self.drop_rate, self.training)
         return x if pre_logits else self.classifier(x)
 
     def head(self, features: Tensor) -> Tensor:
-        """What follows the last cell, as `DiscreteNetwork.forward` calls it."""
+        """Maps the last cell's features to logits, as `DiscreteNetwork.forward` calls it."""
         return self.forward_head(self.last(features))
 
     def get_classifier(self) -> nn.Module:
-        """The linear classifier; an identity where there is none."""
+        """Returns the linear classifier; an identity where there is none."""
         return self.classifier
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """A new classifier, or none for 0 classes.
+        """Replaces the classifier by a new one, or by none for 0 classes.
 
         Raises:
             SpaceError: another pooling than "avg" or "", or a classifier without pooling.
@@ -150,13 +147,13 @@ class TimmNetwork(DiscreteNetwork):
             raise SpaceError(
                 f"global_pool is 'avg', or '' with num_classes=0, not {pool!r} with num_classes={num_classes}"
             )
-        self.num_classes, self.global_pool = num_classes, pool
-        weight = self.stem[0].weight
-        self.classifier = (
-            nn.Linear(self.num_features, num_classes, device=weight.device, dtype=weight.dtype)
-            if num_classes
-            else nn.Identity()
-        )
+        self.num_classes = num_classes
+        self.global_pool = pool
+        if num_classes:
+            weight = self.stem[0].weight
+            self.classifier = nn.Linear(self.num_features, num_classes, device=weight.device, dtype=weight.dtype)
+        else:
+            self.classifier = nn.Identity()
 
     def forward_intermediates(
         self,
@@ -167,13 +164,13 @@ class TimmNetwork(DiscreteNetwork):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> Any:
-        """Feature maps of the levels of `feature_info`, the last ones of each resolution; with the final features in
-        front unless `intermediates_only`.
+        """Returns feature maps of the levels of `feature_info`, the last ones of each resolution.
 
         Args:
             indices: levels; an int takes that many of the last; None takes all.
             norm: apply to the last cell's maps what follows it (NAS-Bench-201).
             stop_early: leave out what comes behind the deepest level, with `intermediates_only`.
+            intermediates_only: return the levels without (final features, levels).
 
         Raises:
             SpaceError: output_fmt is not NCHW.
@@ -181,23 +178,31 @@ class TimmNetwork(DiscreteNetwork):
         if output_fmt != "NCHW":
             raise SpaceError(f"feature maps are NCHW, not {output_fmt}")
         levels, deepest = feature_take_indices(len(self.feature_info), indices)
-        wanted, found = {self._places[level] for level in levels}, []
-        for place, features in enumerate(self._blocks(x)):
-            if place in wanted:
-                found.append(self.last(features) if norm and place == self._places[-1] else features)
-            if (stop_early or intermediates_only) and place == self._places[deepest]:
+        wanted = {self._level_blocks[level] for level in levels}
+        intermediates = []
+        for index, features in enumerate(self._blocks(x)):
+            if index in wanted:
+                normed = norm and index == self._level_blocks[-1]
+                intermediates.append(self.last(features) if normed else features)
+            if (stop_early or intermediates_only) and index == self._level_blocks[deepest]:
                 break
-        return found if intermediates_only else (self.last(features), found)
+        if intermediates_only:
+            return intermediates
+        return self.last(features), intermediates
 
     def prune_intermediate_layers(
         self, indices: int | Sequence[int] | None = None, prune_norm: bool = False, prune_head: bool = True
     ) -> list[int]:
-        """Leaves out the cells behind the deepest of these levels, and the head; returns the levels as indices from the
-        front."""
+        """Removes the cells behind the deepest of these levels, and the head.
+
+        Returns:
+            the levels, as indices from the front.
+        """
         levels, deepest = feature_take_indices(len(self.feature_info), indices)
         stems = 1 if self.second_stem is None else 2
-        kept = max(0, self._places[deepest] + 1 - stems)
-        self.cells, self.sites = self.cells[:kept], self.sites[:kept]
+        cells = max(0, self._level_blocks[deepest] + 1 - stems)
+        self.cells = self.cells[:cells]
+        self.sites = self.sites[:cells]
         if prune_norm:
             self.last = nn.Identity()
         if prune_head:
@@ -206,8 +211,15 @@ class TimmNetwork(DiscreteNetwork):
         return levels
 
 
-def _without_auxiliary_head(net: TimmNetwork, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """A checkpoint that was trained with an auxiliary head fits a network without one."""
+def _check_sizes(**sizes: object) -> None:
+    for name, size in sizes.items():
+        if size is not None and not isinstance(size, Integral):
+            raise SpaceError(f"{name} is a whole number, not {size!r}")
+
+
+def _drop_auxiliary_head(net: TimmNetwork, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Lets a checkpoint that was trained with an auxiliary head fit a network without one."""
     if net.auxiliary_head is None:
-        for name in [name for name in state if name.startswith(f"{prefix}auxiliary_head.")]:
-            del state[name]
+        for name in list(state):
+            if name.startswith(f"{prefix}auxiliary_head."):
+                del state[name]

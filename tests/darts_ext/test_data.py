@@ -8,7 +8,7 @@ import torch
 
 from darts_ext.data import Augmentation, Batches, Dataset, Split, halves, normalisation
 from darts_ext.data.augment import crop_and_flip, cut_out, draw
-from darts_ext.data.batches import _generator
+from darts_ext.data.batches import _create_generator
 from darts_ext.data.splits import limited
 from darts_ext.runtime.errors import UsageError
 
@@ -129,7 +129,7 @@ def test_an_epoch_is_a_function_of_seed_stream_and_epoch_alone():
 
 def test_the_seed_of_an_epoch_is_the_same_in_every_process():
     digest = hashlib.blake2b(b"3/train/1", digest_size=4).hexdigest()
-    assert _generator(3, "train", 1).initial_seed() == int(digest, 16) == 963133246
+    assert _create_generator(3, "train", 1).initial_seed() == int(digest, 16) == 963133246
 
 
 @pytest.mark.parametrize("drop_last, sizes", [(False, [4, 4, 2]), (True, [4, 4])])

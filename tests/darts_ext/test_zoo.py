@@ -107,7 +107,8 @@ def test_it_is_the_network_of_build_bit_for_bit(name):
     assert torch.equal(net(x), expected)
     assert torch.equal(net.forward_head(net.forward_features(x)), expected)
     final, levels = net.forward_intermediates(x)
-    assert torch.equal(net.forward_head(final), expected) and len(levels) == len(net.feature_info)
+    assert torch.equal(net.forward_head(final), expected)
+    assert len(levels) == len(net.feature_info)
 
 
 @pytest.mark.parametrize("name", ["darts_v2", "darts_v2_imagenet", "nasbench201_cifar10"])
@@ -120,8 +121,11 @@ def test_features_are_the_last_maps_of_every_resolution(name):
             block.register_forward_hook(lambda _, __, output: maps.__setitem__(output.shape[-1], output))
     net(x)
     levels = net.forward_intermediates(x, intermediates_only=True)
-    assert len(levels) == len(maps) and all(torch.equal(found, maps[found.shape[-1]]) for found in levels)
-    assert [64 // found.shape[-1] for found in levels] == [level["reduction"] for level in net.feature_info]
+    assert len(levels) == len(maps)
+    for features in levels:
+        assert torch.equal(features, maps[features.shape[-1]])
+    reductions = [level["reduction"] for level in net.feature_info]
+    assert [64 // features.shape[-1] for features in levels] == reductions
 
 
 @pytest.mark.parametrize("indices", [(0,), (0, 2), (-1,), (1,)])
@@ -142,21 +146,20 @@ def test_some_features_by_timms_getter_and_by_hooks(name, indices):
 
 def test_the_classifier_can_be_replaced_and_left_out():
     net, x = small("darts_v2", num_classes=4), torch.randn(2, 3, 16, 16)
-    assert net.get_classifier().out_features == 4 and net(x).shape == (2, 4)
+    assert net.get_classifier().out_features == 4
+    assert net(x).shape == (2, 4)
     net.reset_classifier(9)
     assert (net.num_classes, net(x).shape) == (9, (2, 9))
     net.reset_classifier(0)
-    assert torch.equal(net(x), net.forward_head(net.forward_features(x), pre_logits=True)) and net(x).shape == (
-        2,
-        net.num_features,
-    )
+    assert torch.equal(net(x), net.forward_head(net.forward_features(x), pre_logits=True))
+    assert net(x).shape == (2, net.num_features)
     net.reset_classifier(0, "")
     assert torch.equal(net(x), net.forward_features(x))
     assert small("darts_v2", num_classes=0)(x).shape == (2, net.num_features)
     assert small("darts_v2", num_classes=0, global_pool="")(x).shape == (2, net.num_features, 4, 4)
 
 
-def test_drop_path_and_dropout():
+def test_drop_path_and_dropout_act_in_training_only():
     net, x = small("darts_v2", drop_path_rate=0.3, drop_rate=0.5), torch.randn(2, 3, 16, 16)
     assert {module.drop_prob for module in net.modules() if isinstance(module, DropPath)} == {0.3}
     assert torch.equal(net(x), net(x))
@@ -171,10 +174,11 @@ def test_an_auxiliary_head_only_when_asked():
     assert logits.shape == auxiliary.shape == (2, 10)
 
 
-def test_retrained_weights_in_one_line(weights):
+def test_retrained_weights_bring_genotype_sizes_and_statistics(weights):
     path, plain = weights
     net, x = zoo.create_model(path).eval(), torch.randn(2, 1, 8, 8)
-    assert torch.equal(net(x), plain(x)) and net.auxiliary_head is None
+    assert torch.equal(net(x), plain(x))
+    assert net.auxiliary_head is None
     assert net.pretrained_cfg["input_size"] == (1, 8, 8)
     assert timm.data.resolve_model_data_config(net)["mean"] == (0.25,)
     named = timm.create_model(
@@ -189,9 +193,8 @@ def test_weights_are_adapted_to_another_task_by_timm(weights):
     path, plain = weights
     net = zoo.create_model(path, num_classes=3, in_chans=3)
     torch.testing.assert_close(net.stem[0].weight, plain.stem[0].weight.repeat(1, 3, 1, 1) / 3)
-    assert net.classifier.out_features == 3 and torch.equal(
-        net.cells[0].edges[0][1].weight, plain.cells[0].edges[0][1].weight
-    )
+    assert net.classifier.out_features == 3
+    assert torch.equal(net.cells[0].edges[0][1].weight, plain.cells[0].edges[0][1].weight)
     levels = zoo.create_model(path, features_only=True).eval()(torch.randn(1, 1, 8, 8))
     assert [level.shape[-1] for level in levels] == [8, 4, 2]
 
@@ -217,7 +220,7 @@ def test_what_timm_saves_of_it_is_complete(tmp_path, weights):
     assert timm.create_model(f"local-dir:{tmp_path / 'named'}", pretrained=True).genotype.format == "nasbench201"
 
 
-def test_files_runs_and_texts(tmp_path):
+def test_a_genotype_is_read_from_files_runs_and_texts(tmp_path):
     genotype = Genotype.from_text(CELL)
     run = tmp_path / "run"
     run.mkdir()
@@ -228,24 +231,31 @@ def test_files_runs_and_texts(tmp_path):
         assert timm.create_model("darts_ext", genotype=source, channels=4, layers=1).genotype == genotype
 
 
-def test_registering(weights):
+def test_a_registered_name_is_built_by_timm_and_by_us():
     zoo.register("mine", CELL, channels=4, layers=1)
     zoo.register("mine", Genotype.from_text(CELL), channels=4, layers=1)
-    assert "darts_ext.mine" in timm.list_models("darts_ext*") and "mine" in zoo.list_genotypes()
-    assert (
-        timm.create_model("darts_ext.mine", num_classes=3).num_features == 16 == zoo.create_model("mine").num_features
-    )
+    assert "darts_ext.mine" in timm.list_models("darts_ext*")
+    assert "mine" in zoo.list_genotypes()
+    assert timm.create_model("darts_ext.mine", num_classes=3).num_features == 16
+    assert zoo.create_model("mine").num_features == 16
     assert zoo.create_model("darts_ext.mine").pretrained_cfg == zoo.create_model("mine").pretrained_cfg
     zoo.register("mine_again", "darts_ext.mine", layers=2)
     assert timm.create_model("darts_ext.mine_again").genotype == Genotype.from_text(CELL)
+
+
+def test_registered_weights_are_loaded(weights):
     path, plain = weights
     zoo.register("mine_retrained", path)
     x = torch.randn(2, 1, 8, 8)
     assert torch.equal(timm.create_model("darts_ext.mine_retrained", pretrained=True).eval()(x), plain(x))
     assert torch.equal(zoo.create_model("mine_retrained").eval()(x), plain(x))
     assert "darts_ext.mine_retrained" in timm.list_pretrained("darts_ext*")
+
+
+def test_a_name_that_is_taken_or_malformed_is_refused():
+    zoo.register("taken", CELL, channels=4, layers=1)
     with pytest.raises(UsageError, match="another network already"):
-        zoo.register("mine", CELL)
+        zoo.register("taken", CELL)
     with pytest.raises(UsageError, match="letters"):
         zoo.register("my/net", CELL)
 
@@ -267,7 +277,8 @@ def test_the_launcher_gives_a_script_timm_with_the_names(tmp_path, monkeypatch, 
 
 
 def test_importing_is_quiet_and_all_names_can_be_imported():
-    code = "import warnings; warnings.simplefilter('error'); from darts_ext.zoo.genotypes import *; from darts_ext.zoo import *"
+    imports = "from darts_ext.zoo.genotypes import *; from darts_ext.zoo import *"
+    code = f"import warnings; warnings.simplefilter('error'); {imports}"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
 
@@ -278,6 +289,7 @@ def test_what_retrain_writes_is_a_model_that_knows_its_images(tmp_path, capsys):
     assert main(["retrain", str(tmp_path / "genotype.json"), *sizes.split(), "--out", str(tmp_path / "run")]) == 0
     net = zoo.create_model(tmp_path / "run" / "evaluate" / "model.safetensors").eval()
     images = Images(DataSettings(train_limit=100, test_limit=60), torch.device("cpu"), 0)
-    assert net.pretrained_cfg["mean"] == tuple(images.mean.tolist()) and net.pretrained_cfg["input_size"] == (1, 8, 8)
+    assert net.pretrained_cfg["mean"] == tuple(images.mean.tolist())
+    assert net.pretrained_cfg["input_size"] == (1, 8, 8)
     right = [net(x).argmax(1) == y for x, y in images.clean(images.dataset.test).epoch(0)]
     assert f"test accuracy {100 * torch.cat(right).float().mean():.2f} %" in capsys.readouterr().out

@@ -139,9 +139,10 @@ def test_a_folder_without_a_genotype_says_where_some_are(tmp_path, files, says, 
     folder = folder_of(tmp_path / "found", *files)
     with pytest.raises(UsageError, match=r"has no genotype\.json") as caught:
         zoo.create_model(folder)
-    assert (
-        says.format(folder) in str(caught.value) and not_said not in str(caught.value) and "\n" not in str(caught.value)
-    )
+    message = str(caught.value)
+    assert says.format(folder) in message
+    assert not_said not in message
+    assert "\n" not in message
 
 
 def test_weights_without_a_genotype_are_refused(tmp_path):
