@@ -7,11 +7,13 @@ from .decisions import Decisions, Selection
 from .errors import SelectionError
 from .gates import committed, masked
 from .kernels import ntk
+from .measures.memo import kernels_shared
 from .measuring import measure, measure_all
 from .numerics.decay import Decay, decay
 from .numerics.gaussian import list_infinite_activations
 from .numerics.infinite import infinite_bounds, infinite_ntk
 from .numerics.spectrum import Spectrum, spectrum
+from .numerics.tnorm import calibrate
 from .plan import Plan, make_plan
 from .preserve import preserved
 from .protocol import Selectable
@@ -27,7 +29,7 @@ from .registry import (
     register_measure,
 )
 from .selecting import score, select
-from .spelling import Spelling, find_criterion, parse_criterion, parse_measures, split_names
+from .spelling import Spelling, find_criterion, parse, parse_criterion, parse_measures, split_names
 from .strategies import Strategy, list_strategies
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Spelling",
     "Strategy",
     "adapt",
+    "calibrate",
     "combined",
     "committed",
     "decay",
@@ -51,6 +54,7 @@ __all__ = [
     "find_measure",
     "infinite_bounds",
     "infinite_ntk",
+    "kernels_shared",
     "list_criteria",
     "list_infinite_activations",
     "list_kinds",
@@ -62,6 +66,7 @@ __all__ = [
     "measure",
     "measure_all",
     "ntk",
+    "parse",
     "parse_criterion",
     "parse_measures",
     "preserved",

@@ -67,8 +67,8 @@ def _build_parser(name: str, command: Command) -> "ArgumentParser":
 
 
 def _expand_presets(words: Sequence[str], command: Command) -> list[str]:
-    """Brings `--config` to the front, so that options override it wherever they stand, and replaces the name of a preset
-    by what it says to this command."""
+    """Brings `--config` to the front, so that options override it wherever they stand, and replaces the name of a
+    preset by what it says to this command."""
     configs: list[str] = []
     rest: list[str] = []
     remaining = iter(words)

@@ -31,7 +31,7 @@ def judge_genotype(folder: Path, genotype: Genotype, images: Images, compare: Co
 
 
 def train_genotype(folder: Path, genotype: Genotype, images: Images, compare: CompareSettings) -> dict:
-    """Trains a genotype from scratch in its folder under `children`; one that is finished there is not trained again."""
+    """Trains a genotype from scratch in its folder under `children`; what is finished there is not trained again."""
     retraining = build_retraining(genotype, images, compare.retrain)
     place = folder / "children" / child_name(genotype, images.seed)
     return train_child(place / "evaluate", retraining, images)

@@ -13,8 +13,9 @@ from supernet import Genotype, Supernet
 
 from ..config import CompareSettings, SearchSettings
 from ..data import Images
-from ..rank.statistics import interval, kendall, orders
+from ..rank.statistics import kendall, orders
 from ..retrain import build_child
+from ..runtime.bootstrap import interval
 from ..runtime.errors import UsageError
 from ..runtime.files import write_csv
 from ..runtime.news import say

@@ -22,8 +22,9 @@ def aggregate(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     The spread is the sample standard deviation over seeds, empty for one seed.
 
     >>> rows = [{"criterion": "random", "test_accuracy": a, **dict.fromkeys(MEANS, 1)} for a in (90.0, 92.0)]
-    >>> [(line["criterion"], line["test_accuracy_mean"], round(line["test_accuracy_std"], 3)) for line in aggregate(rows)]
-    [('random', 91.0, 1.414)]
+    >>> (line,) = aggregate(rows)
+    >>> line["criterion"], line["test_accuracy_mean"], round(line["test_accuracy_std"], 3)
+    ('random', 91.0, 1.414)
     """
     by_criterion: dict[object, list[Mapping[str, object]]] = {}
     for row in rows:

@@ -2,5 +2,6 @@
 
 from .cellgraph import draw_cell
 from .page import write_report
+from .ranking import write_ranking
 
-__all__ = ["draw_cell", "write_report"]
+__all__ = ["draw_cell", "write_ranking", "write_report"]

@@ -40,7 +40,7 @@ def build_search(images: Images, settings: SearchSettings) -> Search:
     net = build_supernet(images, settings, images.seed)
     batches = halved_batches(images, settings, ("train", "val"))
     tracker = Tracker(settings, *batches, images.seed, in_table) if settings.track else None
-    return Search(net, settings, *batches, images.seed, judge=in_table, tracker=tracker)
+    return Search(net, settings, *batches, images.seed, lookup=in_table, tracker=tracker)
 
 
 def build_tuning(net: Supernet, images: Images, settings: SearchSettings, *, epochs: float, factor: float) -> Tuning:
@@ -95,7 +95,8 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
     epochs = len(checkpoint["history"])
     if epochs < settings.epochs:
         raise UsageError(
-            f"the search in {folder} stopped after {epochs} of {settings.epochs} epochs: repeat its command to resume it"
+            f"the search in {folder} stopped after {epochs} of {settings.epochs} epochs: repeat its command to "
+            f"resume it"
         )
     net = build_supernet(images, settings)
     try:

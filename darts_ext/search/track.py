@@ -7,8 +7,7 @@ from math import ceil
 
 from torch import Tensor, nn
 
-from selection import SelectionError, measure, select
-from selection.registry import find_criterion
+from selection import Plan, SelectionError, make_plan, parse_criterion, split_names
 from supernet import Genotype
 
 from ..config import SearchSettings
@@ -43,8 +42,7 @@ class Tracker:
         self.val_clean = val_clean
         self.seed = seed
         self.lookup = lookup
-        names = [name.strip() for name in settings.track.split(",")]
-        self.tracked = [_read_entry(name) for name in names if name]
+        self.plans = {name: _make_plan(name) for name in split_names(settings.track)}
 
     def picks(self, net: nn.Module, epoch: int) -> dict[str, object]:
         """Returns what each criterion would choose, in every `track_every`-th epoch and the last; otherwise {}.
@@ -55,27 +53,24 @@ class Tracker:
         if (epoch + 1) % self.settings.track_every and epoch + 1 < self.settings.epochs:
             return {}
         row: dict[str, object] = {}
-        for name, criterion, strategy in self.tracked:
-            genotype = self._choose(net, criterion, strategy)
+        for name, plan in self.plans.items():
+            genotype = self._choose(net, plan)
             row[f"pick:{name}"] = genotype.to_text()
             row |= {f"{column}:{name}": value for column, value in self.lookup(genotype).items()}
         return row
 
     def try_out(self, net: nn.Module) -> None:
         """Raises SelectionError for a criterion whose measure cannot be taken of the supernet."""
-        for _, criterion, _ in self.tracked:
-            name = find_criterion(criterion).measure
-            if name:
-                x, y = _first_batches(self.val_clean, 1)[0]
-                measure(name, net, x, y)
+        x, y = _first_batches(self.val_clean, 1)[0]
+        for plan in self.plans.values():
+            plan.check(net, x, y)
 
-    def _choose(self, net: nn.Module, criterion: str, strategy: str) -> Genotype:
+    def _choose(self, net: nn.Module, plan: Plan) -> Genotype:
         batches = _first_batches(self.val_clean, self.settings.track_images)
-        tune = None
-        if strategy == "progressive":
+        if plan.strategy.name == "progressive":
             net = deepcopy(net)
-            tune = self._create_tune(net)
-        selection = select(net, criterion, strategy, batches=batches, seed=self.seed, tune=tune)
+            plan = plan.with_options(tune=self._create_tune(net))
+        selection = plan.run(net, batches, seed=self.seed)
         return net.genotype(selection.decisions, selection.inputs)
 
     def _create_tune(self, net: nn.Module) -> Callable[[object], None]:
@@ -97,16 +92,18 @@ class Tracker:
         return tune
 
 
-def _read_entry(name: str) -> tuple[str, str, str]:
-    """Returns the name, its criterion and its strategy."""
-    criterion, _, strategy = name.partition("@")
-    if not find_criterion(criterion).measure and strategy == "progressive":
-        raise SelectionError(
-            f"criterion {criterion} measures nothing, so that tuning in between does not change it: track {criterion}"
-        )
-    if strategy and strategy not in STRATEGIES:
+def _make_plan(name: str) -> Plan:
+    spelling = parse_criterion(name)
+    strategy = spelling.strategy or "oneshot"
+    if strategy not in STRATEGIES:
         raise unknown("strategy of --track", strategy, STRATEGIES)
-    return name, criterion, strategy or "oneshot"
+    plan = make_plan(spelling, strategy)
+    if strategy == "progressive" and not any(criterion.measure for criterion in plan.criteria.values()):
+        raise SelectionError(
+            f"criterion {spelling.joined} measures nothing, so that tuning in between does not change it: track "
+            f"{spelling.joined}"
+        )
+    return plan
 
 
 def _first_batches(clean: Batches, images: int) -> list[tuple[Tensor, Tensor]]:

@@ -1,4 +1,4 @@
-"""Choosing, with a bar, and a checkpoint after each round of a progressive strategy from which the same call goes on."""
+"""Choosing, with a bar, and with checkpoints between the rounds of a progressive strategy."""
 
 import sys
 import time
