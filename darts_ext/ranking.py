@@ -15,11 +15,11 @@ from selection.combination import spelt_out
 from selection.numerics.tnorm import TNORMS
 
 from .config import DataSettings, RankSettings, RunSettings
-from .data import Images as Data
+from .data import Images
 from .rank import (
     NOISE,
     Build,
-    Images,
+    RankInputs,
     Task,
     combined,
     connect,
@@ -51,7 +51,7 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Pa
     cells = sample_cells(table, _number(settings.candidates), run.seed)
     fixed = {name: value for part in (run, data, settings) for name, value in asdict(part).items() if name not in FREE}
     folder = check_folder(Path(run.out or "runs/rank"), "rank", fixed)
-    source = Data(data, device, run.seed)
+    source = Images(data, device, run.seed)
     shown = _images(source, settings, run.seed)
     how = Build(
         settings.channels, settings.layers, **source.task, initialisation=settings.initialisation, seed=run.seed
@@ -146,7 +146,7 @@ def _number(candidates: int | str) -> int | None:
     return int(candidates)
 
 
-def _images(source: Data, settings: RankSettings, seed: int) -> list[Images]:
+def _images(source: Images, settings: RankSettings, seed: int) -> list[RankInputs]:
     """What the networks of each repeat see: the same for all cells."""
     size = settings.images
     if size * settings.repeats > len(source.dataset.train):
@@ -156,7 +156,7 @@ def _images(source: Data, settings: RankSettings, seed: int) -> list[Images]:
     found = []
     for repeat, (x, y) in zip(range(settings.repeats), source.shuffled(source.dataset.train, size, "rank").epoch(0)):
         noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed * 1000 + repeat)).to(x)
-        found.append(Images(x, y, noise))
+        found.append(RankInputs(x, y, noise))
     return found
 
 

@@ -1,13 +1,13 @@
-"""Training-free measures against the accuracies of NAS-Bench-201."""
+"""Zero-cost proxies (training-free measures) against the accuracies of NAS-Bench-201."""
 
 from .population import representatives, sample_cells
-from .score import NOISE, Build, Images, Task, connect, read_scores, score_tasks
+from .score import NOISE, Build, RankInputs, Task, connect, read_scores, score_tasks
 from .statistics import combined, leaderboard, orders, over_repeats, spearman
 
 __all__ = [
     "NOISE",
     "Build",
-    "Images",
+    "RankInputs",
     "Task",
     "combined",
     "connect",

@@ -1,4 +1,4 @@
-"""Which cells are ranked."""
+"""Cells of NAS-Bench-201 that are ranked."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from ..tabular import NasBench201
 
 
 def sample_cells(table: NasBench201, number: int | None, seed: int) -> list[int]:
-    """Indices of different cells drawn at random; all 15,625, if number is None.
+    """Draws indices of different cells at random; of all 15,625, in random order, if number is None.
 
     Raises:
-        UsageError: there are not so many.
+        UsageError: the benchmark has fewer cells.
     """
     if number is not None and number > len(table):
         raise UsageError(f"the benchmark has {len(table)} cells, not {number}")
@@ -18,13 +18,18 @@ def sample_cells(table: NasBench201, number: int | None, seed: int) -> list[int]
 
 
 def representatives(table: NasBench201, cells: list[int]) -> dict[int, int]:
-    """{cell: the first of the cells that computes the same}: what is measured of one holds for the others, but for its
-    size.
+    """Maps each cell to the first of the cells that computes the same function.
+
+    What is measured of one holds for the others, but for the sizes of its network.
 
     >>> table = NasBench201()
     >>> same = representatives(table, list(range(len(table))))
     >>> len(set(same.values()))
     6466
     """
-    first: dict[int, int] = {}
-    return {cell: first.setdefault(int(table.classes[cell]), cell) for cell in cells}
+    classes = table.classes
+    first: dict[int, int] = {}  # {class: the first cell of it}
+    representative = {}
+    for cell in cells:
+        representative[cell] = first.setdefault(int(classes[cell]), cell)
+    return representative

@@ -1,12 +1,11 @@
-"""Scores of many networks at initialisation: tasks that run in any order, on one process or many, and go on where they
-stopped."""
+"""Scores of many networks at initialisation, by tasks that run in any order, on many processes, and can be resumed."""
 
 import csv
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
@@ -26,8 +25,14 @@ HEADER = ["index", "repeat", "measure", "value", "seconds"]
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be measured of one network: its index in the table, its cell, which initialisation, and the
-    measures."""
+    """Measures to take of one network.
+
+    Args:
+        index: of the cell in the benchmark's table.
+        cell: its genotype as text.
+        repeat: number of the initialisation.
+        measures: names, each MEASURE or MEASURE@noise.
+    """
 
     index: int
     cell: str
@@ -37,7 +42,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Build:
-    """How a cell becomes a network: its sizes, and how weights are drawn (see `INITIALISATIONS`)."""
+    """Settings by which a cell becomes a network: its sizes, and how weights are drawn (see `INITIALISATIONS`)."""
 
     channels: int
     layers: int
@@ -52,20 +57,21 @@ class Build:
 
 
 @dataclass(frozen=True)
-class Images:
-    """What the networks see: images x and labels y, and normal noise of the same shape for measures that are spelt
-    MEASURE@noise."""
+class RankInputs:
+    """Inputs of the networks: images x, labels y, and normal noise like x for measures that are spelt MEASURE@noise."""
 
     x: Tensor
     y: Tensor
     noise: Tensor
 
 
-def _keep(net: nn.Module) -> None:
-    """As torch draws them."""
+def _keep_default(net: nn.Module) -> None:
+    """Leaves the weights as torch has drawn them."""
 
 
-def _he(mode: str) -> Callable[[nn.Module], None]:
+def _create_he(mode: str) -> Callable[[nn.Module], None]:
+    """Returns a function that draws weights as He et al. (2015), by "fan_in" or "fan_out"."""
+
     def draw(net: nn.Module) -> None:
         for layer in net.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
@@ -77,56 +83,75 @@ def _he(mode: str) -> Callable[[nn.Module], None]:
 
 
 INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
-    "default": _keep,
-    "he_fan_in": _he("fan_in"),
-    "he_fan_out": _he("fan_out"),
+    "default": _keep_default,
+    "he_fan_in": _create_he("fan_in"),
+    "he_fan_out": _create_he("fan_out"),
 }
 
 
-def network(task: Task, how: Build) -> nn.Module:
-    """The network of a task; its weights depend on the seed and the repeat only."""
+def build_network(task: Task, settings: Build) -> nn.Module:
+    """Builds the network of a task; its weights depend on the seed and the repeat only."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(how.seed * 1000 + task.repeat)
+        torch.manual_seed(settings.seed * 1000 + task.repeat)
         net = build(
             Genotype.from_text(task.cell),
-            channels=how.channels,
-            layers=how.layers,
-            num_classes=how.num_classes,
-            in_chans=how.in_chans,
+            channels=settings.channels,
+            layers=settings.layers,
+            num_classes=settings.num_classes,
+            in_chans=settings.in_chans,
         )
-        INITIALISATIONS[how.initialisation](net)
+        INITIALISATIONS[settings.initialisation](net)
     return net
 
 
-def score_task(task: Task, how: Build, images: Images) -> list[dict]:
-    """A row for each measure; a value that is not a number stands for one that the measure could not take, with the
-    reason. Of measures that share a kernel the first pays for it."""
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets torch compute on one CPU thread in the block, so that processes do not fight for the cores.
+
+    Afterwards the number of threads is what it was: with one process the block runs in the caller's own.
+    """
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    net, rows = network(task, how).to(images.x.device), []
-    with kernels_kept():
-        for name in task.measures:
-            start, reason = time.perf_counter(), ""
-            try:
-                value = measure(
-                    name.removesuffix(NOISE), net, images.noise if name.endswith(NOISE) else images.x, images.y
-                )
-            except SelectionError as error:
-                value, reason = float("nan"), f"{name} cannot be taken of {task.cell}: {error}"
-            row = {
-                "index": task.index,
-                "repeat": task.repeat,
-                "measure": name,
-                "value": repr(value),
-                "seconds": f"{time.perf_counter() - start:.4f}",
-            }
-            rows.append(row | {"reason": reason})
-    return rows
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def score_task(task: Task, settings: Build, inputs: RankInputs) -> list[dict]:
+    """Returns a row for each measure; of measures that share a kernel the first pays for it.
+
+    Where a measure cannot be taken, the value is NaN and "reason" says why.
+    """
+    with one_thread(), kernels_kept():
+        net = build_network(task, settings).to(inputs.x.device)
+        return [_score_measure(name, net, task, inputs) for name in task.measures]
+
+
+def _score_measure(name: str, net: nn.Module, task: Task, inputs: RankInputs) -> dict:
+    start = time.perf_counter()
+    reason = ""
+    x = inputs.noise if name.endswith(NOISE) else inputs.x
+    try:
+        value = measure(name.removesuffix(NOISE), net, x, inputs.y)
+    except SelectionError as error:
+        value = float("nan")
+        reason = f"{name} cannot be taken of {task.cell}: {error}"
+    seconds = time.perf_counter() - start
+    return {
+        "index": task.index,
+        "repeat": task.repeat,
+        "measure": name,
+        "value": repr(value),
+        "seconds": f"{seconds:.4f}",
+        "reason": reason,
+    }
 
 
 def score_tasks(
     tasks: Sequence[Task],
-    how: Build,
-    images: Callable[[int], Images],
+    settings: Build,
+    inputs: Callable[[int], RankInputs],
     path: Path,
     *,
     processes: int = 1,
@@ -134,55 +159,57 @@ def score_tasks(
 ) -> Iterator[int]:
     """Appends the rows of every task that is not in the file yet, as they come; yields the number of networks done.
 
-    A process that dies takes what it was at with it; others are started, and score that again. Of each measure the
-    first that cannot be taken is told.
+    When a process dies, the networks that it was scoring are scored again by a new process. The first failure of each
+    measure is printed to standard error.
 
     Args:
-        images: from a repeat to what its networks see.
-        processes: on this machine, unless there is a backend, see `connect`.
+        inputs: returns the inputs of the networks of a repeat.
+        path: the file of scores.
+        processes: number of them on this machine, unless there is a backend.
+        backend: context in which joblib sends its work elsewhere, see `connect`.
 
     Raises:
         UsageError: processes die, and none has finished a network since the last death.
     """
-    told: set[str] = set()
+    reported: set[str] = set()
+    n_jobs = -1 if backend else processes
     with backend or nullcontext():
-        while waiting := _waiting(tasks, read_scores(path)):
-            count = before = len(tasks) - len(waiting)
-            work = joblib.Parallel(
-                n_jobs=-1 if backend else processes, return_as="generator_unordered", batch_size=1
-            )  # one that failed may hold old results
+        while waiting := _find_waiting(tasks, read_scores(path)):
+            before = len(tasks) - len(waiting)
+            count = before
+            # a new pool for each try: one that failed may hold old results
+            run = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
+            calls = (joblib.delayed(score_task)(task, settings, inputs(task.repeat)) for task in waiting)
             try:
-                for rows in work(joblib.delayed(score_task)(task, how, images(task.repeat)) for task in waiting):
+                for rows in run(calls):
                     _append(path, rows)
-                    _tell(rows, told)
+                    _report_failures(rows, reported)
                     count += 1
                     yield count
             except TerminatedWorkerError:
                 if count == before:
                     raise UsageError(
-                        "a process that scores networks was killed, perhaps for want of memory: lower --processes and repeat"
+                        "a process that scores networks was killed, perhaps for want of memory: lower --processes and "
+                        "repeat"
                     ) from None
 
 
-def _waiting(tasks: Sequence[Task], rows: Sequence[dict]) -> list[Task]:
-    """The tasks with the measures that are not in the file."""
+def _find_waiting(tasks: Sequence[Task], rows: Sequence[dict]) -> list[Task]:
+    """Returns the tasks that are not done, each with the measures that are not in the file."""
     done = {(int(row["index"]), int(row["repeat"]), row["measure"]) for row in rows}
-    left = [
-        Task(
-            task.index,
-            task.cell,
-            task.repeat,
-            tuple(name for name in task.measures if (task.index, task.repeat, name) not in done),
-        )
-        for task in tasks
-    ]
-    return [task for task in left if task.measures]
+    waiting = []
+    for task in tasks:
+        measures = tuple(name for name in task.measures if (task.index, task.repeat, name) not in done)
+        if measures:
+            waiting.append(replace(task, measures=measures))
+    return waiting
 
 
-def _tell(rows: Sequence[dict], told: set[str]) -> None:
+def _report_failures(rows: Sequence[dict], reported: set[str]) -> None:
+    """Prints why a measure could not be taken, once for each measure."""
     for row in rows:
-        if row["reason"] and row["measure"] not in told:
-            told.add(row["measure"])
+        if row["reason"] and row["measure"] not in reported:
+            reported.add(row["measure"])
             print(row["reason"], file=sys.stderr)
 
 
@@ -195,24 +222,24 @@ def _append(path: Path, rows: Sequence[dict]) -> None:
 
 
 def read_scores(path: Path) -> list[dict]:
-    """The rows of a scores file; a last line that a kill cut short is taken off the file."""
+    """Reads the rows of a scores file; a last line that a kill cut short is removed from the file."""
     if not path.exists():
         return []
-    whole = path.read_bytes()
-    kept = whole[: whole.rfind(b"\n") + 1]
-    if len(kept) < len(whole):
-        path.write_bytes(kept)
-    rows = list(csv.DictReader(kept.decode().splitlines()))
+    content = path.read_bytes()
+    whole_lines = content[: content.rfind(b"\n") + 1]
+    if len(whole_lines) < len(content):
+        path.write_bytes(whole_lines)
+    rows = list(csv.DictReader(whole_lines.decode().splitlines()))
     if rows and list(rows[0]) != HEADER:
         raise UsageError(f"{path} is not a file of scores: its first line is not {','.join(HEADER)}")
     return rows
 
 
 def connect(cluster: str) -> AbstractContextManager:
-    """In this context joblib's work goes to the Dask scheduler of that address.
+    """Returns a context in which joblib sends its work to the Dask scheduler of that address.
 
     Raises:
-        UsageError: dask is not installed, or nobody answers there.
+        UsageError: dask is not installed, or no scheduler answers at the address.
     """
     try:
         from dask.distributed import Client
