@@ -38,7 +38,7 @@ def main() -> None:
 
     from darts_ext.config import DataSettings
     from darts_ext.data import Images as Data
-    from darts_ext.rank import Build, Images, Task, combined, read_scores, score_tasks
+    from darts_ext.rank import Build, RankInputs, Task, combined, read_scores, score_tasks
     from darts_ext.rank.statistics import interval, orders, spearman
     from selection import COMBINATION
 
@@ -53,7 +53,7 @@ def main() -> None:
     atoms = list(dict.fromkeys(part for what in names.values() for part in what.split("+")))
     source = Data(DataSettings(data=args.data, train_limit=5000, test_limit=100), torch.device("cpu"), 0)
     x, y = next(iter(source.shuffled(source.dataset.train, 32, "rank").epoch(0)))
-    images = Images(x, y, torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
+    images = RankInputs(x, y, torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
     tasks = [Task(index, known[index][0], 0, tuple(atoms)) for index in chosen]
     how = Build(8, 5, 10, 3, "he_fan_in", 0)
     args.scores.parent.mkdir(parents=True, exist_ok=True)

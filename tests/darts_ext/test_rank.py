@@ -15,7 +15,7 @@ from darts_ext.cli import main
 from darts_ext.config import DataSettings, RankSettings, RunSettings
 from darts_ext.rank import (
     Build,
-    Images,
+    RankInputs,
     Task,
     combined,
     over_repeats,
@@ -24,7 +24,7 @@ from darts_ext.rank import (
     sample_cells,
     score_tasks,
 )
-from darts_ext.rank.score import network
+from darts_ext.rank.score import build_network
 from darts_ext.rank.statistics import interval, kendall, orders, partial_spearman, pick, spearman
 from darts_ext.ranking import run_rank
 from darts_ext.runtime.errors import UsageError
@@ -103,7 +103,7 @@ def test_cells_are_different_and_those_that_compute_the_same_share_their_scores(
 def shown(repeat=0):
     generator = torch.Generator().manual_seed(repeat)
     x, noise = (torch.randn(8, 3, 8, 8, generator=generator) for _ in range(2))
-    return Images(x, torch.arange(8) % 4, noise)
+    return RankInputs(x, torch.arange(8) % 4, noise)
 
 
 def tasks(count=5):
@@ -128,17 +128,27 @@ def test_scores_are_those_of_the_networks(tmp_path):
             batch = shown(task.repeat)
             expected = measure(
                 name.removesuffix("@noise"),
-                network(task, HOW),
+                build_network(task, HOW),
                 batch.noise if name.endswith("@noise") else batch.x,
                 batch.y,
             )
             assert float(found[str(task.index), str(task.repeat), name]) == expected
     drawn = {
-        initialisation: network(tasks()[0], Build(4, 1, 4, 3, initialisation, 0))
+        initialisation: build_network(tasks()[0], Build(4, 1, 4, 3, initialisation, 0))
         for initialisation in ("default", "he_fan_in", "he_fan_out")
     }
     weights = [net.stem[0].weight for net in drawn.values()]
     assert not any(torch.equal(a, b) for a in weights for b in weights if a is not b)
+
+
+def test_scoring_in_this_process_leaves_the_number_of_threads(tmp_path):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        seen = [torch.get_num_threads() for _ in score_tasks(tasks(1), HOW, shown, tmp_path / "scores.csv")]
+        assert seen == [2, 2]
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_more_processes_and_kills_give_the_same_scores(tmp_path):
