@@ -115,10 +115,11 @@ def measured(run: Path, args: argparse.Namespace):
 
     from darts_ext.config import DataSettings, SearchSettings
     from darts_ext.data import Images
-    from darts_ext.pipeline import load_supernet, pick
+    from darts_ext.runtime.settings import pick
+    from darts_ext.search import load_supernet
     from darts_ext.runtime.folder import read_args
     from selection import masked
-    from selection.registry import find_measure
+    from selection import find_measure
 
     settings = read_args(run)
     search = pick(SearchSettings, settings)

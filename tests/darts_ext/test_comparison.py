@@ -5,11 +5,11 @@ import csv
 import pytest
 
 from darts_ext.cli import main
-from darts_ext.comparison import read_searches
-from darts_ext.config import SearchSettings
+from darts_ext.compare import read_searches
+from darts_ext.config import SearchSettings, StrategySettings
 from darts_ext.report.runfolder import read_folder
 from darts_ext.runtime.errors import UsageError
-from darts_ext.select import Entry
+from darts_ext.select import read_selectors
 from darts_ext.tabular import NasBench201
 from supernet import Genotype
 
@@ -28,7 +28,9 @@ CRITERIA = ["--criteria", "magnitude,perturbation,fixed/perturbation,fixed/rando
 
 
 def entry(supernet):
-    return Entry("magnitude", "magnitude", "oneshot", {}, supernet)
+    name = f"{supernet}/magnitude" if supernet else "magnitude"
+    (selector,) = read_selectors([name], StrategySettings())
+    return selector
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from darts_ext import zoo
 from darts_ext.cli import main
 from darts_ext.config import DataSettings, SearchSettings
 from darts_ext.data import Images
-from darts_ext.pipeline import load_supernet, pick
+from darts_ext.runtime.settings import pick
+from darts_ext.search import load_supernet
 from supernet import from_nasbench201, from_ptdarts, from_quark0
 
 QUARK0 = torch.load(Path(__file__).parents[1] / "fixtures" / "quark0.pt", weights_only=True)

@@ -17,19 +17,20 @@ from darts_ext.rank import (
     Build,
     RankInputs,
     Task,
-    combined,
+    join_columns,
     over_repeats,
     read_scores,
     representatives,
+    run_rank,
     sample_cells,
     score_tasks,
 )
 from darts_ext.rank.score import build_network
 from darts_ext.rank.statistics import interval, kendall, orders, partial_spearman, pick, spearman
-from darts_ext.ranking import run_rank
+from darts_ext.report import write_ranking
 from darts_ext.runtime.errors import UsageError
 from darts_ext.tabular import NasBench201
-from selection import COMBINATION, SelectionError, measure, register_measure
+from selection import COMBINATION, SelectionError, measure, parse_measures, register_measure
 from selection.registry import _MEASURES
 
 TABLE = NasBench201()
@@ -79,12 +80,20 @@ def test_repeats_are_averaged_as_ranks():
     assert over_repeats(np.array([[1.0, 2.0, np.nan], [100.0, -np.inf, 5.0]])).tolist() == pytest.approx(
         [(2 + 3) / 6, (3 + 1) / 6, (1 + 2) / 6]
     )
-    with pytest.raises(UsageError, match="did you mean 'naswot'"):
-        combined("nasswot+size", {"naswot": np.ones(2), "size": np.ones(2)})
+    with pytest.raises(SelectionError, match="did you mean 'naswot'"):
+        joined("nasswot+parameters", {"naswot": np.ones(2), "parameters": np.ones(2)})
+    with pytest.raises(UsageError, match="unknown measure 'meco'"):
+        joined("naswot+meco", {"naswot": np.ones(2)})
     columns = {name: np.random.default_rng(i).random(9) for i, name in enumerate(COMBINATION)}
-    assert combined("combination", columns).tolist() == combined("+".join(COMBINATION), columns).tolist()
-    with pytest.raises(UsageError, match="unknown t-norm"):
-        combined("max:naswot", {"naswot": np.ones(2)})
+    assert joined("combination", columns).tolist() == joined("+".join(COMBINATION), columns).tolist()
+    for unknown in ("max:naswot", "max(naswot)"):
+        with pytest.raises(SelectionError, match="unknown t-norm"):
+            joined(unknown, {"naswot": np.ones(2)})
+
+
+def joined(text, columns):
+    """The scores of a combination, by its spelling."""
+    return join_columns(parse_measures(text), columns)
 
 
 def test_cells_are_different_and_those_that_compute_the_same_share_their_scores():
@@ -184,18 +193,21 @@ def _dies(*_):
 
 
 def ranked(folder, **settings):
-    return run_rank(
+    """The folder of a ranking, with its report."""
+    board = run_rank(
         RunSettings(out=str(folder), seed=1),
         DataSettings(data="digits"),
         RankSettings(**{**SMALL, "candidates": 30, **settings}),
     )
+    write_ranking(board.folder, board.rows, board.columns, board.accuracies)
+    return board.folder
 
 
 def test_a_run_ends_in_a_leaderboard_and_a_page(tmp_path, capsys):
     folder = ranked(tmp_path / "rank", repeats=2)
     with open(folder / "leaderboard.csv", newline="") as file:
         rows = {row["measure"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {"random", "parameters", "flops", "naswot", "expressivity@noise", "naswot+parameters"}
+    assert set(rows) == {"random", "parameters", "flops", "naswot", "expressivity~noise", "naswot+parameters"}
     cells = sample_cells(TABLE, 30, 1)
     assert float(rows["parameters"]["cifar10_spearman"]) == pytest.approx(
         spearman(TABLE.parameters[cells], TABLE.test("cifar10")[cells])
@@ -211,7 +223,7 @@ def test_the_default_measures_are_taken(tmp_path):
     folder = ranked(tmp_path / "rank", candidates=4, measures=asked)
     with open(folder / "leaderboard.csv", newline="") as file:
         names = {row["measure"] for row in csv.DictReader(file)}
-    assert set(asked.split(",")) | set(COMBINATION) | {"expressivity@noise", "random"} <= names
+    assert set(asked.split(",")) | set(COMBINATION) | {"expressivity~noise", "random"} <= names
 
 
 def test_a_finished_run_takes_more_measures_without_scoring_anew(tmp_path):
@@ -221,7 +233,7 @@ def test_a_finished_run_takes_more_measures_without_scoring_anew(tmp_path):
     after = read_scores(folder / "scores.csv")
     assert after[: len(before)] == before and {row["measure"] for row in after[len(before) :]} == {"snip"}
     with open(folder / "leaderboard.csv", newline="") as file:
-        assert {"naswot+parameters", "expressivity@noise", "snip"} <= {
+        assert {"naswot+parameters", "expressivity~noise", "snip"} <= {
             row["measure"] for row in csv.DictReader(file)
         }, "what was there stays"
     with pytest.raises(UsageError, match="was made with channels=4, now it is 8"):
@@ -257,8 +269,9 @@ def test_mistakes(tmp_path):
         ({"measures": "naswt"}, "did you mean 'naswot'"),
         ({"measures": ""}, "no measure is given"),
         ({"measures": "max:naswot+zico"}, "unknown t-norm 'max'"),
-        ({"measures": "naswot+"}, "a measure is missing"),
-        ({"measures": "naswot@nose"}, "behind @ stands noise"),
+        ({"measures": "naswot+"}, "a name is missing"),
+        ({"measures": "naswot@nose"}, "a measure has no strategy: leave @nose out"),
+        ({"measures": "naswot~nose"}, "behind ~ stands noise"),
         ({"measures": "ntk_infinite_min"}, "a measure of fully-connected networks"),
         ({"candidates": "many"}, "candidates is a number of cells, at least 2, or all"),
         ({"candidates": 1}, "at least 2"),
@@ -266,6 +279,6 @@ def test_mistakes(tmp_path):
         ({"initialisation": "xavier"}, "unknown initialisation"),
         ({"cluster": "tcp://127.0.0.1:1"}, "needs dask" if find_spec("dask") is None else "can be reached"),
     ):
-        with pytest.raises(UsageError, match=says):
+        with pytest.raises((UsageError, SelectionError), match=says):
             ranked(tmp_path / "new", **settings)
         assert not (tmp_path / "new").exists()

@@ -91,9 +91,9 @@ def weights(folder):
 @pytest.mark.parametrize(
     ("where", "number"),
     [
-        ("darts_ext.pipeline.choose", 2),  # after the first criterion's choice
+        ("darts_ext.select.on_run.choose", 2),  # after the first criterion's choice
         ("darts_ext.runtime.epochs.save_checkpoint", 4),  # in the first retraining
-        ("darts_ext.comparison.aggregate", 1),  # after the first row
+        ("darts_ext.compare.command.aggregate", 1),  # after the first row
     ],
 )
 def test_comparison_killed_and_repeated(whole_comparison, run_killed, tmp_path, where, number):

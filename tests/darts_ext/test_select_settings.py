@@ -7,17 +7,17 @@ import math
 import pytest
 import torch
 
-from darts_ext import pipeline
 from darts_ext.cli import main
-from darts_ext.config import DataSettings, SelectionSettings
+from darts_ext.config import DataSettings, StrategySettings
 from darts_ext.data import Images
-from darts_ext.select import Fresh, choosing, read_entries
+from darts_ext.select import ResampledBatches, on_run, read_selectors
+from selection import Plan
 
 SMALL = "--data digits --train_limit 120 --test_limit 60 --space tiny --channels 2 --layers 1 --batch_size 30 --epochs 1 --threads 1".split()
 
 
 def entries(*names, strategy=None, **settings):
-    return read_entries(names, SelectionSettings(**settings), strategy)
+    return read_selectors(names, StrategySettings(**settings), strategy)
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +158,8 @@ def test_mistakes_in_a_comparison_are_said_before_the_search(tmp_path, capsys):
 
 def test_sample_of_untrained_networks(run, monkeypatch):
     built = []
-    original = pipeline.build
-    monkeypatch.setattr(pipeline, "build", lambda *args, **sizes: built.append(original(*args, **sizes)) or built[-1])
+    original = on_run.build
+    monkeypatch.setattr(on_run, "build", lambda *args, **sizes: built.append(original(*args, **sizes)) or built[-1])
     argv = [
         "--criterion",
         "ntk_min_relative+parameters",
@@ -195,7 +195,7 @@ def test_batches_of_darts_pt_are_fresh_and_the_same_again():
     images = Images(DataSettings(train_limit=60, test_limit=20), torch.device("cpu"), seed=0)
 
     def epochs():
-        fresh = Fresh(images.augmented(images.dataset.train, 20, "select"))
+        fresh = ResampledBatches(images.augmented(images.dataset.train, 20, "select"))
         return [fresh() for _ in range(2)]
 
     first, again = epochs(), epochs()
@@ -205,10 +205,15 @@ def test_batches_of_darts_pt_are_fresh_and_the_same_again():
 
 def test_darts_pt_measures_on_fresh_batches(run, monkeypatch):
     seen = []
-    original = choosing.select
-    monkeypatch.setattr(choosing, "select", lambda *args, **options: seen.append(options) or original(*args, **options))
+    original = Plan.run
+
+    def run_seen(plan, net, batches, **options):
+        seen.append(batches)
+        return original(plan, net, batches, **options)
+
+    monkeypatch.setattr(Plan, "run", run_seen)
     scores = chosen(run, "--protocol", "darts-pt", "--strategy", "progressive", "--select_images", "30")
-    assert seen[0]["batches"].count == scores["evaluations"] and scores["saved"] == 0
+    assert seen[0].count == scores["evaluations"] and scores["saved"] == 0
     (run / "scores.json").unlink()
 
 
