@@ -1,7 +1,6 @@
 """quark0/darts: names from the source file, the host's own genotype, and what a selection leaves behind."""
 
 import copy
-import json
 
 import pytest
 import torch
