@@ -1,24 +1,25 @@
 """Claim: a search step of a supernet with five activations on every edge takes at most 1.35 times the step of the
 supernet with one.
 
-    python benchmarks/activations_are_mixed_once.py [--repeats 7] [--threads 1] [--channels 8 --layers 4 --batch 32
-    --size 32] [--device cuda]
+    python benchmarks/activations_are_mixed_once.py [--repeats 7] [--threads 1] [--channels 8] [--batch 32] [--size 32]
+        [--device cuda]
 
 A state goes through every activation once, and each edge that reads it mixes the five results once for all its
 convolutions. The supernets take turns in one process, in each the first-order step (alphas, then weights) of
 `darts_ext.search`; a ratio is of two steps that followed each other. The third has added skips as well. Writes
-benchmarks/results/activations_are_mixed_once.csv.
+benchmarks/results/activations_are_mixed_once.csv, on a GPU activations_are_mixed_once_cuda.csv.
 """
 
 import argparse
-import csv
 import os
 import sys
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.csv_files import write_csv
+
 FIVE = ("relu", "leaky_relu", "silu", "gelu", "tanh")
 KINDS = {"one": {}, "five": {"activations": FIVE}, "five_and_added_skips": {"activations": FIVE, "added_skip": True}}
 SPACES = {"darts": 4, "nasbench201": 1}  # and their layers
@@ -31,26 +32,25 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(args.threads)}
-    rows = [row(space, args) for space in SPACES]
-    path = ROOT / "benchmarks" / "results" / f"activations_are_mixed_once{'_cuda' if args.device != 'cpu' else ''}.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"written: {path.relative_to(ROOT)}")
+    rows = [time_space(space, args) for space in SPACES]
+    suffix = "" if args.device == "cpu" else "_cuda"
+    write_csv(f"activations_are_mixed_once{suffix}", rows)
 
 
-def row(space: str, args: argparse.Namespace) -> dict:
+def time_space(space: str, args: argparse.Namespace) -> dict:
+    """Times the steps of the supernets of a space, which take turns, and returns a row."""
     from benchmarks.supernet_step import conditions, seconds
 
-    steps = {kind: step(space, options, args) for kind, options in KINDS.items()}
+    steps = {kind: build_step(space, options, args) for kind, options in KINDS.items()}
     times = {kind: [] for kind in steps}
     for call in steps.values():
         call()
     for _ in range(args.repeats):
         for kind, call in steps.items():
             times[kind].append(seconds(call, args.device))
-    ratio = {kind: median(a / b for a, b in zip(times[kind], times["one"])) for kind in KINDS}
+    ratio = {}
+    for kind in KINDS:
+        ratio[kind] = median(ours / one for ours, one in zip(times[kind], times["one"]))
     print(
         f"{space}: five activations {ratio['five']:.2f}, with added skips {ratio['five_and_added_skips']:.2f} times "
         f"the step with one",
@@ -61,8 +61,8 @@ def row(space: str, args: argparse.Namespace) -> dict:
     return {"space": space, **ratios, "one_seconds": f"{median(times['one']):.4g}", **conditions(args)}
 
 
-def step(space: str, options: dict, args: argparse.Namespace):
-    """A call that runs one step of the supernet."""
+def build_step(space: str, options: dict, args: argparse.Namespace):
+    """Builds a supernet and returns a call that runs one step of it."""
     import torch
 
     from benchmarks.supernet_step import our_steps
@@ -70,11 +70,11 @@ def step(space: str, options: dict, args: argparse.Namespace):
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    net = Supernet(
-        create_space(space, **options), channels=args.channels, layers=SPACES[space], num_classes=10, seed=0
-    ).to(args.device)
+    sizes = {"channels": args.channels, "layers": SPACES[space], "num_classes": 10}
+    net = Supernet(create_space(space, **options), **sizes, seed=0).to(args.device)
     layout = torch.channels_last if args.device == "cpu" else torch.contiguous_format
-    images, labels = torch.randn(2, args.batch, 3, args.size, args.size), torch.randint(10, (2, args.batch))
+    images = torch.randn(2, args.batch, 3, args.size, args.size)
+    labels = torch.randint(10, (2, args.batch))
     train, val = ((x.to(args.device, memory_format=layout), y.to(args.device)) for x, y in zip(images, labels))
     return our_steps(net, train, val)["first_order"]
 

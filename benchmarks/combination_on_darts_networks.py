@@ -1,12 +1,12 @@
 """Claim: the shipped combination, unchanged, orders networks of the DARTS space too, where AZ-NAS's own does not.
 
-    python benchmarks/combination_on_darts_networks.py ARCHITECTURES.csv --data folder:cifar10 [--skip 160] [--networks
-    200] [--processes 1]
+    python benchmarks/combination_on_darts_networks.py ARCHITECTURES.csv --data folder:cifar10 [--skip 160]
+        [--networks 200] [--processes 1] [--scores runs/darts_networks.csv]
 
 ARCHITECTURES.csv has lines of a genotype in DARTS' text form and its accuracy, as `datasets/DARTS_archs_CIFAR10.csv` of
 pym1024/SWAP (Peng et al. 2024: 1,000 random architectures, trained for 200 epochs). Networks have 8 channels and 5
 cells, he_fan_in weights, one initialisation; 32 images. The first `--skip` of the random order are those on which the
-combination was chosen. Scores stream into SCORES, so that a run goes on where it was stopped. Writes
+combination was chosen. Scores stream into the file of --scores, so that a run goes on where it was stopped. Writes
 benchmarks/results/combination_on_darts_networks.csv.
 """
 
@@ -16,8 +16,10 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.csv_files import write_csv
+
 AZ_NAS = "expressivity@noise+progressivity@noise+trainability@noise+flops"
 KERNEL = "ntk_min_relative"
 
@@ -33,55 +35,74 @@ def main() -> None:
     args = parser.parse_args()
     os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1"}
     import numpy as np
-    import torch
-    from tqdm import tqdm
 
-    from darts_ext.config import DataSettings
-    from darts_ext.data import Images as Data
-    from darts_ext.rank import Build, RankInputs, Task, combined, read_scores, score_tasks
-    from darts_ext.rank.statistics import interval, orders, spearman
-    from selection import COMBINATION
+    from darts_ext.rank import combined, orders
+    from darts_ext.rank.statistics import interval, spearman
 
     with args.architectures.open(newline="") as file:
         known = [(text, float(accuracy)) for text, accuracy in csv.reader(file)]
     chosen = np.random.default_rng(0).permutation(len(known))[args.skip : args.skip + args.networks].tolist()
+    names = name_measures()
+    atoms = [name for name, measures in names.items() if name == measures]
+    values = score_networks({index: known[index][0] for index in chosen}, atoms, args)
+    columns = {atom: orders([values[atom, index] for index in chosen]) for atom in atoms}
+    accuracies = np.array([known[index][1] for index in chosen])
+    rows = []
+    for name, measures in names.items():
+        scores = combined(measures, columns)
+        low, high = interval(spearman, scores, accuracies, resamples=1000)
+        rho = spearman(scores, accuracies)
+        rows.append(
+            {
+                "name": name,
+                "measures": measures,
+                "networks": len(chosen),
+                "spearman": round(rho, 4),
+                "low": round(low, 4),
+                "high": round(high, 4),
+            }
+        )
+        print(f"{name:38} {rho:.3f} [{low:.3f}, {high:.3f}]")
+    write_csv("combination_on_darts_networks", rows)
+
+
+def name_measures() -> dict[str, str]:
+    """Returns {name: measures joined by +}: three products, and every measure in them by itself."""
+    from selection import COMBINATION
+
     names = {
         "combination": "+".join(COMBINATION),
         f"combination with {KERNEL}": "+".join([*COMBINATION, KERNEL]),
         "AZ-NAS": AZ_NAS,
     }
-    atoms = list(dict.fromkeys(part for what in names.values() for part in what.split("+")))
+    for measures in list(names.values()):
+        names |= {atom: atom for atom in measures.split("+")}
+    return names
+
+
+def score_networks(genotypes: dict[int, str], atoms: list[str], args: argparse.Namespace) -> dict:
+    """Scores the networks on one batch of images and one of noise; returns {(measure, index): value}.
+
+    Args:
+        genotypes: {index: a genotype as text}.
+    """
+    import torch
+    from tqdm import tqdm
+
+    from darts_ext.config import DataSettings
+    from darts_ext.data import Images as Data
+    from darts_ext.rank import Build, Images, Task, read_scores, score_tasks
+
     source = Data(DataSettings(data=args.data, train_limit=5000, test_limit=100), torch.device("cpu"), 0)
     x, y = next(iter(source.shuffled(source.dataset.train, 32, "rank").epoch(0)))
-    images = RankInputs(x, y, torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
-    tasks = [Task(index, known[index][0], 0, tuple(atoms)) for index in chosen]
+    images = Images(x, y, torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
+    tasks = [Task(index, text, 0, tuple(atoms)) for index, text in genotypes.items()]
     how = Build(8, 5, 10, 3, "he_fan_in", 0)
     args.scores.parent.mkdir(parents=True, exist_ok=True)
     with tqdm(total=len(tasks), unit="network", disable=None) as bar:
         for done in score_tasks(tasks, how, lambda _: images, args.scores, processes=args.processes):
             bar.update(done - bar.n)
-    values = {(row["measure"], int(row["index"])): float(row["value"]) for row in read_scores(args.scores)}
-    columns = {atom: orders([values[atom, index] for index in chosen]) for atom in atoms}
-    accuracies = np.array([known[index][1] for index in chosen])
-    rows = []
-    for name, what in (names | {atom: atom for atom in atoms}).items():
-        scores = combined(what, columns)
-        low, high = interval(spearman, scores, accuracies, resamples=1000)
-        found = {"spearman": spearman(scores, accuracies), "low": low, "high": high}
-        rows.append(
-            {
-                "name": name,
-                "measures": what,
-                "networks": len(chosen),
-                **{key: round(value, 4) for key, value in found.items()},
-            }
-        )
-        print(f"{name:38} {found['spearman']:.3f} [{low:.3f}, {high:.3f}]")
-    path = ROOT / "benchmarks" / "results" / f"{Path(__file__).stem}.csv"
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    return {(row["measure"], int(row["index"])): float(row["value"]) for row in read_scores(args.scores)}
 
 
 if __name__ == "__main__":

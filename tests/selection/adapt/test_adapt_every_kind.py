@@ -14,43 +14,49 @@ import selection
 from selection import SelectionError
 from selection.protocol import surplus
 
-HOSTS = {
-    "quark0": (host_quark0.Network, "quark0", {}),
-    "darts-pt": (host_dartspt.DartsNetworkProj, "dartspt", {}),
-    "PC-DARTS": (host_pcdarts.Network, "pcdarts", {}),
-    "pt.darts": (lambda: host_ptdarts.SearchCNNController(device_ids=[0]), "ptdarts", {}),
-    "AutoDL": (host_nasbench201.TinyNetworkDarts, "nasbench201", {}),
-    "AutoDL generic": (host_nasbench201.GenericNAS201Model, "nasbench201", {}),
-    "darts-pt NB201": (host_nasbench201.TinyNetworkDartsProj, "nasbench201", {}),
-    "NASLib DARTS": (host_naslib.darts_space, "naslib", {}),
-    "NASLib NB201": (host_naslib.bench_space, "naslib", {}),
+HOSTS = {  # {name: (what builds the host, its kind)}
+    "quark0": (host_quark0.Network, "quark0"),
+    "darts-pt": (host_dartspt.DartsNetworkProj, "dartspt"),
+    "PC-DARTS": (host_pcdarts.Network, "pcdarts"),
+    "pt.darts": (lambda: host_ptdarts.SearchCNNController(device_ids=[0]), "ptdarts"),
+    "AutoDL": (host_nasbench201.TinyNetworkDarts, "nasbench201"),
+    "AutoDL generic": (host_nasbench201.GenericNAS201Model, "nasbench201"),
+    "darts-pt NB201": (host_nasbench201.TinyNetworkDartsProj, "nasbench201"),
+    "NASLib DARTS": (host_naslib.darts_space, "naslib"),
+    "NASLib NB201": (host_naslib.bench_space, "naslib"),
 }
 
 
 def alphas_of(host):
     """The host's own tensors of alphas."""
     if isinstance(host, host_naslib.Graph):
-        return list(
-            {
-                id(data.alpha): data.alpha
-                for graph in host.modules()
-                if isinstance(graph, host_naslib.Graph)
-                for _, _, data in graph.edges.data()
-                if data.has("alpha")
-            }.values()
-        )
-    found = getattr(host, "alphas", None) or host.arch_parameters
-    found = found() if callable(found) else found
-    return [found] if isinstance(found, torch.Tensor) else list(found)
+        return alphas_of_graphs(host)
+    alphas = getattr(host, "alphas", None) or host.arch_parameters
+    if callable(alphas):
+        alphas = alphas()
+    return [alphas] if isinstance(alphas, torch.Tensor) else list(alphas)
+
+
+def alphas_of_graphs(host):
+    """The alphas on all edges, each of them once: copies of a cell share them."""
+    alphas = {}
+    for graph in host.modules():
+        if isinstance(graph, host_naslib.Graph):
+            for _, _, data in graph.edges.data():
+                if data.has("alpha"):
+                    alphas[id(data.alpha)] = data.alpha
+    return list(alphas.values())
 
 
 @pytest.fixture(params=HOSTS)
 def host(request):
+    """A host of each code, built anew for every test: nearly all of them train it or change its mode."""
+    build, kind = HOSTS[request.param]
     torch.manual_seed(0)
-    net = HOSTS[request.param][0]()
+    net = build()
     if isinstance(net, host_nasbench201.GenericNAS201Model):
         net.set_cal_mode("joint")
-    net.kind = HOSTS[request.param][1]
+    net.kind = kind
     return net
 
 
@@ -60,24 +66,34 @@ def batch():
     return torch.randn(8, 3, 8, 8, generator=generator), torch.arange(8) % 3
 
 
-def test_the_answers_fit_together(host, batch):
+def test_a_host_is_recognised(host):
+    assert type(selection.adapt(host)).__name__.lower() == host.kind
+
+
+def test_choices_logits_and_inputs_fit_together(host):
     net = selection.adapt(host)
     selection.protocol.check_selectable(net)
-    assert type(net).__name__.lower() == host.kind
-    assert sum(len(options) for options in net.choices().values()) == sum(row.numel() for row in net.logits().values())
-    assert set(net.choices()) == {f"{name.split('/')[0]}/{name.split('/')[1]}/op" for name in net.choices()}
-    named = {name for _, names in net.inputs().values() for name in names}
-    assert not net.inputs() or named == set(net.choices())
+    for name, options in net.choices().items():
+        group, edge, _ = name.split("/")
+        assert name == f"{group}/{edge}/op"
+        assert net.logits()[name].shape == (len(options),)
+    on_nodes = {name for _, names in net.inputs().values() for name in names}
+    assert on_nodes in (set(), set(net.choices()))
+
+
+def test_an_adapted_net_returns_the_hosts_logits(host, batch):
+    net = selection.adapt(host)
     host.eval()
     assert torch.equal(net(batch[0]), logits_of(host, batch[0]))
 
 
-def test_logits_are_live(host):
+def test_logits_are_views_of_the_hosts_alphas(host):
     net = selection.adapt(host)
     with torch.no_grad():
         for alpha in alphas_of(host):
             alpha.fill_(2.5)
-    assert all(row.eq(2.5).all() for row in net.logits().values())
+    for row in net.logits().values():
+        assert row.eq(2.5).all()
 
 
 def test_a_mask_is_a_weight_of_zero_in_the_hosts_formula(host, batch):
@@ -91,7 +107,7 @@ def test_a_mask_is_a_weight_of_zero_in_the_hosts_formula(host, batch):
                 torch.testing.assert_close(net(x), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_an_edge_can_go_altogether(host, batch):
+def test_an_edge_whose_options_are_all_masked_contributes_nothing(host, batch):
     net, (x, _) = selection.adapt(host.eval()), batch
     whole = net(x)
     for _, names in surplus(net).values():
@@ -102,36 +118,40 @@ def test_an_edge_can_go_altogether(host, batch):
             expected = logits_of(host, x)
         with selection.masked(net, {names[0]: options}):
             without = net(x)
-        assert without.isfinite().all() and not torch.equal(without, whole)
+        assert without.isfinite().all()
+        assert not torch.equal(without, whole)
         if host.kind != "pcdarts":  # where the channels that pass by go too
             torch.testing.assert_close(without, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("criterion", "strategy"),
-    [("magnitude", "oneshot"), ("taylor", "oneshot"), ("perturbation", "oneshot"), ("ntk_condition", "sample")],
+    ("criterion", "strategy", "options"),
+    [
+        ("magnitude", "oneshot", {}),
+        ("taylor", "oneshot", {}),
+        ("perturbation", "oneshot", {}),
+        ("taylor", "progressive", {"joint": False}),
+        ("loss", "sample", {"candidates": 2}),
+        ("ntk_condition", "sample", {"candidates": 3}),
+    ],
+    ids=[
+        "magnitude oneshot",
+        "taylor oneshot",
+        "perturbation oneshot",
+        "taylor progressive",
+        "loss sample",
+        "ntk sample",
+    ],
 )
-def test_every_criterion_chooses_and_leaves_no_trace(host, batch, criterion, strategy):
+def test_selecting_gives_a_genotype_and_leaves_no_trace(host, batch, criterion, strategy, options):
     train_once(host, alphas_of(host), *batch)  # so that there are gradients and running statistics to lose
     before = everything(host, alphas_of(host))
     net = selection.adapt(host)
-    found = selection.select(
-        net, criterion, strategy, batches=[batch], **{"candidates": 3} if strategy == "sample" else {}
-    )
-    genotype, text = net.genotype(found.decisions, found.inputs), net.to_json(found.decisions, found.inputs)
-    assert genotype and set(json.loads(text)) == {"format", "cells"}
-    assert same(everything(host, alphas_of(host)), before)
-
-
-def test_whole_architectures_and_progressive_choices(host, batch):
-    train_once(host, alphas_of(host), *batch)
-    before = everything(host, alphas_of(host))
-    net = selection.adapt(host)
-    assert (
-        selection.select(net, "loss", "sample", batches=[batch], candidates=2).decisions.keys() == net.choices().keys()
-    )
-    found = selection.select(net, "taylor", "progressive", batches=[batch], joint=False)
+    found = selection.select(net, criterion, strategy, batches=[batch], **options)
+    assert found.decisions.keys() == net.choices().keys()
     assert net.genotype(found.decisions, found.inputs)
+    text = net.to_json(found.decisions, found.inputs)
+    assert set(json.loads(text)) == {"format", "cells"}
     assert same(everything(host, alphas_of(host)), before)
 
 
@@ -144,60 +164,65 @@ def test_a_commitment_survives_the_hosts_own_training(host, batch):
         for _ in range(3):
             train_once(host, alphas, *batch)
         row = net.logits()[choice].softmax(0)
-        assert row[-1] == 1 and row.sum() == 1
+        assert row[-1] == 1
+        assert row.sum() == 1
         host.eval()
         assert torch.equal(logits_of(host, batch[0]), net(batch[0]))
-    others = [name for name in net.choices() if name != choice]
-    assert torch.equal(net.logits()[choice].detach(), _row(before, alphas, net, choice)), "the row is put back"
-    assert any(not torch.equal(net.logits()[name].detach(), _row(before, alphas, net, name)) for name in others), (
-        "the other alphas have moved on"
-    )
+    unchanged = {name for name, row in net.logits().items() if torch.equal(row.detach(), row_at(before, alphas, row))}
+    assert choice in unchanged, "the row is not put back"
+    assert unchanged != set(net.choices()), "no other alphas have moved on"
 
 
-def _row(before, alphas, net, choice):
-    """The values of a row at the time of `before`."""
-    row = net.logits()[choice]
-    place = next(
-        index
-        for index, alpha in enumerate(alphas)
-        if alpha.untyped_storage().data_ptr() == row.untyped_storage().data_ptr()
-    )
-    return before[place].flatten()[row.storage_offset() - alphas[place].storage_offset() :][: row.numel()]
+def row_at(before, alphas, row):
+    """The values that a row of some alphas had at the time of `before`."""
+    for alpha, values in zip(alphas, before):
+        if alpha.untyped_storage().data_ptr() == row.untyped_storage().data_ptr():
+            start = row.storage_offset() - alpha.storage_offset()
+            return values.flatten()[start : start + row.numel()]
+    raise AssertionError("the row is none of the alphas")
 
 
-def test_tuning_goes_through_the_hosts_own_step(host, batch):
-    net, alphas, rounds = selection.adapt(host), alphas_of(host), []
+def test_a_host_trains_by_its_own_step_between_decisions(host, batch):
+    net, alphas = selection.adapt(host), alphas_of(host)
+    decided_choices = []
 
-    def tune(made):
-        if host.kind != "pcdarts" or not made.inputs:
+    def tune(decisions):
+        if host.kind != "pcdarts" or not decisions.inputs:
             train_once(host, alphas, *batch)
-        rounds.append(len(made.options))
+        decided_choices.append(len(decisions.options))
 
     found = selection.select(net, "magnitude", "progressive", tune=tune, joint=False)
-    assert rounds[0] >= 1 and max(rounds) == len(net.choices()) and net.genotype(found.decisions, found.inputs)
+    assert decided_choices[0] >= 1
+    assert max(decided_choices) == len(net.choices())
+    assert net.genotype(found.decisions, found.inputs)
 
 
-def test_alphas_are_no_weights_of_a_kernel(host, batch):
+def test_alphas_are_not_counted_as_parameters(host, batch):
+    net = selection.adapt(host)
+    count = sum(parameter.numel() for parameter in weights_of(host))
+    assert selection.measure("parameters", net, *batch) == count
+
+
+def test_alphas_are_no_weights_of_the_tangent_kernel(host, batch):
     net, (x, _) = selection.adapt(host.eval()), batch
-    apart = {id(alpha) for alpha in alphas_of(host)}
-    weights = sum(parameter.numel() for parameter in host.parameters() if id(parameter) not in apart)
-    assert selection.measure("parameters", net, *batch) == weights
     kernel = selection.ntk(net, x[:4], batchnorm="running")
     rows = []
     for sample in x[:4]:
         host.zero_grad()
         logits_of(host, sample[None]).sum().backward()
-        rows.append(
-            torch.cat(
-                [p.grad.flatten() for p in host.parameters() if p.grad is not None and id(p) not in apart]
-            ).double()
-        )
-        for alpha in alphas_of(host):
-            alpha.grad = None
-    torch.testing.assert_close(kernel, torch.stack(rows) @ torch.stack(rows).T, rtol=1e-4, atol=1e-6)
+        gradients = [weight.grad.flatten() for weight in weights_of(host) if weight.grad is not None]
+        rows.append(torch.cat(gradients).double())
+    jacobian = torch.stack(rows)
+    torch.testing.assert_close(kernel, jacobian @ jacobian.T, rtol=1e-4, atol=1e-6)
 
 
-def test_a_net_is_unwrapped(host, batch):
+def weights_of(host):
+    """The host's parameters that are no alphas."""
+    alphas = {id(alpha) for alpha in alphas_of(host)}
+    return [parameter for parameter in host.parameters() if id(parameter) not in alphas]
+
+
+def test_what_wraps_a_host_is_taken_off(host, batch):
     plain = selection.adapt(host)
     for wrapped in (
         nn.DataParallel(host),
@@ -205,29 +230,42 @@ def test_a_net_is_unwrapped(host, batch):
         nn.DataParallel(torch.compile(host, backend="eager")),
     ):
         net = selection.adapt(wrapped)
-        assert net.host is host and net.choices() == plain.choices()
+        assert net.host is host
+        assert net.choices() == plain.choices()
 
 
-def test_kind_can_be_said_and_is_checked(host):
+def test_a_given_kind_is_that_which_is_recognised(host):
     assert type(selection.adapt(host, kind=host.kind)) is type(selection.adapt(host))
+
+
+def test_an_unknown_kind_is_refused(host):
     with pytest.raises(SelectionError, match="unknown kind 'darts'"):
         selection.adapt(host, kind="darts")
+
+
+def test_context_that_the_kind_does_not_take_is_refused(host):
     with pytest.raises(SelectionError, match=f"kind {host.kind} takes no colour"):
         selection.adapt(host, colour=1)
+
+
+def test_the_kind_of_another_code_is_refused(host):
     other = "ptdarts" if host.kind != "ptdarts" else "quark0"
     with pytest.raises(SelectionError, match=f"is no network of kind {other}: it has no alpha"):
         selection.adapt(host, kind=other)
 
 
-def test_print_lists_what_was_found(host):
+def test_print_lists_every_choice_and_where_it_is(host):
     net = selection.adapt(host)
     lines = repr(net).splitlines()
-    assert len(lines) == 1 + len(net.choices()) and "; alphas " in lines[1] and "?" not in repr(net)
+    assert len(lines) == 1 + len(net.choices())
+    assert "; alphas " in lines[1]
+    assert "?" not in repr(net)
 
 
 def test_an_adapted_net_comes_back_as_it_is(host):
     net = selection.adapt(host)
-    assert selection.adapt(net) is net and selection.adapt(nn.DataParallel(net)) is net
+    assert selection.adapt(net) is net
+    assert selection.adapt(nn.DataParallel(net)) is net
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -240,5 +278,6 @@ def test_a_host_on_a_gpu_is_chosen_from_there(host, batch):
     for criterion in ("perturbation", "taylor", "magnitude"):
         found = selection.select(net, criterion, "oneshot", batches=[(x, y)])
         assert net.genotype(found.decisions, found.inputs)
-    with selection.committed(net, next(iter(net.choices())), next(iter(next(iter(net.choices().values()))))):
+    choice, options = next(iter(net.choices().items()))
+    with selection.committed(net, choice, next(iter(options))):
         assert net(x).is_cuda

@@ -21,30 +21,64 @@ BENCHES = [
 ]
 
 
-@pytest.mark.parametrize("build", BENCHES)
-def test_magnitude_is_the_rule_of_nasbench201(build):
-    for seed in range(5):
-        torch.manual_seed(seed)
-        host = build()
-        net = selection.adapt(host)
-        found = selection.select(net, "magnitude", "oneshot")
-        if build is not host_nasbench201.TinyNetworkDartsProj:
-            own = host.genotype if isinstance(host.genotype, host_nasbench201.Structure) else host.genotype()
-            assert net.genotype(found.decisions) == net.genotype() == own.tostr()
-            structure = selection.adapt(host, genotype=host_nasbench201.Structure).genotype()
-            assert isinstance(structure, host_nasbench201.Structure) and structure.nodes == own.nodes
-        assert Genotype.from_json(net.to_json(found.decisions)).to_text() == net.genotype()
-        assert net.inputs() == {} and net.excluded() == ()
+@pytest.fixture(params=BENCHES, ids=lambda build: build.__name__)
+def bench(request):
+    torch.manual_seed(0)
+    return request.param()
 
 
-def test_any_mode_is_run_as_the_mixture_and_kept():
+@pytest.fixture(scope="module")
+def darts_net():
+    """An adapted DARTS space of NASLib, for tests that change nothing of it."""
+    torch.manual_seed(0)
+    return selection.adapt(host_naslib.darts_space())
+
+
+def own_structure(host):
+    """The host's own genotype, a property in one code and a method in the other."""
+    return host.genotype if isinstance(host.genotype, host_nasbench201.Structure) else host.genotype()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("build", BENCHES[:2])
+def test_magnitude_is_the_rule_of_nasbench201(build, seed):
+    torch.manual_seed(seed)
+    host = build()
+    net = selection.adapt(host)
+    expected = own_structure(host).tostr()
+    assert net.genotype() == expected
+    assert net.genotype(selection.select(net, "magnitude", "oneshot").decisions) == expected
+
+
+@pytest.mark.parametrize("build", BENCHES[:2])
+def test_nasbench201_answers_with_a_structure_where_one_is_given(build):
+    host = build()
+    structure = selection.adapt(host, genotype=host_nasbench201.Structure).genotype()
+    assert isinstance(structure, host_nasbench201.Structure)
+    assert structure.nodes == own_structure(host).nodes
+
+
+def test_json_of_nasbench201_is_read_by_our_genotypes(bench):
+    net = selection.adapt(bench)
+    decisions = selection.select(net, "magnitude", "oneshot").decisions
+    assert Genotype.from_json(net.to_json(decisions)).to_text() == net.genotype()
+
+
+def test_nasbench201_keeps_all_edges_and_may_choose_none(bench):
+    net = selection.adapt(bench)
+    assert net.inputs() == {}
+    assert net.excluded() == ()
+
+
+@pytest.mark.parametrize("mode", [None, "gdas"])
+def test_any_mode_is_run_as_the_mixture_and_kept(mode):
     host, x = host_nasbench201.GenericNAS201Model().eval(), torch.randn(2, 3, 8, 8)
     net = selection.adapt(host)
     host.set_cal_mode("joint")
     expected = logits_of(host, x)
-    for mode in (None, "gdas"):
-        host.set_cal_mode(mode)
-        assert torch.equal(net(x), expected) and host.mode == mode
+    host.set_cal_mode(mode)
+    assert torch.equal(net(x), expected)
+    assert host.mode == mode
 
 
 def test_a_network_that_samples_is_not_taken_for_a_mixture():
@@ -57,14 +91,14 @@ def test_a_network_that_samples_is_not_taken_for_a_mixture():
         selection.adapt(host)
 
 
-def test_what_darts_pt_has_projected_in_nasbench201_is_its_own():
+def test_a_nasbench201_that_darts_pt_has_projected_is_refused():
     host = host_nasbench201.TinyNetworkDartsProj()
     host.candidate_flags[2] = False
     with pytest.raises(SelectionError, match="darts-pt has projected 1 edges itself"):
         selection.adapt(host)
 
 
-def test_edges_go_by_their_names_not_by_their_order():
+def test_alphas_of_nasbench201_are_found_by_the_edges_names_not_their_order():
     host = host_nasbench201.TinyNetworkDarts()
     for cell in (host.cells[0], host.cells[2]):
         cell.edge2index = {key: 5 - index for key, index in cell.edge2index.items()}
@@ -78,7 +112,7 @@ class Brighter(nn.Module):
         return brighter_than(1.4, x)
 
 
-def test_a_planted_bench_is_solved():
+def test_perturbation_finds_the_planted_operation_where_magnitude_does_not():
     host = host_nasbench201.TinyNetworkDarts(
         c=1, max_nodes=2, classes=2, channels=1, names=["none", "skip_connect", "nor_conv_3x3"]
     )
@@ -94,23 +128,28 @@ def test_a_planted_bench_is_solved():
     assert net.genotype(found.decisions) == "|nor_conv_3x3~0|"
 
 
-def test_naslib_answers_in_its_own_names_and_in_ours():
-    torch.manual_seed(0)
-    host = host_naslib.darts_space()
-    net = selection.adapt(host)
-    assert list(net.choices()["reduce/0/op"]) == [
-        "skip_connect",
-        "none",
-        "max_pool_3x3",
-        "sep_conv_3x3",
-    ] and net.excluded() == ("none",)
-    own = net.genotype(dict.fromkeys(net.choices(), "skip_connect"), {"normal/n2": ["normal/4/op", "normal/2/op"]})
-    assert own["normal_cell"] == {(1, 3): "Identity", (2, 3): "Identity", (3, 4): "Identity", (1, 4): "Identity"}
-    assert own["reduction_cell"][1, 3] == "FactorizedReduce"
-    own_tuple = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
-    flat = selection.adapt(host, genotype=own_tuple).genotype(dict.fromkeys(net.choices(), "max_pool_3x3"))
-    assert [source for _, source in flat.normal[:2]] == [0, 1] and flat.normal_concat == range(2, 4)
-    assert Genotype.from_json(net.to_json()).to_text().startswith("Genotype(normal=[(")
+def test_options_of_naslib_are_called_as_in_darts(darts_net):
+    assert list(darts_net.choices()["reduce/0/op"]) == ["skip_connect", "none", "max_pool_3x3", "sep_conv_3x3"]
+    assert darts_net.excluded() == ("none",)
+
+
+def test_naslib_answers_in_its_own_names(darts_net):
+    decisions = dict.fromkeys(darts_net.choices(), "skip_connect")
+    genotype = darts_net.genotype(decisions, {"normal/n2": ["normal/4/op", "normal/2/op"]})
+    assert genotype["normal_cell"] == dict.fromkeys([(1, 3), (2, 3), (3, 4), (1, 4)], "Identity")
+    assert genotype["reduction_cell"][1, 3] == "FactorizedReduce"
+
+
+def test_naslib_answers_with_a_namedtuple_where_one_is_given(darts_net):
+    genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
+    net = selection.adapt(darts_net.host, genotype=genotype)
+    flat = net.genotype(dict.fromkeys(net.choices(), "max_pool_3x3"))
+    assert [source for _, source in flat.normal[:2]] == [0, 1]
+    assert flat.normal_concat == range(2, 4)
+
+
+def test_json_of_naslib_is_read_by_our_genotypes(darts_net):
+    assert Genotype.from_json(darts_net.to_json()).to_text().startswith("Genotype(normal=[(")
 
 
 def truncated(graph):
@@ -134,36 +173,39 @@ def test_magnitude_is_the_rule_of_naslib_which_ranks_edges_without_zero(scale):
             for row in net.logits().values():
                 row.normal_(0, scale)
         found = selection.select(net, "magnitude", "oneshot")
-        own = net.genotype()["normal_cell"]
-        assert own == net.genotype(found.decisions, found.inputs)["normal_cell"]
-        assert {edge: name for edge, name in own.items() if edge[1] == 4} == truncated(cell)
+        normal = net.genotype()["normal_cell"]
+        assert net.genotype(found.decisions, found.inputs)["normal_cell"] == normal
+        assert {edge: name for edge, name in normal.items() if edge[1] == 4} == truncated(cell)
 
 
-def test_naslibs_nasbench201_is_a_string_in_json():
+def test_nasbench201_of_naslib_keeps_all_edges_and_makes_the_usual_string():
     torch.manual_seed(0)
     net = selection.adapt(host_naslib.bench_space())
-    assert net.inputs() == {} and len(net.choices()) == 6
+    assert net.inputs() == {}
+    assert len(net.choices()) == 6
     assert json.loads(net.to_json())["cells"]["cell"]["concat"] == [3]
     assert Genotype.from_json(net.to_json()).to_text() == selection.adapt(net.host, genotype=str).genotype()
     assert set(net.genotype()["cell"].values()) <= {"Identity", "Zero", "AvgPool1x1", "ReLUConvBN3x3"}
 
 
-def test_the_edges_of_naslib_are_counted_node_by_node():
-    net = selection.adapt(host_naslib.darts_space())
-    cell = net.host.order[0][0]
+def test_the_edges_of_naslib_are_counted_node_by_node(darts_net):
+    cell = darts_net.host.order[0][0]
     for row, (tail, head) in enumerate([(1, 3), (2, 3), (1, 4), (2, 4), (3, 4)]):
-        assert net.logits()[f"normal/{row}/op"] is cell.get_edge_data(tail, head).alpha
-    copies = net.choices()["normal/4/op"]["sep_conv_3x3"]
-    assert len(copies) == 2 and copies[1] is net.host.order[2][0].get_edge_data(3, 4).op.primitives[3]
+        assert darts_net.logits()[f"normal/{row}/op"] is cell.get_edge_data(tail, head).alpha
 
 
-def test_the_auxiliary_output_of_naslib_is_put_back():
-    host = host_naslib.darts_space()
-    selection.adapt(host)(torch.randn(2, 3, 8, 8))
-    assert host.graph == {"name": "makrograph"}
+def test_an_option_of_naslib_is_carried_by_each_copy_of_the_cell(darts_net):
+    carriers = darts_net.choices()["normal/4/op"]["sep_conv_3x3"]
+    assert len(carriers) == 2
+    assert carriers[1] is darts_net.host.order[2][0].get_edge_data(3, 4).op.primitives[3]
 
 
-def test_what_is_wrong_with_a_graph_is_said():
+def test_the_auxiliary_output_of_naslib_is_put_back(darts_net):
+    darts_net(torch.randn(2, 3, 8, 8))
+    assert darts_net.host.graph == {"name": "makrograph"}
+
+
+def test_a_graph_whose_copies_have_alphas_of_their_own_is_refused():
     host = host_naslib.darts_space()
     edge = host.order[2][0].get_edge_data(1, 3)
     edge.update({"alpha": nn.Parameter(torch.zeros(4))})
@@ -171,9 +213,17 @@ def test_what_is_wrong_with_a_graph_is_said():
         SelectionError, match="normal/0/op: the copies of normal_cell do not share one alpha: add it with shared=True"
     ):
         selection.adapt(host)
-    edge.update({"op": nn.Identity()})
+
+
+def test_a_graph_without_a_mixed_operation_on_an_edge_is_refused():
+    host = host_naslib.darts_space()
+    host.order[2][0].get_edge_data(1, 3).update({"op": nn.Identity()})
     with pytest.raises(SelectionError, match=r"normal/0/op: a \w+ has no `primitives`"):
         selection.adapt(host)
+
+
+def test_a_graph_without_alphas_is_refused():
+    host = host_naslib.darts_space()
     for graph, _ in host.order:
         for _, _, data in graph.edges.data():
             data._data.pop("alpha", None)

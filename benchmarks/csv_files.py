@@ -1,0 +1,29 @@
+"""The CSV file that a benchmark writes into benchmarks/results, and the machine that it names."""
+
+import csv
+import datetime
+import platform
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def write_csv(name: str, rows: list[dict]) -> None:
+    """Writes benchmarks/results/NAME.csv, with the columns of the first row, and says so."""
+    path = RESULTS / f"{name}.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"written: {path.relative_to(ROOT)}")
+
+
+def cpu_name() -> str:
+    """Returns the processor, as Python names it."""
+    return platform.processor() or platform.machine()
+
+
+def today() -> str:
+    """Returns the date as 2026-11-24."""
+    return datetime.date.today().isoformat()
