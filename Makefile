@@ -4,7 +4,10 @@ BIN := $(VENV)/bin
 PRESET ?= digits
 OUT ?= runs/demo
 
-.PHONY: demo test lint bench
+.PHONY: help demo test lint bench
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## search and compare on the embedded digits, then print where the report is
 	$(BIN)/python run_darts.py compare --config $(PRESET) --out $(OUT)
@@ -12,7 +15,7 @@ demo: $(VENV)/installed  ## search and compare on the embedded digits, then prin
 test: lint  ## lint, layers, unit tests and doctests
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
 
-lint: $(VENV)/installed
+lint: $(VENV)/installed  ## ruff, and the layers of setup.cfg
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
