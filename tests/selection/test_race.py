@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import t
-from test_selection import batch, supernet_of
+from small_supernets import batch, supernet_of
+from toy_network import Additive, columns
 
 from selection import score, select
 from selection.numerics.race import race, significant, student_quantile
@@ -130,11 +131,12 @@ def test_none_is_evaluated_where_it_is_not_zero():
 def test_the_protocol_of_darts_pt():
     """Every option measured, on batches drawn anew each time; 22 measurements of edges where 12 would do; one random
     choice of each cell in a round."""
-    net, calls = supernet_of("darts"), []
+    supernet, calls = supernet_of("darts"), []
+    net = Additive(supernet)
 
     def batches():
         calls.append(1)
-        return [batch(4, seed=len(calls))]
+        return [columns(seed=len(calls))]
 
     made = select(net, "perturbation_loss", batches=batches, protocol="darts-pt", seed=1)
     assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 2 * 17
@@ -144,12 +146,12 @@ def test_the_protocol_of_darts_pt():
         "normal",
         "reduce",
     }
-    net.space.check(net.genotype(made.decisions, made.inputs))
+    supernet.space.check(supernet.genotype(made.decisions, made.inputs))
 
 
 def test_the_protocol_of_darts_pt_drops_the_edges_that_single_removals_drop():
     """On the same batches each time, 22 evaluations give what 12 give (ties aside)."""
-    net, batches = supernet_of("darts", seed=3), [batch(4)]
+    net, batches = Additive(supernet_of("darts"), seed=3), [columns()]
     ours = select(net, "perturbation_loss", batches=batches, race=0, order="fixed", joint=False)
     theirs = select(net, "perturbation_loss", batches=batches, protocol="darts-pt", order="fixed")
     assert (theirs.decisions, theirs.inputs) == (ours.decisions, ours.inputs)
