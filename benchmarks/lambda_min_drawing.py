@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 from statistics import fmean
 
+from darts_ext.report.charts import Frame, rule
 from markupsafe import Markup
 
 from benchmarks.lambda_min_landscape import ACTIVATIONS, count_lowered
-from darts_ext.report.charts import Frame, rule
 from darts_ext.report.palette import MAGNITUDE, QUIET, looks
 from darts_ext.report.svg import drawing, element, text
 

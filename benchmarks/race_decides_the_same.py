@@ -115,11 +115,10 @@ def measured(run: Path, args: argparse.Namespace):
 
     from darts_ext.config import DataSettings, SearchSettings
     from darts_ext.data import Images
+    from darts_ext.runtime.folder import read_args
     from darts_ext.runtime.settings import pick
     from darts_ext.search import load_supernet
-    from darts_ext.runtime.folder import read_args
-    from selection import masked
-    from selection import find_measure
+    from selection import find_measure, masked
 
     settings = read_args(run)
     search = pick(SearchSettings, settings)

@@ -1,8 +1,9 @@
-"""One thread for every test: results are then the same on every machine, and small operations do not wait for each
-other."""
+"""One thread for every test and for the processes that it starts: results are then the same on every machine, and
+processes that run side by side do not fight for cores."""
 
 import os
 
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch

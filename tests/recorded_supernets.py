@@ -33,7 +33,8 @@ answer(net, net.arch_parameters(), ["alphas_normal", "alphas_reduce"])
 """
 AUTODL = """
 from xautodl.models.cell_searchs.{module} import {network}
-net = {network}(4, 1, 4, 10, ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"], {affine}, {track})
+operations = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+net = {network}(4, 1, 4, 10, operations, {affine}, {track})
 """
 HOSTS = {  # host: (folder, code)
     "ptdarts": (

@@ -27,8 +27,16 @@ def test_a_file_is_short_and_named_after_its_idea(path):
 
 
 def test_the_packages_are_looked_at():
-    assert {path.relative_to(ROOT).parts[0] for path in FILES} == set(PACKAGES) and len(FILES) > 30
+    assert {path.relative_to(ROOT).parts[0] for path in FILES} == set(PACKAGES)
+    assert len(FILES) > 30
     assert {"supernet.spaces", "selection.measures", "darts_ext.data"} <= set(SUBPACKAGES)
+
+
+def test_the_formatter_lays_out_every_line():
+    folders = (*PACKAGES, "benchmarks", "examples", "tests")
+    files = [*ROOT.glob("*.py"), *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
+    switch = "# fmt" + ":"
+    assert [str(path.relative_to(ROOT)) for path in files if switch in path.read_text()] == []
 
 
 def test_tests_are_no_package():
@@ -44,7 +52,7 @@ def test_public_names_exist_and_are_documented(name):
     for public in names:
         thing = getattr(package, public)
         if inspect.isclass(thing) or inspect.isfunction(thing):
-            assert thing.__doc__ and thing.__doc__.strip(), f"{name}.{public} has no docstring"
+            assert (thing.__doc__ or "").strip(), f"{name}.{public} has no docstring"
 
 
 @pytest.mark.parametrize("name", PACKAGES)

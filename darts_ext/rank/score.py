@@ -199,7 +199,7 @@ def _find_waiting(tasks: Sequence[Task], rows: Sequence[dict]) -> list[Task]:
     done = {(int(row["index"]), int(row["repeat"]), row["measure"]) for row in rows}
     waiting = []
     for task in tasks:
-        measures = tuple(name for name in task.measures if (task.index, task.repeat, name) not in done)
+        measures = tuple(name for name in task.measures if (task.index, task.repeat, _modernise(name)) not in done)
         if measures:
             waiting.append(replace(task, measures=measures))
     return waiting

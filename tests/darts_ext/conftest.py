@@ -1,49 +1,42 @@
-"""Commands that are killed without warning."""
+"""Commands that are killed without warning, and commands that must fail in one line."""
 
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
+import killed_command
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-# kills itself at the N-th call of a function: KILLER FUNCTION N, then the command
-KILLER = """
-import importlib, os, signal, sys
-where, number = sys.argv[1], int(sys.argv[2])
-module, name = where.rsplit(".", 1)
-try:
-    owner = importlib.import_module(module)
-except ModuleNotFoundError:
-    module, kind = module.rsplit(".", 1)
-    owner = getattr(importlib.import_module(module), kind)
-original, calls = getattr(owner, name), 0
-def deadly(*args, **kwargs):
-    global calls
-    calls += 1
-    if calls == number:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(*args, **kwargs)
-setattr(owner, name, deadly)
 from darts_ext.cli import main
-main(sys.argv[3:])
-"""
 
 
 @pytest.fixture
-def run_killed():
+def run_killed(tmp_path_factory):
     """run_killed("os.replace", 3, ["search", ...]) runs the command in a process that is killed at the third call of
     os.replace."""
 
     def run(where, number, argv):
-        process = subprocess.run(
-            [sys.executable, "-c", KILLER, where, str(number), *map(str, argv)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == -signal.SIGKILL, f"was not killed: {process.stderr[-800:]}"
+        errors = tmp_path_factory.mktemp("killed") / "stderr"
+        code = killed_command.run_killed(where, number, [str(word) for word in argv], errors)
+        assert code == -signal.SIGKILL, f"was not killed: {errors.read_text()[-800:]}"
+
+    return run
+
+
+@pytest.fixture
+def fails(capsys):
+    """fails("search", ..., says=[...], out=folder): the command exits with 2 after one line that contains each of
+    `says`, and leaves no file in `out`."""
+
+    def run(*argv, says, out=None):
+        capsys.readouterr()
+        assert main([str(word) for word in argv]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        lines = printed.err.strip().splitlines()
+        assert len(lines) == 1, printed.err
+        assert lines[0].startswith("run_darts.py: ")
+        for part in [says] if isinstance(says, str) else says:
+            assert part in lines[0], lines[0]
+        if out is not None and out.exists():
+            assert not [path for path in out.rglob("*") if path.is_file()], "something was written"
 
     return run

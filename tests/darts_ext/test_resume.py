@@ -8,12 +8,15 @@ from safetensors import safe_open
 
 from darts_ext.cli import main
 
-TRAINING = "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 2 --batch_size 40 --threads 1 --alpha_learning_rate 0.1"
+TRAINING = (
+    "--data digits --train_limit 160 --test_limit 60 --batch_size 40 --threads 1 "
+    "--space tiny --channels 2 --layers 2 --alpha_learning_rate 0.1"
+)
 SEARCH = f"search {TRAINING} --epochs 4 --hypergradient finite_difference --average ema --ema_decay 0.8 --tensorboard"
 COMPARE = (
-    f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random --retrain.epochs 3 --retrain.channels 4 "
-    f"--retrain.layers 2 "
-    "--retrain.batch_size 40 --retrain.drop_path 0.3 --retrain.average uniform"
+    f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random "
+    "--retrain.epochs 3 --retrain.channels 4 --retrain.layers 2 --retrain.batch_size 40 "
+    "--retrain.drop_path 0.3 --retrain.average uniform"
 )
 
 
@@ -85,7 +88,8 @@ def test_search_killed_and_repeated(whole_search, run_killed, tmp_path, where, n
 def weights(folder):
     """Metadata and bytes of the tensors; the order of the metadata in the file is safetensors' own."""
     with safe_open(folder / "model.safetensors", framework="pt") as file:
-        return file.metadata(), {name: file.get_tensor(name).numpy().tobytes() for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        names = list(file.keys())
+        return file.metadata(), {name: file.get_tensor(name).numpy().tobytes() for name in names}
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import t
-from test_selection import batch, supernet_of
+from small_supernets import batch, supernet_of
+from toy_network import Additive, columns
 
 from selection import score, select
-from selection.numerics.race import is_significant, race, student_quantile
+from selection.numerics.race import race, significant, student_quantile
 
 
 def stored(means):
@@ -34,8 +35,8 @@ def test_the_test_is_a_t_test_with_the_finite_correction():
     differences = np.array([0.3, 0.1, 0.2, -0.1, 0.4, 0.2, 0.0, 0.3])
     standard_error = differences.std(ddof=1) / math.sqrt(8) * math.sqrt(1 - 0.25)
     critical = 1 - t.cdf(differences.mean() / standard_error, 7)
-    assert is_significant(differences, np.ones(8), 0.25, critical * 1.02)
-    assert not is_significant(differences, np.ones(8), 0.25, critical * 0.98)
+    assert significant(differences, np.ones(8), 0.25, critical * 1.02)
+    assert not significant(differences, np.ones(8), 0.25, critical * 0.98)
 
 
 def test_without_error_everything_is_evaluated():
@@ -130,11 +131,12 @@ def test_none_is_evaluated_where_it_is_not_zero():
 def test_the_protocol_of_darts_pt():
     """Every option measured, on batches drawn anew each time; 22 measurements of edges where 12 would do; one random
     choice of each cell in a round."""
-    net, calls = supernet_of("darts"), []
+    supernet, calls = supernet_of("darts"), []
+    net = Additive(supernet)
 
     def batches():
         calls.append(1)
-        return [batch(4, seed=len(calls))]
+        return [columns(seed=len(calls))]
 
     made = select(net, "perturbation_loss", "progressive", batches=batches, protocol="darts-pt", seed=1)
     assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 2 * 17
@@ -144,12 +146,12 @@ def test_the_protocol_of_darts_pt():
         "normal",
         "reduce",
     }
-    net.space.check(net.genotype(made.decisions, made.inputs))
+    supernet.space.check(supernet.genotype(made.decisions, made.inputs))
 
 
 def test_the_protocol_of_darts_pt_drops_the_edges_that_single_removals_drop():
     """On the same batches each time, 22 evaluations give what 12 give (ties aside)."""
-    net, batches = supernet_of("darts", seed=3), [batch(4)]
+    net, batches = Additive(supernet_of("darts"), seed=3), [columns()]
     ours = select(net, "perturbation_loss", "progressive", batches=batches, race=0, order="fixed", joint=False)
     theirs = select(net, "perturbation_loss", "progressive", batches=batches, protocol="darts-pt", order="fixed")
     assert (theirs.decisions, theirs.inputs) == (ours.decisions, ours.inputs)
