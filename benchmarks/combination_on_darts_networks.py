@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.csv_files import write_csv
 
-AZ_NAS = "expressivity@noise+progressivity@noise+trainability@noise+flops"
+AZ_NAS = "expressivity~noise+progressivity~noise+trainability~noise+flops"
 KERNEL = "ntk_min_relative"
 
 
@@ -36,8 +36,10 @@ def main() -> None:
     os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1"}
     import numpy as np
 
-    from darts_ext.rank import combined, orders
-    from darts_ext.rank.statistics import interval, spearman
+    from darts_ext.rank import join_columns, orders
+    from darts_ext.rank.statistics import spearman
+    from darts_ext.runtime.bootstrap import interval
+    from selection import parse_measures
 
     with args.architectures.open(newline="") as file:
         known = [(text, float(accuracy)) for text, accuracy in csv.reader(file)]
@@ -49,7 +51,7 @@ def main() -> None:
     accuracies = np.array([known[index][1] for index in chosen])
     rows = []
     for name, measures in names.items():
-        scores = combined(measures, columns)
+        scores = join_columns(parse_measures(measures), columns)
         low, high = interval(spearman, scores, accuracies, resamples=1000)
         rho = spearman(scores, accuracies)
         rows.append(
@@ -91,11 +93,11 @@ def score_networks(genotypes: dict[int, str], atoms: list[str], args: argparse.N
 
     from darts_ext.config import DataSettings
     from darts_ext.data import Images as Data
-    from darts_ext.rank import Build, Images, Task, read_scores, score_tasks
+    from darts_ext.rank import Build, RankInputs, Task, read_scores, score_tasks
 
     source = Data(DataSettings(data=args.data, train_limit=5000, test_limit=100), torch.device("cpu"), 0)
     x, y = next(iter(source.shuffled(source.dataset.train, 32, "rank").epoch(0)))
-    images = Images(x, y, torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
+    images = RankInputs(x, y, torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
     tasks = [Task(index, text, 0, tuple(atoms)) for index, text in genotypes.items()]
     how = Build(8, 5, 10, 3, "he_fan_in", 0)
     args.scores.parent.mkdir(parents=True, exist_ok=True)

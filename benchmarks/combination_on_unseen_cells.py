@@ -29,13 +29,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from darts_ext.rank import combined, orders, over_repeats, read_scores, representatives, spearman  # noqa: E402
-from darts_ext.rank.statistics import interval  # noqa: E402
+from darts_ext.rank import join_columns, orders, over_repeats, read_scores, representatives, spearman  # noqa: E402
+from darts_ext.runtime.bootstrap import interval  # noqa: E402
 from darts_ext.tabular import DATASETS, NasBench201  # noqa: E402
-from selection import COMBINATION  # noqa: E402
+from selection import COMBINATION, parse_measures  # noqa: E402
 
-AZ_NAS = "expressivity@noise+progressivity@noise+trainability@noise+flops"
-WIDER = "parameters+naswot+expressivity@noise+progressivity@noise+trainability@noise"
+AZ_NAS = "expressivity~noise+progressivity~noise+trainability~noise+flops"
+WIDER = "parameters+naswot+expressivity~noise+progressivity~noise+trainability~noise"
 KERNEL = "ntk_min_relative"
 MOST, WIDTH, DRAWS, DRAWN = 6, 50, 20, 1000
 SIZES = ("parameters", "flops")
@@ -143,7 +143,8 @@ def main() -> None:
         "parameters": "parameters",
     }
     names = {name: what for name, what in names.items() if set(what.split("+")) <= columns.keys()}
-    scores, az = {name: combined(what, unseen) for name, what in names.items()}, combined(AZ_NAS, unseen)
+    scores = {name: join_columns(parse_measures(what), unseen) for name, what in names.items()}
+    az = join_columns(parse_measures(AZ_NAS), unseen)
     drawn_from = new if new.sum() >= DRAWN else np.full(len(cells), True)
     offered, reached = (
         ranked(columns, drawn_from),
@@ -161,7 +162,7 @@ def main() -> None:
             "above_az_nas_low": low,
             "above_az_nas_high": high,
         }
-        rows.append(row | picks(orders(combined(what, offered)), reached, args.seed))
+        rows.append(row | picks(orders(join_columns(parse_measures(what), offered)), reached, args.seed))
         print(
             "  ".join(
                 [f"{name:38}", *(f"{key} {value:.3f}" for key, value in rows[-1].items() if isinstance(value, float))]

@@ -65,7 +65,7 @@ class _Work:
         self.selectors = self._with_earlier(selectors, strategy)
         self.settings = settings | {"criteria": ",".join(selector.name for selector in self.selectors)}
         self.searches = read_searches(search, compare.supernets, self.selectors)
-        check_ranges(run, comparison.data, *self.searches.values(), compare, compare.retrain, strategy)
+        check_ranges(run, comparison.data, *self.searches.values(), compare, compare.retrain)
         for own_search in self.searches.values():
             read_space(own_search)
         device = prepare_device(run)

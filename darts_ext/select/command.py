@@ -23,7 +23,7 @@ def run_select(folder: Path, run: RunSettings, criterion: CriterionSettings, set
     (selector,) = read_selectors([name], settings, criterion.strategy)
     if selector.supernet:
         raise UsageError(f"a run has one supernet, and {selector.name} names another: leave {selector.supernet}/ out")
-    check_ranges(run, settings)
+    check_ranges(run)
     device = prepare_device(run)
     seed = args.get("seed", 0)
     images = Images(pick(DataSettings, args), device, seed)

@@ -9,6 +9,7 @@ from selection import Plan, Strategy, list_strategies, make_plan, parse_criterio
 from ..config import StrategySettings
 from ..config.select import MeasuringSettings
 from ..runtime.errors import UsageError, unknown
+from ..runtime.settings import check_ranges
 
 RUN_TIME = ("tune", "build")  # options of strategies that are functions, made when there is a network
 
@@ -74,6 +75,7 @@ def read_selectors(names: Sequence[str], settings: StrategySettings, strategy: s
     Raises:
         UsageError, SelectionError: an unknown name, or an option that none of them takes.
     """
+    check_ranges(settings)
     if settings.tune_learning_rate_factor != StrategySettings.tune_learning_rate_factor and not settings.tune_epochs:
         raise UsageError("tune_learning_rate_factor says how tuning trains, and tune_epochs is 0: give --tune_epochs")
     selectors = [_read_selector(name, settings, strategy) for name in dict.fromkeys(names)]

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from darts_ext.cli import COMMANDS, PRESETS, main
+from darts_ext.cli import main
+from darts_ext.cli.arguments import PRESETS
+from darts_ext.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 

@@ -56,7 +56,7 @@ def test_the_strategy_that_suits(name, tune_epochs, strategy):
 
 def test_tuning_in_a_comparison_leaves_baselines_as_they_are():
     found = entries("magnitude", "perturbation", "ntk", "random", "perturbation@oneshot", tune_epochs=2)
-    assert [(entry.strategy, entry.taken.get("tune_epochs")) for entry in found] == [
+    assert [(entry.strategy, entry.settings.get("tune_epochs")) for entry in found] == [
         ("oneshot", None),
         ("progressive", 2),
         ("progressive", 2),
@@ -78,7 +78,7 @@ def test_only_what_a_strategy_takes_is_passed_on():
     found = entries(
         "perturbation@progressive", "perturbation@beam", "perturbation@sample", "perturbation@oneshot", **asked
     )
-    assert [entry.options for entry in found] == [
+    assert [dict(entry.plan.options) for entry in found] == [
         {"order": "certain", "joint": False},
         {"width": 3, "combine": "product", "limits": {"parameters": 9.0}, "rescore": True},
         {"candidates": 7, "combine": "product", "limits": {"parameters": 9.0}},
@@ -88,7 +88,7 @@ def test_only_what_a_strategy_takes_is_passed_on():
 
 def test_settings_go_to_the_criterion_that_they_name():
     first, second = entries("ntk", "perturbation", settings={"ntk": {"images": 8}})
-    assert (first.taken["settings"], second.taken["settings"]) == ({"ntk": {"images": 8}}, None)
+    assert (first.settings["settings"], second.settings["settings"]) == ({"ntk": {"images": 8}}, None)
 
 
 def test_folders_are_safe_and_the_same_name_is_one_entry():
@@ -110,20 +110,20 @@ def test_folders_are_safe_and_the_same_name_is_one_entry():
         ("--joint", "joint is an option of progressive"),
         ("--tune_learning_rate_factor 0.5 --strategy progressive", "give --tune_epochs"),
         ("--strategy sampel", "unknown strategy 'sampel': did you mean 'sample'?"),
-        ("--criterion perturbation@beam --strategy sample", "names strategy beam, and --strategy is sample"),
+        ("--criterion perturbation@beam --strategy sample", "names strategy beam, and strategy is sample"),
         ("--protocol pared", "unknown protocol 'pared': did you mean 'paired'?"),
         ("--strategy progressive --order sorted", "unknown order 'sorted'"),
-        ("--strategy beam --combine sum", "unknown combine 'sum'"),
-        ("--strategy sample --candidate_weights final", "unknown candidate_weights 'final'"),
-        ("--strategy sample --candidates 0", "candidates is a number of at least 1, or all"),
-        ("--strategy sample --candidates most", "candidates is a number of at least 1, or all"),
-        ("--strategy sample --criterion magnitude", "sample takes criteria that measure"),
-        ("--strategy beam --criterion magnitude+random --rescore", "magnitude+random measures nothing"),
+        ("--strategy beam --combine sum", "unknown t-norm 'sum'"),
+        ("--strategy sample --candidate_weights final", "candidate_weights is supernet or initial, not 'final'"),
+        ("--strategy sample --candidates 0", "candidates is a number of at least 1, or 'all'"),
+        ("--strategy sample --candidates most", "candidates is a number of at least 1, or 'all'"),
+        ("--strategy sample --criterion magnitude", "sample takes criteria with a measure"),
+        ("--strategy beam --criterion magnitude+random --rescore", "none of the criteria measures anything"),
         ("--strategy oneshot --criterion ntk+naswot", "strategy oneshot takes one criterion"),
         ("--criterion ntk+nasswot", "unknown criterion 'nasswot': did you mean 'naswot'?"),
         ("--criterion combinaton", "unknown criterion 'combinaton': did you mean 'combination'?"),
-        ("--criterion ntk+", "a criterion is missing in 'ntk+'"),
-        ("--criterion taylor --protocol darts-pt", "leave --protocol at paired"),
+        ("--criterion ntk+", "a name is missing in 'ntk+'"),
+        ("--criterion taylor --protocol darts-pt", "leave protocol at paired"),
         ("--race 1", "race must lie in [0, 1)"),
         ("--tune_epochs -1", "tune_epochs must not be negative"),
         ("--strategy beam --width 0", "width must be at least 1"),
