@@ -26,17 +26,20 @@ class Frame(NamedTuple):
 
     def x(self, value: float) -> float:
         """Pixels from the left."""
-        return self.left + (self.right - self.left) * _share(value, self.x_low, self.x_high)
+        share = _share(value, self.x_low, self.x_high)
+        return self.left + (self.right - self.left) * share
 
     def y(self, value: float) -> float:
         """Pixels from the top."""
-        return self.foot - (self.foot - self.top) * _share(value, self.y_low, self.y_high)
+        share = _share(value, self.y_low, self.y_high)
+        return self.foot - (self.foot - self.top) * share
 
     def draw_levels(self, marks: Iterable[float]) -> Iterable[Markup]:
         """Yields a line across, with its number, for each mark of the y axis."""
         for mark in marks:
-            yield rule(self.left, self.y(mark), self.right, self.y(mark))
-            yield text(self.left - 5, self.y(mark) + 3.5, f"{mark:g}", size=SMALL, anchor="end", opacity=0.8)
+            y = self.y(mark)
+            yield rule(self.left, y, self.right, y)
+            yield tick_label(self.left - 5, y + 3.5, mark, anchor="end")
 
     def draw_axes(self, marks: Iterable[float], x_label: str) -> Iterable[Markup]:
         """Yields the levels, and the x axis with whole numbers."""
@@ -44,7 +47,7 @@ class Frame(NamedTuple):
         count = max(2, int(self.right - self.left) // 60)
         for mark in find_ticks(self.x_low, self.x_high, count):
             if mark == int(mark):
-                yield text(self.x(mark), self.foot + 14, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8)
+                yield tick_label(self.x(mark), self.foot + 14, mark)
         yield rule(self.left, self.foot, self.right, self.foot, opacity=0.5)
         middle = (self.left + self.right) / 2
         yield text(middle, self.foot + 26, x_label, size=SMALL, anchor="middle", opacity=0.8)
@@ -70,7 +73,8 @@ def find_ticks(low: float, high: float, count: int = 5) -> list[float]:
         return [float(low)]
     rough = (high - low) / count
     power = 10.0 ** floor(log10(rough))
-    step = min((1, 2, 2.5, 5, 10), key=lambda nice: abs(nice * power - rough)) * power
+    factor = min((1, 2, 2.5, 5, 10), key=lambda nice: abs(nice * power - rough))
+    step = factor * power
     first = ceil(low / step - 1e-9)
     last = floor(high / step + 1e-9)
     return [float(f"{i * step:.10g}") for i in range(first, last + 1)]
@@ -80,7 +84,9 @@ def find_limits(values: Iterable[float], low: float | None = None, high: float |
     """Returns the ends of an axis, a little wider than the values need and never equal, unless they are given."""
     finite = [value for value in values if isfinite(value)] or [0.0, 1.0]
     smallest, largest = min(finite), max(finite)
-    room = 0.04 * (largest - smallest) or 0.05 * abs(finite[0]) or 0.5
+    room = 0.04 * (largest - smallest)
+    if not room:
+        room = 0.05 * abs(finite[0]) or 0.5
     if low is None:
         low = smallest - room
     if high is None:
@@ -90,12 +96,18 @@ def find_limits(values: Iterable[float], low: float | None = None, high: float |
 
 def measure_marks(marks: Iterable[float]) -> float:
     """Returns the width in pixels that the numbers at a y axis need, with the space around them."""
-    return 12 + CHARACTER * max((len(f"{mark:g}") for mark in marks), default=1)
+    digits = max((len(f"{mark:g}") for mark in marks), default=1)
+    return 12 + CHARACTER * digits
 
 
 def add_unit(title: str, unit: str) -> str:
     """Returns the title with the unit in brackets, if there is one."""
     return f"{title} ({unit})" if unit else title
+
+
+def tick_label(x: float, y: float, mark: float, anchor: str = "middle") -> Markup:
+    """Returns the number at a mark."""
+    return text(x, y, f"{mark:g}", size=SMALL, anchor=anchor, opacity=0.8)
 
 
 def rule(x0: float, y0: float, x1: float, y1: float, opacity: float = 0.15) -> Markup:

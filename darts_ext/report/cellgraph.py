@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ..runtime.errors import UsageError
 from .cellarcs import CONCAT_PORT, PORT, STUB, Arc, Column, draw_arc, label_width
 from .graphlayout import Layout, arrange
+from .macros import is_dense
 from .palette import Look, assign_looks
 from .svg import drawing, element, text
 
@@ -29,7 +30,7 @@ def find_arcs(edge: Mapping[str, object]) -> list[Arc]:
     source, target = edge["from"], edge["to"]
     operation = str(edge["op"])
     activation = str(edge.get("act", "relu"))
-    if operation == "linear":
+    if is_dense(operation):
         arcs = [Arc(source, target, activation, activation)]
     elif activation == "relu":
         arcs = [Arc(source, target, operation, operation)]
@@ -130,8 +131,9 @@ def _find_ports(arcs: Sequence[Arc], layout: Layout) -> list[float]:
         entering = [i for i, arc in enumerate(arcs) if arc.target == node]
         entering.sort(key=lambda i: layout.centre[layout.routes[i][-2]])
         distance = CONCAT_PORT if arcs[entering[0]].op is None else PORT
+        middle = (len(entering) - 1) / 2
         for rank, i in enumerate(entering):
-            ports[i] = layout.centre[node] + distance * (rank - (len(entering) - 1) / 2)
+            ports[i] = layout.centre[node] + distance * (rank - middle)
     return ports
 
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from markupsafe import Markup
 
-from .axes import SMALL, Frame, find_limits, find_ticks, rule
+from .axes import SMALL, Frame, find_limits, find_ticks, rule, tick_label
 from .palette import MAGNITUDE, QUIET
 from .svg import drawing, element, text
 
@@ -31,19 +31,21 @@ def draw_dots(
     """
     every = [value for values in groups.values() for value in values]
     low, high = find_limits(every)
-    left = 18 + LETTER * max((len(name) for name in groups), default=0)
+    longest = max((len(name) for name in groups), default=0)
+    left = 18 + LETTER * longest
     foot = TOP + ROW * len(groups)
     frame = Frame(left, width - RIGHT, TOP, foot, low, high, 0, 1)
     marks = find_ticks(low, high)
     parts = [rule(frame.x(mark), TOP, frame.x(mark), foot) for mark in marks]
-    for mark in marks:
-        parts.append(text(frame.x(mark), foot + 15, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8))
+    parts += [tick_label(frame.x(mark), foot + 15, mark) for mark in marks]
     quiet = set(quiet)
     for i, (name, values) in enumerate(groups.items()):
+        y = TOP + ROW * (i + 0.5)
         finite = [value for value in values if isfinite(value)]
         colour = QUIET if name in quiet else MAGNITUDE
-        parts += _draw_row(frame, name, finite, TOP + ROW * (i + 0.5), colour)
-    parts.append(text((frame.left + frame.right) / 2, foot + 30, x_label, size=SMALL, anchor="middle"))
+        parts += _draw_row(frame, name, finite, y, colour)
+    middle = (frame.left + frame.right) / 2
+    parts.append(text(middle, foot + 30, x_label, size=SMALL, anchor="middle"))
     return drawing(width, foot + 36, title, *parts)
 
 
@@ -55,5 +57,6 @@ def _draw_row(frame: Frame, name: str, values: Sequence[float], y: float, colour
         yield element("circle", hint, cx=frame.x(value), cy=y, r=5, fill=colour, fill_opacity=0.75)
     if values:
         mean = fmean(values)
-        yield element("path", d=f"M{frame.x(mean):.1f} {y - 10:.1f}v20", stroke="currentColor", stroke_width=2.5)
+        bar = f"M{frame.x(mean):.1f} {y - 10:.1f}v20"
+        yield element("path", d=bar, stroke="currentColor", stroke_width=2.5)
         yield text(frame.right + 12, y + 4, f"{mean:.2f}", size=12)

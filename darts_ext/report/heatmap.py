@@ -9,6 +9,7 @@ from .palette import MAGNITUDE, Look
 from .svg import drawing, element, text
 
 CELL, ROW, HEAD = 40, 20, 92  # pixels: width of a column, height of a row, height of the head
+LETTER = 6.6  # about the width of a letter of a choice's name
 
 
 def draw_heat_map(
@@ -38,7 +39,8 @@ def draw_heat_map(
     (2, 1)
     """
     options = list(dict.fromkeys(option for row in scores.values() for option in row))
-    left = 14 + 6.6 * max((len(choice) for choice in scores), default=0)
+    longest = max((len(choice) for choice in scores), default=0)
+    left = 14 + LETTER * longest
     kept = set(scores if kept is None else kept)
     parts: list[Markup] = []
     for j, option in enumerate(options):
@@ -48,7 +50,9 @@ def draw_heat_map(
         parts.append(_draw_row_head(choice, left, y, strong=choice in kept))
         values = [(option, _to_number(row.get(option))) for option in options]
         parts += _draw_row(choice, values, left, y, chosen.get(choice))
-    return drawing(left + CELL * len(options) + 62, HEAD + ROW * len(scores) + 6, title, *parts)
+    width = left + CELL * len(options) + 62  # the last heads lean to the right
+    height = HEAD + ROW * len(scores) + 6
+    return drawing(width, height, title, *parts)
 
 
 def _draw_column_head(option: str, x: float, colour: str) -> Iterable[Markup]:
@@ -68,7 +72,8 @@ def _draw_row(
     choice: str, row: Sequence[tuple[str, float]], left: float, y: float, chosen: str | None
 ) -> Iterable[Markup]:
     finite = [score for _, score in row if isfinite(score)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    low = min(finite, default=0.0)
+    high = max(finite, default=0.0)
     for j, (option, score) in enumerate(row):
         x = left + CELL * j
         words = f"{choice} {option}: {score:.5g}"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from .cellgraph import draw_cell
 from .explanation import Explanation, explain
 from .labels import join_names, label_criterion
+from .macros import head_cell
 from .palette import Look
 from .runfolder import Outcome, Run
 from .trainingcurves import draw_retraining_curves
@@ -16,7 +17,7 @@ class Group(NamedTuple):
 
     Attributes:
         names: of the criteria, as readers see them.
-        cells: (name, drawing) of each cell.
+        cells: (heading, drawing) of each cell.
         genotype: as in genotype.json.
         curves: charts of the retraining.
         explanations: how each criterion chose, where it left scores.
@@ -63,12 +64,12 @@ def _draw_first_retraining(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def draw_cells(genotype: Mapping | None, look: Mapping[str, Look]) -> list[tuple[str, str]]:
-    """Returns (name, drawing) of every cell; inputs are the nodes before the first one that an edge enters."""
+    """Returns (heading, drawing) of every cell; inputs are the nodes before the first one that an edge enters."""
     if genotype is None:
         return []
     drawn = []
     for name, cell in genotype["cells"].items():
         inputs = min((edge["to"] for edge in cell["edges"]), default=1)
         picture = draw_cell(cell["edges"], inputs=inputs, concat=cell["concat"], title=name, look=look)
-        drawn.append((name, picture))
+        drawn.append((head_cell(name), picture))
     return drawn

@@ -5,7 +5,7 @@ from math import isfinite
 
 from markupsafe import Markup
 
-from .axes import SMALL, Frame, find_ticks
+from .axes import SMALL, Frame, find_ticks, tick_label
 from .palette import MAGNITUDE
 from .svg import drawing, element, text
 
@@ -65,7 +65,16 @@ def _finite_points(x: Sequence[float], y: Sequence[float], low: float | None) ->
 def _fit_frame(points: Sequence[tuple[float, float]], right: float, foot: float) -> Frame:
     xs = [a for a, _ in points]
     ys = [b for _, b in points]
-    return Frame(LEFT + INSET, right - INSET, TOP + INSET, foot - INSET, min(xs), max(xs), min(ys), max(ys))
+    return Frame(
+        left=LEFT + INSET,
+        right=right - INSET,
+        top=TOP + INSET,
+        foot=foot - INSET,
+        x_low=min(xs),
+        x_high=max(xs),
+        y_low=min(ys),
+        y_high=max(ys),
+    )
 
 
 def _draw_marks(frame: Frame, right: float, foot: float) -> Iterable[Markup]:
@@ -73,9 +82,9 @@ def _draw_marks(frame: Frame, right: float, foot: float) -> Iterable[Markup]:
     for mark in find_ticks(frame.y_low, frame.y_high, 4):
         y = frame.y(mark)
         yield element("path", d=f"M{LEFT} {y:.1f}H{right}", stroke="currentColor", stroke_opacity=0.15)
-        yield text(LEFT - 4, y + 3.5, f"{mark:g}", size=SMALL, anchor="end", opacity=0.8)
+        yield tick_label(LEFT - 4, y + 3.5, mark, anchor="end")
     for mark in find_ticks(frame.x_low, frame.x_high, 4):
-        yield text(frame.x(mark), foot + 13, f"{mark:g}", size=SMALL, anchor="middle", opacity=0.8)
+        yield tick_label(frame.x(mark), foot + 13, mark)
 
 
 def _draw_points(frame: Frame, points: Sequence[tuple[float, float]]) -> Markup:

@@ -42,7 +42,8 @@ def draw_steps(steps: Sequence[Step], *, title: str, unit: str = "", look: Mappi
     low, high = find_limits(values)
     marks = find_ticks(low, high, 4)
     label_length = _longest_label(steps)
-    column = 12 + LABEL_STEP * max(len(step.decided) for step in steps)
+    most_labels = max(len(step.decided) for step in steps)
+    column = 12 + LABEL_STEP * most_labels
     left = max(measure_marks(marks), label_length * cos(radians(SLOPE)) - column / 2)
     right = left + column * len(steps)
     frame = Frame(left, right, TOP, TOP + PLOT_HEIGHT, 0, len(steps), low, high)
@@ -73,7 +74,8 @@ def _trace_stairs(frame: Frame, values: Sequence[float]) -> str:
     pen = "M"
     for i, value in enumerate(values):
         if isfinite(value):
-            pieces.append(f"{pen}{frame.x(i):.1f} {frame.y(value):.1f}H{frame.x(i + 1):.1f}")
+            start, end, y = frame.x(i), frame.x(i + 1), frame.y(value)
+            pieces.append(f"{pen}{start:.1f} {y:.1f}H{end:.1f}")
             pen = "L"
         else:
             pen = "M"
@@ -85,9 +87,11 @@ def _draw_step(frame: Frame, index: int, step: Step, look: Mapping[str, Look]) -
     if isfinite(step.value):
         words = "; ".join(f"{choice}: {option}" for choice, option in step.decided)
         hint = element("title", f"{index + 1}. {words}: {step.value:.5g}")
-        yield element("circle", hint, cx=x, cy=frame.y(step.value), r=4.5, fill=_find_colour(step, look), class_="step")
+        colour = _find_colour(step, look)
+        yield element("circle", hint, cx=x, cy=frame.y(step.value), r=4.5, fill=colour, class_="step")
+    middle = (len(step.decided) - 1) / 2
     for i, (choice, option) in enumerate(step.decided):
-        label_x = x + LABEL_STEP * (i - (len(step.decided) - 1) / 2) + 4
+        label_x = x + LABEL_STEP * (i - middle) + 4
         yield _draw_decision(choice, option, label_x, frame.foot + 13)
 
 

@@ -4,20 +4,10 @@ import math
 from itertools import combinations
 
 import pytest
+from report_folders import NB201, OPERATIONS
 
 from darts_ext.report.palette import assign_looks, pick_ink
 
-OPERATIONS = [
-    "none",
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-]
-NB201 = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 TO_XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 EYES = {
     "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
@@ -36,11 +26,14 @@ def linear(colour):
 
 
 def lab(rgb):
-    x, y, z = (
-        (v / w) ** (1 / 3) if v / w > 0.008856 else 7.787 * v / w + 16 / 116
-        for v, w in zip(times(TO_XYZ, [min(max(c, 0), 1) for c in rgb]), times(TO_XYZ, [1, 1, 1]), strict=True)
-    )
+    xyz = times(TO_XYZ, [min(max(channel, 0), 1) for channel in rgb])
+    white = times(TO_XYZ, [1, 1, 1])
+    x, y, z = (compress(value / full) for value, full in zip(xyz, white, strict=True))
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def compress(share):
+    return share ** (1 / 3) if share > 0.008856 else 7.787 * share + 16 / 116
 
 
 def contrast(a, b):
@@ -51,18 +44,28 @@ def contrast(a, b):
 @pytest.mark.parametrize("space", [OPERATIONS, NB201], ids=["darts", "nasbench201"])
 @pytest.mark.parametrize("eye", EYES)
 def test_colours_stay_apart_for_every_eye(space, eye):
-    seen = [lab(times(EYES[eye], linear(look.colour))) for look in assign_looks(space).values()]
-    assert min(math.dist(a, b) for a, b in combinations(seen, 2)) > 20
+    perceived = [lab(times(EYES[eye], linear(look.colour))) for look in assign_looks(space).values()]
+    assert min(math.dist(a, b) for a, b in combinations(perceived, 2)) > 20
 
 
-def test_colours_show_on_light_and_dark_pages():
+@pytest.mark.parametrize("page", ["#ffffff", "#16181d"], ids=["light", "dark"])
+def test_colours_show_on_the_page(page):
     for look in assign_looks(OPERATIONS + NB201).values():
-        assert min(contrast(look.colour, page) for page in ("#ffffff", "#16181d")) > 2.8
-        assert contrast(look.colour, {"#fff": "#ffffff", "#111": "#111111"}[pick_ink(look.colour)]) >= 4
+        assert contrast(look.colour, page) > 2.8
+
+
+def test_words_show_on_every_colour():
+    full = {"#fff": "#ffffff", "#111": "#111111"}
+    for look in assign_looks(OPERATIONS + NB201).values():
+        assert contrast(look.colour, full[pick_ink(look.colour)]) >= 4
 
 
 def test_unknown_names_get_looks_of_their_own():
     names = [f"activation{i}" for i in range(20)] + OPERATIONS
-    found = assign_looks(names)
-    assert len(set(found.values())) == len(names)
-    assert all(found[name] == assign_looks([name])[name] for name in OPERATIONS)
+    assert len(set(assign_looks(names).values())) == len(names)
+
+
+def test_known_operations_always_look_the_same():
+    looks = assign_looks([f"activation{i}" for i in range(20)] + OPERATIONS)
+    for name in OPERATIONS:
+        assert looks[name] == assign_looks([name])[name]

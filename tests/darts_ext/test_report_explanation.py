@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ET
 from math import nan
 
 import pytest
+from report_pages import SVG, of_class, report_on, titles
 
-from darts_ext.report import write_report
 from darts_ext.report.candidates import list_candidates
 from darts_ext.report.explanation import explain, list_facts
 from darts_ext.report.palette import assign_looks
@@ -82,27 +82,37 @@ SAMPLE = {
 }
 
 
-def of(scores):
-    return explain(Outcome(scores.get("entry", scores["criterion"]), scores, None, []), LOOK)
+def explanation(scores):
+    criterion = scores.get("entry", scores["criterion"])
+    return explain(Outcome(criterion, scores, None, []), LOOK)
 
 
-def drawn(svg, name):
-    return [node for node in ET.fromstring(str(svg)).iter() if node.get("class") == name]
+def parts(svg, name):
+    return of_class(ET.fromstring(str(svg)), name)
 
 
 def words(svg):
-    return " ".join("".join(node.itertext()) for node in ET.fromstring(str(svg)).iter() if node.tag.endswith("text"))
+    texts = ET.fromstring(str(svg)).iter(f"{SVG}text")
+    return " ".join("".join(text.itertext()) for text in texts)
 
 
-def test_the_order_of_decisions_with_the_value_after_each():
-    made = of(TUNED)
-    assert (
-        len(drawn(made.steps, "step")) == 1 and len(drawn(made.steps, "decision")) == 2
-    )  # a round without a value has no dot
-    assert "accuracy after each round (%)" in words(made.steps)
-    assert words(made.steps).index("cell/1/op skip_connect") < words(made.steps).index("cell/0/op nor_conv_3x3")
-    assert "50" in drawn(made.steps, "step")[0][0].text
-    assert made.facts == [
+def test_decisions_stand_in_their_order():
+    steps = explanation(TUNED).steps
+    assert len(parts(steps, "decision")) == 2
+    assert words(steps).index("cell/1/op skip_connect") < words(steps).index("cell/0/op nor_conv_3x3")
+
+
+def test_a_round_without_a_value_has_no_dot():
+    (dot,) = parts(explanation(TUNED).steps, "step")
+    assert dot[0].text == "1. cell/1/op: skip_connect: 50"
+
+
+def test_accuracy_is_shown_in_per_cent():
+    assert "accuracy after each round (%)" in words(explanation(TUNED).steps)
+
+
+def test_facts_say_what_was_asked_for_and_what_it_cost():
+    assert explanation(TUNED).facts == [
         "perturbation",
         "progressive",
         "protocol darts-pt",
@@ -111,70 +121,82 @@ def test_the_order_of_decisions_with_the_value_after_each():
         "3 saved",
         "4.0 s",
     ]
-    assert made.notes == ["ntk: no layerwise formula for <GRU>"]
-
-
-def test_rounds_of_several_decisions_are_side_by_side():
-    steps = [Step([("normal/0/op", "none"), ("reduce/0/op", "skip_connect")], value) for value in (1.0, nan, 2.0)]
-    svg = draw_steps(steps, title="loss", look=LOOK)
-    assert len(drawn(svg, "decision")) == 6 and len(drawn(svg, "step")) == 2
-    assert "nan" not in str(svg)
-
-
-def test_a_beam_tells_its_reasons_and_limits():
-    made = of(BEAM)
-    assert made.criteria == ["ntk", "parameters"]
-    assert [(row.deciding, row.runner_up) for row in made.reasons] == [
-        ("parameters", "none 0.30"),
-        ("a limit", "none 0.70"),
-    ]
-    assert [figure for _, figure, decided in made.reasons[0].atoms if decided] == ["0.40"]
-    assert [(row.choice, row.chosen) for row in made.edges] == [("cell/0/op", "kept")]
-    assert made.limits == (
-        "At most 20,000 parameters and 2,000,000 multiply-adds, counted in the supernet; 5 unfinished architectures "
-        "could not stay below."
-    )
-    assert "keeps 0" in words(made.steps)
-
-
-def test_rows_are_in_the_order_of_the_choices():
-    names = ["normal/10/op", "reduce/0/op", "normal/9/op"]
-    assert [row.choice for row in list_reasons(dict.fromkeys(names, REASON))] == [
-        "normal/9/op",
-        "normal/10/op",
-        "reduce/0/op",
-    ]
-
-
-def test_a_sample_tells_its_best_candidates():
-    made = of(SAMPLE)
-    assert made.measures == ["ntk", "naswot"] and made.candidates[0].measured == ["0.25", "\u2013"]
-    titles = [node.text for node in ET.fromstring(str(made.candidates[0].squares)).iter() if node.tag.endswith("title")]
-    assert titles == ["options", "cell/0/op: nor_conv_3x3", "cell/1/op: dropped"]
-    assert "candidates untrained" in made.facts and made.steps == ""
-    assert list_candidates([{"options": DECISIONS}], LOOK) == ([], [])  # a beam's candidates have no value
 
 
 def test_facts_of_an_old_file():
     assert list_facts({"criterion": "ntk", "evaluations": 7}) == ["ntk", "7 evaluations"]
 
 
+def test_notes_of_the_measures_are_handed_on():
+    assert explanation(TUNED).notes == ["ntk: no layerwise formula for <GRU>"]
+
+
+def test_rounds_of_several_decisions_are_side_by_side():
+    decided = [("normal/0/op", "none"), ("reduce/0/op", "skip_connect")]
+    svg = draw_steps([Step(decided, value) for value in (1.0, nan, 2.0)], title="loss", look=LOOK)
+    assert len(parts(svg, "decision")) == 6
+    assert len(parts(svg, "step")) == 2
+    assert "nan" not in str(svg)
+
+
+def test_a_beam_tells_what_decided_and_what_came_second():
+    beam = explanation(BEAM)
+    assert beam.criteria == ["ntk", "parameters"]
+    assert [row.deciding for row in beam.reasons] == ["parameters", "a limit"]
+    assert [row.runner_up for row in beam.reasons] == ["none 0.30", "none 0.70"]
+
+
+def test_the_deciding_criterion_is_marked():
+    atoms = explanation(BEAM).reasons[0].atoms
+    assert [atom.figure for atom in atoms if atom.decided] == ["0.40"]
+
+
+def test_edges_among_which_nodes_chose_have_reasons_of_their_own():
+    beam = explanation(BEAM)
+    assert [(row.choice, row.chosen) for row in beam.edges] == [("cell/0/op", "kept")]
+    assert "keeps 0" in words(beam.steps)
+
+
+def test_limits_are_told_with_what_they_excluded():
+    assert explanation(BEAM).limits == (
+        "At most 20,000 parameters and 2,000,000 multiply-adds, counted in the supernet; 5 unfinished architectures "
+        "could not stay below."
+    )
+
+
+def test_rows_are_in_the_order_of_the_choices():
+    names = ["normal/10/op", "reduce/0/op", "normal/9/op"]
+    rows = list_reasons(dict.fromkeys(names, REASON))
+    assert [row.choice for row in rows] == ["normal/9/op", "normal/10/op", "reduce/0/op"]
+
+
+def test_a_sample_tells_its_best_candidates():
+    sample = explanation(SAMPLE)
+    (candidate,) = sample.candidates
+    assert sample.measures == ["ntk", "naswot"]
+    assert candidate.measured == ["0.25", "\u2013"]
+    hints = titles(ET.fromstring(str(candidate.squares)))
+    assert hints == ["options", "cell/0/op: nor_conv_3x3", "cell/1/op: dropped"]
+
+
+def test_a_sample_has_no_order_of_decisions():
+    assert explanation(SAMPLE).steps == ""
+
+
+def test_untrained_candidates_are_said_to_be_so():
+    assert "candidates untrained" in explanation(SAMPLE).facts
+
+
+def test_candidates_without_a_value_are_left_out():
+    beam_candidate = {"options": DECISIONS}
+    assert list_candidates([beam_candidate], LOOK) == ([], [])
+
+
 @pytest.mark.parametrize("scores", [TUNED, BEAM, SAMPLE], ids=["tuned", "beam", "sample"])
 @pytest.mark.parametrize("word", ["null", "-Infinity", "NaN"])
-def test_the_page_with_numbers_that_are_none(tmp_path, scores, word):
+def test_the_page_bears_what_is_not_a_number(tmp_path, scores, word):
     (tmp_path / "args.yaml").write_text("space: nasbench201\n")
     (tmp_path / "scores.json").write_text(json.dumps(scores).replace("null", word))
-    page = write_report(tmp_path).read_text()
-    drawings = [ET.fromstring(f"<svg{rest.split('</svg>')[0]}</svg>") for rest in page.split("<svg")[1:]]
-    assert drawings and not any(
-        "nan" in node.get("d", "") + node.get("cy", "") + node.get("y", "") for svg in drawings for node in svg.iter()
-    )
-    assert "<GRU>" not in page
-
-
-def test_entries_of_a_comparison_are_named_as_they_were_asked_for(tmp_path):
-    place = tmp_path / "seed0" / "removal-loss@beam"
-    place.mkdir(parents=True)
-    (tmp_path / "args.yaml").write_text("space: nasbench201\n")
-    (place / "scores.json").write_text(json.dumps({**BEAM, "entry": "removal:loss@beam"}))
-    assert "How removal:loss@beam chose" in write_report(tmp_path).read_text()
+    page = report_on(tmp_path)
+    assert page.drawings
+    assert "<GRU>" not in page.html
