@@ -49,11 +49,14 @@ def excess_risk(net):
 
 
 def averaged_sgd(rate, time, width=400, noise=0.3):
-    """(averaged, last) excess risk of one pass of constant rate over `time` fresh samples, with the theory's penalty
-    T^(-1/2) |Theta - Theta_0|^2 / 2."""
+    """Returns (averaged, last) excess risk of one pass of constant rate over `time` fresh samples.
+
+    With the theory's penalty, T^(-1/2) |Theta - Theta_0|^2 / 2.
+    """
     generator = torch.Generator().manual_seed(1)
     net = Networks(width, generator)
-    start, penalty = [p.detach().clone() for p in net.parameters()], time ** (-2 / (2 * 0.75 * 2 + 1))
+    start = [p.detach().clone() for p in net.parameters()]
+    penalty = time ** (-2 / (2 * 0.75 * 2 + 1))
     average, optimizer = AveragedModel(net), torch.optim.SGD(net.parameters(), rate)
     average.update_parameters(net)
     for _ in range(time):
@@ -81,7 +84,8 @@ def test_networks_start_at_zero():
 @pytest.mark.parametrize("rate", [0.3, 1.0])
 def test_the_average_is_better_than_the_last_iterate_and_falls_nearly_as_the_theory_says(risks, rate):
     assert all(averaged < last for averaged, last in risks[rate])
-    slope = math.log(risks[rate][-1][0] / risks[rate][0][0]) / math.log(TIMES[-1] / TIMES[0])
+    averaged_first, averaged_last = risks[rate][0][0], risks[rate][-1][0]
+    slope = math.log(averaged_last / averaged_first) / math.log(TIMES[-1] / TIMES[0])
     assert -0.8 < slope < -0.5
 
 

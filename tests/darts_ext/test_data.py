@@ -32,7 +32,8 @@ def slow_augmentation(image, draws, augmentation, mean, std):
     out = np.zeros((height, width, channels))
     for i in range(height):
         for j in range(width):
-            y, x = i + top - augmentation.pad, (width - 1 - j if mirrored else j) + left - augmentation.pad
+            column_before = width - 1 - j if mirrored else j
+            y, x = i + top - augmentation.pad, column_before + left - augmentation.pad
             if 0 <= y < height and 0 <= x < width:
                 out[i, j] = image[y, x].numpy() / 255.0
     out = (out - np.array(mean)) / np.array(std)
@@ -81,10 +82,10 @@ def test_draws_reach_every_value_and_are_uniform():
 
 
 def test_switching_one_augmentation_off_leaves_the_other_draws():
-    everything, no_flip = (
-        draw(Augmentation(2, flip, 4), 50, 8, 8, torch.Generator().manual_seed(0)) for flip in (True, False)
-    )
-    assert everything[:, 2].any() and not no_flip[:, 2].any()
+    everything = draw(Augmentation(2, True, 4), 50, 8, 8, torch.Generator().manual_seed(0))
+    no_flip = draw(Augmentation(2, False, 4), 50, 8, 8, torch.Generator().manual_seed(0))
+    assert everything[:, 2].any()
+    assert not no_flip[:, 2].any()
     assert torch.equal(everything[:, [0, 1, 3, 4]], no_flip[:, [0, 1, 3, 4]])
 
 
@@ -95,7 +96,7 @@ def test_batches_are_float32_and_channels_last(channels, augmentation):
         random_split(6, channels=channels), 4, mean=MEAN[:channels], std=STD[:channels], augmentation=augmentation
     )
     for x, y in batches.epoch(0):
-        assert x.dtype == torch.float32 and y.dtype == torch.int64
+        assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
         assert x.shape[1:] == (channels, 8, 8)
         assert x.is_contiguous(memory_format=torch.channels_last)
         assert x.stride()[1:] == (1, 8 * channels, channels)
@@ -104,9 +105,8 @@ def test_batches_are_float32_and_channels_last(channels, augmentation):
 def test_values_without_augmentation_are_normalised_pixels_in_order():
     split = random_split(7)
     x, y = next(Batches(split, 7, mean=MEAN, std=STD, shuffle=False).epoch(0))
-    expected = (split.images.double().permute(0, 3, 1, 2) / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(
-        STD
-    ).view(3, 1, 1)
+    pixels = split.images.double().permute(0, 3, 1, 2) / 255
+    expected = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     torch.testing.assert_close(x, expected.float(), rtol=1e-5, atol=1e-5)
     assert torch.equal(y, split.labels)
 
@@ -137,7 +137,8 @@ def test_every_image_comes_once_and_the_ragged_batch_can_be_dropped(drop_last, s
     split = Split(random_split(10).images, torch.arange(10))
     batches = Batches(split, 4, mean=MEAN, std=STD, drop_last=drop_last)
     labels = [y for _, y in batches.epoch(0)]
-    assert [len(y) for y in labels] == sizes and len(batches) == len(sizes)
+    assert [len(y) for y in labels] == sizes
+    assert len(batches) == len(sizes)
     assert len(torch.cat(labels).unique()) == sum(sizes)
 
 
@@ -184,14 +185,16 @@ def test_halves_are_disjoint_complete_and_stratified(portion):
 def test_halves_are_those_of_the_seed():
     dataset = dataset_of(random_split(60))
     first, again, other = (halves(dataset, seed=seed)[0].images for seed in (0, 0, 1))
-    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
     assert halves(dataset)[0].labels.diff().lt(0).any()  # shuffled: the first images are not all of one class
 
 
 def test_a_validation_split_is_the_second_half():
     dataset = dataset_of(random_split(20), val=random_split(8, seed=1))
     weights, alphas = halves(dataset, portion=0.1)
-    assert weights is dataset.train and alphas is dataset.val
+    assert weights is dataset.train
+    assert alphas is dataset.val
 
 
 @pytest.mark.parametrize("portion", [0.0, 1.0, -1.0, 0.001])
@@ -212,5 +215,7 @@ def test_a_limit_takes_equally_many_of_each_class_as_far_as_there_are():
 def test_a_split_is_moved_and_subset_as_one():
     split = random_split(5)
     part = split.subset([4, 0])
-    assert torch.equal(part.images, split.images[[4, 0]]) and torch.equal(part.labels, split.labels[[4, 0]])
-    assert split.to("meta").images.is_meta and split.to("meta").labels.is_meta
+    assert torch.equal(part.images, split.images[[4, 0]])
+    assert torch.equal(part.labels, split.labels[[4, 0]])
+    assert split.to("meta").images.is_meta
+    assert split.to("meta").labels.is_meta

@@ -46,16 +46,13 @@ def test_the_pixels_are_those_written(shape, channels, tmp_path):
     (tmp_path / "train" / "cat" / "notes.txt").write_text("not an image")
     (tmp_path / "train" / ".hidden").mkdir()
     data = load(f"folder:{tmp_path}")
-    assert (data.name, data.classes, data.in_chans, data.image_size, data.val) == (
-        f"folder:{tmp_path}",
-        ("cat", "dog"),
-        channels,
-        8,
-        None,
-    )
+    assert data.name == f"folder:{tmp_path}"
+    assert data.classes == ("cat", "dog")
+    assert (data.in_chans, data.image_size, data.val) == (channels, 8, None)
     for split, part in ((data.train, "train"), (data.test, "test")):
         assert np.array_equal(split.images.numpy(), np.stack(written[part]).reshape(6, 8, 8, channels))
-        assert split.labels.tolist() == [0, 0, 0, 1, 1, 1] and split.images.dtype == torch.uint8
+        assert split.labels.tolist() == [0, 0, 0, 1, 1, 1]
+        assert split.images.dtype == torch.uint8
 
 
 def test_one_coloured_image_makes_all_splits_rgb(tmp_path):
@@ -99,7 +96,8 @@ def test_sizes_that_differ_need_image_size(tmp_path):
     replace(odd, size=(10, 8))
     replace(tmp_path / "test" / "dog" / "01.png", size=(12, 8))
     message = refusal(tmp_path)
-    assert message.startswith(f"{odd} has 10x8 pixels, ") and message.endswith("8x8: give --image_size")
+    assert message.startswith(f"{odd} has 10x8 pixels, ")
+    assert message.endswith("8x8: give --image_size")
     assert load(f"folder:{tmp_path}", image_size=4).train.images.shape == (6, 4, 4, 3)
 
 
@@ -112,9 +110,8 @@ def test_resizing_equals_that_of_the_other_sources(tmp_path):
     written = make_folder(tmp_path, shape=(16, 16, 3))
     planes = torch.tensor(np.stack(written["train"])).permute(0, 3, 1, 2).float()
     expected = torch.nn.functional.interpolate(planes, size=7, mode="bilinear", antialias=True).permute(0, 2, 3, 1)
-    assert (
-        load(f"folder:{tmp_path}", image_size=7).train.images - expected
-    ).abs().max() < 1.6  # Pillow rounds after each axis
+    images = load(f"folder:{tmp_path}", image_size=7).train.images
+    assert (images - expected).abs().max() < 1.6  # Pillow rounds after each axis
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -24,7 +24,7 @@ def test_digits_have_the_known_statistics_and_a_fixed_stratified_test_split():
     digits = load("digits")
     assert (digits.num_classes, digits.in_chans, digits.image_size, digits.val) == (10, 1, 8, None)
     assert not digits.flip
-    assert len(digits.train) + len(digits.test) == 1797 and len(digits.test) == 359
+    assert (len(digits.train), len(digits.test)) == (1797 - 359, 359)
     pixels = torch.cat([digits.train.images, digits.test.images]).double() / 255
     assert pixels.mean().item() == pytest.approx(0.305, abs=1e-3)
     assert pixels.std().item() == pytest.approx(0.376, abs=1e-3)
@@ -51,7 +51,8 @@ def test_digits_are_those_of_scikit_learn_each_once():
 
 def test_limits_are_stratified_fixed_and_nested():
     small, large = load("digits", train_limit=50, test_limit=20), load("digits", train_limit=100)
-    assert small.train.labels.bincount().tolist() == [5] * 10 and small.test.labels.bincount().tolist() == [2] * 10
+    assert small.train.labels.bincount().tolist() == [5] * 10
+    assert small.test.labels.bincount().tolist() == [2] * 10
     assert torch.equal(small.train.images, load("digits", train_limit=50).train.images)
     members = {image.numpy().tobytes() for image in large.train.images}
     assert all(image.numpy().tobytes() in members for image in small.train.images)
@@ -65,11 +66,9 @@ def test_a_limit_below_the_number_of_classes_is_refused(flag):
 @pytest.mark.parametrize("size", [3, 8, 20])
 def test_resizing_is_that_of_pillow(size):
     full, resized = load("digits").train.images, load("digits", image_size=size)
-    assert (
-        resized.image_size == size
-        and resized.train.images.dtype == torch.uint8
-        and resized.train.images.is_contiguous()
-    )
+    assert resized.image_size == size
+    assert resized.train.images.dtype == torch.uint8
+    assert resized.train.images.is_contiguous()
     expected = [
         np.asarray(Image.fromarray(image.numpy()[..., 0]).resize((size, size), Image.Resampling.BILINEAR))
         for image in full
@@ -86,21 +85,26 @@ def test_synthetic_is_learnt_by_a_small_net_but_not_perfectly():
     data = load("synthetic")
     assert (len(data.train), len(data.test), data.num_classes, data.in_chans, data.image_size) == (2000, 500, 10, 3, 32)
     assert torch.equal(data.train.images, load("synthetic").train.images)
+    mean, std = normalisation(data.train)
+    batches = Batches(data.train, 50, mean=mean, std=std, augmentation=Augmentation(pad=2))
+    test = Batches(data.test, 500, mean=mean, std=std, shuffle=False)
+    assert 0.5 < accuracy_of_a_small_net(batches, test, epochs=4) < 0.99
+
+
+def accuracy_of_a_small_net(batches, test, epochs):
     torch.manual_seed(0)
     layers = []
     for channels, wider in ((3, 16), (16, 32), (32, 64)):
         layers += [torch.nn.Conv2d(channels, wider, 3, 2, 1), torch.nn.BatchNorm2d(wider), torch.nn.ReLU()]
     net = torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(64, 10))
     optimizer = torch.optim.Adam(net.parameters(), 3e-3)
-    mean, std = normalisation(data.train)
-    batches = Batches(data.train, 50, mean=mean, std=std, augmentation=Augmentation(pad=2))
-    for epoch in range(4):
+    for epoch in range(epochs):
         for x, y in batches.epoch(epoch):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(net(x), y).backward()
             optimizer.step()
-    x, y = next(Batches(data.test, 500, mean=mean, std=std, shuffle=False).epoch(0))
-    assert 0.5 < (net.eval()(x).argmax(1) == y).double().mean() < 0.99
+    x, y = next(test.epoch(0))
+    return (net.eval()(x).argmax(1) == y).double().mean()
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
@@ -120,7 +124,8 @@ def test_a_download_that_fails_is_one_line(name, owner, tmp_path, monkeypatch):
 
     monkeypatch.setattr(f"torchvision.datasets.{owner}.download", download)
     message = refusal(name, root=tmp_path, download=True)
-    assert message.startswith(f"cannot download {name} to {tmp_path}: ") and "no network" in message
+    assert message.startswith(f"cannot download {name} to {tmp_path}: ")
+    assert "no network" in message
 
 
 def write_idx(path, array):
@@ -138,10 +143,9 @@ def test_mnist_files_become_one_channel(name, folder, flip, tmp_path):
         write_idx(raw / f"{part}-images-idx3-ubyte", images)
         write_idx(raw / f"{part}-labels-idx1-ubyte", labels)
     data = load(name, root=tmp_path)
-    assert data.train.images.dtype == torch.uint8 and data.train.labels.dtype == torch.int64
-    assert (
-        np.array_equal(data.train.images.numpy(), images[..., None]) and data.train.labels.tolist() == labels.tolist()
-    )
+    assert (data.train.images.dtype, data.train.labels.dtype) == (torch.uint8, torch.int64)
+    assert np.array_equal(data.train.images.numpy(), images[..., None])
+    assert data.train.labels.tolist() == labels.tolist()
     assert (data.num_classes, data.in_chans, data.image_size, data.flip) == (10, 1, 28, flip)
     (raw / "t10k-labels-idx1-ubyte").write_bytes(b"spoilt")
     assert f"cannot read {name} in the folder {tmp_path}" in refusal(name, root=tmp_path)
@@ -159,7 +163,9 @@ def test_cifar_files_become_nhwc(tmp_path, monkeypatch):
     data = load("cifar10", root=tmp_path)
     assert np.array_equal(data.train.images.numpy(), planes[:5].reshape(50, 3, 32, 32).transpose(0, 2, 3, 1))
     assert np.array_equal(data.test.images.numpy(), planes[5].transpose(0, 2, 3, 1))
-    assert data.train.images.is_contiguous() and data.classes == tuple("abcdefghij") and data.flip
+    assert data.train.images.is_contiguous()
+    assert data.classes == tuple("abcdefghij")
+    assert data.flip
 
 
 def test_svhn_files_become_nhwc(tmp_path, monkeypatch):
@@ -172,8 +178,9 @@ def test_svhn_files_become_nhwc(tmp_path, monkeypatch):
     data = load("svhn", root=tmp_path)
     assert np.array_equal(data.test.images.numpy(), pixels.transpose(3, 0, 1, 2))
     assert data.test.labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
-    assert data.classes == tuple("0123456789") and not data.flip
+    assert data.classes == tuple("0123456789")
+    assert not data.flip
 
 
-def test_the_names_are_listed():
+def test_list_data_names_every_set():
     assert list_data() == ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "svhn", "synthetic"]

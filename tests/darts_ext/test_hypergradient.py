@@ -1,5 +1,7 @@
 """Hypergradients against brute force on a tiny net, and against what quark0/darts computed."""
 
+import copy
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,17 +17,16 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "quark0.pt"
 
 def batch(seed, size=6, count=8, classes=4):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(count, 3, size, size, generator=generator).double(), torch.randint(
-        0, classes, (count,), generator=generator
-    )
+    x = torch.randn(count, 3, size, size, generator=generator).double()
+    y = torch.randint(0, classes, (count,), generator=generator)
+    return x, y
 
 
 def smooth_tiny(seed=0, **choices):
     """A tiny supernet in float64 without kinks near the data's reach of a finite difference: ReLU becomes Softplus, max
     pooling average pooling."""
-    net = Supernet(
-        create_space("tiny", **choices), channels=2, layers=2 if not choices else 1, num_classes=4, seed=seed
-    ).double()
+    layers = 1 if choices else 2
+    net = Supernet(create_space("tiny", **choices), channels=2, layers=layers, num_classes=4, seed=seed).double()
     for parent in list(net.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, torch.nn.ReLU):
@@ -52,8 +53,6 @@ def trained_optimizer(net, **options):
 
 def unrolled_loss(net, optimizer, train, val):
     """L_val after one real step of a real copy of the optimiser: the definition, by doing it."""
-    import copy
-
     twin = copy.deepcopy(net)
     real = torch.optim.SGD(twin.weight_parameters(), lr=0.1)
     real.load_state_dict(copy.deepcopy(optimizer.state_dict()))
@@ -114,11 +113,12 @@ def test_finite_difference_approaches_exact(options):
     net = smooth_tiny()
     optimizer = trained_optimizer(net, **options)
     train, val = batch(1), batch(2)
-    exact = torch.cat([g.flatten() for g in hypergradient("exact", net, F.cross_entropy, train, val, optimizer)])
-    near = torch.cat(
-        [g.flatten() for g in hypergradient("finite_difference", net, F.cross_entropy, train, val, optimizer)]
-    )
-    first = torch.cat([g.flatten() for g in hypergradient("first", net, F.cross_entropy, train, val, optimizer)])
+
+    def flat(kind):
+        gradients = hypergradient(kind, net, F.cross_entropy, train, val, optimizer)
+        return torch.cat([gradient.flatten() for gradient in gradients])
+
+    exact, near, first = flat("exact"), flat("finite_difference"), flat("first")
     assert (near - exact).norm() < 2e-3 * (first - exact).norm()
 
 
@@ -167,8 +167,8 @@ def quark0_unrolled(precision, momentum, watched=False, nudge=0, layout=torch.co
     }
     net = from_quark0(cast, saved["alphas_normal"].to(dtype), saved["alphas_reduce"].to(dtype)).train()
     if watched:
-        for modules in (modules for options in net.choices().values() for modules in options.values()):
-            for module in modules:
+        for options in net.choices().values():
+            for module in chain.from_iterable(options.values()):
                 module.register_forward_hook(lambda *_: None)
     if nudge:
         generator = torch.Generator().manual_seed(nudge)
@@ -227,12 +227,14 @@ def test_finite_difference_is_quark0s_in_float32(momentum, layout):
     """
     _, gradients, want = quark0_unrolled("f32", momentum, layout=layout)
     error = distance(gradients, want)
-    if error >= 1e-4:
-        nudged = [
-            distance(*quark0_unrolled("f32", momentum, watched=True, nudge=seed, layout=layout)[1:])
-            for seed in range(1, 7)
-        ]
-        assert error < 1.5 * max(nudged) < 0.05
+    assert error < 0.05
+    for seed in range(1, 7):
+        if error < 1e-4:
+            return
+        _, nudged, _ = quark0_unrolled("f32", momentum, watched=True, nudge=seed, layout=layout)
+        if error < 1.5 * distance(nudged, want):
+            return
+    pytest.fail(f"{error:.1e} is more than rounding does")
 
 
 def ours(name):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,8 +15,8 @@ from selection import committed, masked
 from supernet import Supernet, create_space
 
 SMALL = (
-    "--data digits --train_limit 160 --test_limit 60 --batch_size 40 "
-    "--space tiny --channels 2 --layers 1 --epochs 1 --threads 1"
+    "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 1 --batch_size 40 --epochs 1 "
+    "--threads 1"
 )
 SELECT = "--tune_epochs 2 --tune_learning_rate_factor 0.5 --threads 1"
 PROTOCOLS = {"paired": SELECT, "darts-pt": f"{SELECT} --protocol darts-pt"}
@@ -58,7 +59,9 @@ def same(a, b):
         return torch.equal(a, b)
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a if key not in ("seconds", "expected"))
-    return len(a) == len(b) and all(map(same, a, b)) if isinstance(a, (list, tuple)) else a == b
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
 
 
 def checkpoint(folder):
@@ -73,20 +76,23 @@ def checkpoint(folder):
         ("darts_ext.select.choosing.save_checkpoint", 6),  # the last round is done, and not yet written down
     ],
 )
-def test_killed_and_repeated(whole, searched, run_killed, tmp_path, capsys, where, number):
+def test_a_selection_that_is_killed_and_repeated_ends_as_an_uninterrupted_one(
+    whole, searched, run_killed, tmp_path, capsys, where, number
+):
     options, expected = whole
     out = shutil.copytree(searched, tmp_path / "run")
     run_killed(where, number, ["select", out, *options])
-    assert (out / "select" / "last.pt").exists() and not (out / "scores.json").exists()
+    assert (out / "select" / "last.pt").exists()
+    assert not (out / "scores.json").exists()
     before = checkpoint(out)["progress"]["done"]
     assert main(["select", str(out), *options]) == 0
     assert f"goes on after {before} of 6 rounds" in capsys.readouterr().err
     assert outcome(out) == outcome(expected)
     mine, theirs = checkpoint(out), checkpoint(expected)
     for saved in (mine, theirs):  # rows of alpha that are decided are far apart, and how far does not matter
-        saved["tuning"]["net"] = {
-            name: tensor for name, tensor in saved["tuning"]["net"].items() if not name.startswith("alphas")
-        }
+        net = saved["tuning"]["net"]
+        for name in [name for name in net if name.startswith("alphas")]:
+            del net[name]
         saved["tuning"].pop("alpha_optimizer")
     assert same(mine, theirs)
 
@@ -132,13 +138,14 @@ def test_a_broken_checkpoint_is_named(searched, tmp_path, capsys):
 # the training itself
 
 
-def made(kind=Tuning, **changes):
-    settings = SearchSettings(**{**vars(SETTINGS), **changes})
+def create_stage(kind=Tuning, **changes):
+    settings = replace(SETTINGS, **changes)
     images = Images(DataSettings(train_limit=120, test_limit=20), torch.device("cpu"), seed=0)
     net = Supernet(create_space("tiny"), channels=2, layers=1, seed=0, **images.task)
     train, val = halves(images.dataset, 0.5, 0)
-    batches = [*(images.augmented(half, 20, name) for half, name in ((train, "a"), (val, "b"))), images.clean(val)]
-    return kind(net, settings, *batches, 0, **({"epochs": 2, "factor": 0.1} if kind is Tuning else {}))
+    batches = [images.augmented(train, 20, "a"), images.augmented(val, 20, "b"), images.clean(val)]
+    options = {"epochs": 2, "factor": 0.1} if kind is Tuning else {}
+    return kind(net, settings, *batches, 0, **options)
 
 
 def steps(iterable, _):
@@ -150,23 +157,27 @@ def rows(net):
 
 
 def test_the_rate_is_a_tenth_and_constant_and_momentum_goes_on():
-    tuning, rates = made(), []
-    original = tuning.weight_optimizer.step
-    tuning.weight_optimizer.step = lambda: (rates.append(tuning.weight_optimizer.param_groups[0]["lr"]), original())
+    tuning, rates = create_stage(), []
+    optimizer = tuning.weight_optimizer
+    original = optimizer.step
+
+    def step():
+        rates.append(optimizer.param_groups[0]["lr"])
+        original()
+
+    optimizer.step = step
     tuning.run_round(steps)
-    momentum = [state["momentum_buffer"] for state in tuning.weight_optimizer.state.values()]
+    momentum = [state["momentum_buffer"] for state in optimizer.state.values()]
     tuning.run_round(steps)
     assert rates == [pytest.approx(0.02)] * 12
-    assert all(
-        now is before
-        for now, before in zip([state["momentum_buffer"] for state in tuning.weight_optimizer.state.values()], momentum)
-    )
+    for state, before in zip(optimizer.state.values(), momentum, strict=True):
+        assert state["momentum_buffer"] is before
     assert tuning.average.model is None
 
 
 @pytest.mark.parametrize("kind", ["first", "finite_difference", "exact"])
 def test_decided_choices_stay_and_others_learn_on(kind):
-    tuning = made(hypergradient=kind)
+    tuning = create_stage(hypergradient=kind)
     net, before = tuning.net, rows(tuning.net)
     gone = net.choices()["normal/0/op"]["sep_conv_3x3"][0]
     weights = [weight.detach().clone() for weight in gone.parameters()]
@@ -177,21 +188,21 @@ def test_decided_choices_stay_and_others_learn_on(kind):
         tuning.run_round(steps)
         assert net.logits()["normal/0/op"].softmax(0).tolist() == [0.0, 1.0, 0.0]
         after = rows(net)
-    assert all(
-        not torch.equal(before[name], after[name]) for name in before if name not in ("normal/0/op", "normal/1/op")
-    )
-    assert all(torch.equal(weight, now) for weight, now in zip(weights, gone.parameters())) and weights
+    for name in before.keys() - {"normal/0/op", "normal/1/op"}:
+        assert not torch.equal(before[name], after[name]), name
+    assert weights
+    assert all(torch.equal(weight, now) for weight, now in zip(weights, gone.parameters(), strict=True))
 
 
 def test_fixed_alphas_stay_fixed():
-    tuning = made(alpha="fixed")
+    tuning = create_stage(alpha="fixed")
     before = rows(tuning.net)
     tuning.run_round(steps)
     assert same(before, rows(tuning.net))
 
 
 def test_tuning_goes_on_from_its_state():
-    whole, first, second = made(), made(), made()
+    whole, first, second = create_stage(), create_stage(), create_stage()
     for _ in range(2):
         whole.run_round(steps)
     first.run_round(steps)
@@ -200,7 +211,7 @@ def test_tuning_goes_on_from_its_state():
     assert same(whole.state(), second.state())
 
 
-def test_a_search_is_an_epoch_of_training_and_a_look():
-    search = made(Search, average="none")
+def test_the_row_of_a_search_begins_with_training_and_validation():
+    search = create_stage(Search, average="none")
     row = search.run_epoch(0, steps)
     assert list(row)[:5] == ["learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy"]
