@@ -3,14 +3,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= digits
 OUT ?= runs/demo
+WORKERS ?= 2
 
-.PHONY: demo test lint bench
+.PHONY: demo test coverage lint bench
 
 demo: $(VENV)/installed  ## search and compare on the embedded digits, then print where the report is
 	$(BIN)/python run_darts.py compare --config $(PRESET) --out $(OUT)
 
+# one thread a worker; workers that are done take tests from those that are not
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
 test: lint  ## lint, layers, unit tests and doctests
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
+	$(PYTEST) --durations 10
+
+# apart from test: it makes the tests slower
+coverage: $(VENV)/installed  ## which lines the tests reach
+	$(PYTEST) --cov supernet --cov selection --cov darts_ext --cov-report term:skip-covered
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
-TIMES, SEEDS = (300, 1000, 3000), 6
+TIMES, SEEDS = (200, 600, 2000), 6
 GRID = 2 * math.pi * torch.arange(512) / 512
 
 
@@ -49,8 +49,7 @@ def excess_risk(net):
 
 
 def averaged_sgd(rate, time, width=400, noise=0.3):
-    """(averaged, last) excess risk of one pass of constant rate over `time` fresh samples, with the theory's penalty
-    T^(-1/2) |Theta - Theta_0|^2 / 2."""
+    """(averaged, last) excess risk of one pass of constant rate over `time` fresh samples, with the theory's penalty T^(-1/2) |Theta - Theta_0|^2 / 2."""
     generator = torch.Generator().manual_seed(1)
     net = Networks(width, generator)
     start, penalty = [p.detach().clone() for p in net.parameters()], time ** (-2 / (2 * 0.75 * 2 + 1))

@@ -11,10 +11,7 @@ from darts_ext.report.picks import pick_charts
 from darts_ext.tabular import NasBench201
 from supernet import Genotype
 
-SEARCH = [
-    *"search --data digits --train_limit 200 --test_limit 60 --batch_size 30".split(),
-    *"--space nasbench201 --channels 2 --layers 1 --threads 1".split(),
-]
+SEARCH = "search --data digits --train_limit 200 --test_limit 60 --space nasbench201 --channels 2 --layers 1 --batch_size 30 --threads 1".split()
 TRACK = ["--track", "perturbation,magnitude", "--track_every", "2", "--track_images", "64"]
 
 

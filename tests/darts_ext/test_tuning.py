@@ -13,10 +13,7 @@ from darts_ext.search import Search, Tuning
 from selection import committed, masked
 from supernet import Supernet, create_space
 
-SMALL = (
-    "--data digits --train_limit 160 --test_limit 60 --batch_size 40 "
-    "--space tiny --channels 2 --layers 1 --epochs 1 --threads 1"
-)
+SMALL = "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 1 --batch_size 40 --epochs 1 --threads 1"
 SELECT = "--tune_epochs 2 --tune_learning_rate_factor 0.5 --threads 1"
 PROTOCOLS = {"paired": SELECT, "darts-pt": f"{SELECT} --protocol darts-pt"}
 SETTINGS = SearchSettings(

@@ -267,10 +267,7 @@ def test_the_launcher_gives_a_script_timm_with_the_names(tmp_path, monkeypatch, 
 
 
 def test_importing_is_quiet_and_all_names_can_be_imported():
-    code = (
-        "import warnings; warnings.simplefilter('error'); "
-        "from darts_ext.zoo.genotypes import *; from darts_ext.zoo import *"
-    )
+    code = "import warnings; warnings.simplefilter('error'); from darts_ext.zoo.genotypes import *; from darts_ext.zoo import *"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
 
