@@ -3,20 +3,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= digits
 OUT ?= runs/demo
+WORKERS ?= 2
 
-.PHONY: help demo test lint bench
+.PHONY: help demo test coverage lint bench
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## search and compare on the embedded digits, then print where the report is
 	$(BIN)/python run_darts.py compare --config $(PRESET) --out $(OUT)
 
-test: lint  ## lint, layers, unit tests and doctests
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
+# one thread a worker; workers that are done take tests from those that are not
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-lint: $(VENV)/installed  ## ruff, and the layers of setup.cfg
+test: lint  ## lint, layers, unit tests and doctests
+	$(PYTEST) --durations 10
+
+# apart from test: it makes the tests slower
+coverage: $(VENV)/installed  ## which lines the tests reach
+	$(PYTEST) --cov supernet --cov selection --cov darts_ext --cov-report term:skip-covered
+
+lint: $(VENV)/installed  ## ruff, its layout, and the layers of setup.cfg
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed  ## the claims of benchmarks/ that need no data, measured again on this machine

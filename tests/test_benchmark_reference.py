@@ -22,9 +22,8 @@ def pair() -> tuple[Supernet, ReferenceSupernet]:
 
 def batch(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(4, 3, 16, 16, generator=generator, dtype=torch.float64), torch.randint(
-        10, (4,), generator=generator
-    )
+    images = torch.randn(4, 3, 16, 16, generator=generator, dtype=torch.float64)
+    return images, torch.randint(10, (4,), generator=generator)
 
 
 def sgd(parameters) -> torch.optim.SGD:
@@ -37,30 +36,30 @@ def assert_near(ours, reference, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_logits(pair, training):
+def test_logits_are_those_of_the_reference(pair, training):
     ours, reference = (net.train(training) for net in pair)
     images, _ = batch(2)
     assert_near([ours(images)], [reference(images)], 1e-9)
 
 
-def test_weight_gradients(pair):
+def test_weight_gradients_are_those_of_the_reference(pair):
     ours, reference = pair
     images, targets = batch(2)
-    weights = list(ours.weight_parameters()), list(reference.parameters())
-    assert_near(*(torch.autograd.grad(F.cross_entropy(net(images), targets), w) for net, w in zip(pair, weights)), 1e-9)
+    mine = torch.autograd.grad(F.cross_entropy(ours(images), targets), list(ours.weight_parameters()))
+    theirs = torch.autograd.grad(F.cross_entropy(reference(images), targets), list(reference.parameters()))
+    assert_near(mine, theirs, 1e-9)
 
 
-def test_first_order_alpha_gradients(pair):
+def test_first_order_alpha_gradients_are_those_of_the_reference(pair):
     hypergradient = pytest.importorskip("darts_ext.search.hypergradient").hypergradient
     ours, reference = pair
     expected = ReferenceArchitect(reference, F.cross_entropy, sgd(reference.parameters())).first_order(batch(3))
-    assert_near(
-        hypergradient("first", ours, F.cross_entropy, batch(2), batch(3), sgd(ours.weight_parameters())), expected, 1e-9
-    )
+    optimizer = sgd(ours.weight_parameters())
+    assert_near(hypergradient("first", ours, F.cross_entropy, batch(2), batch(3), optimizer), expected, 1e-9)
 
 
 @pytest.mark.parametrize("steps_before", [0, 2])
-def test_second_order_alpha_gradients(pair, steps_before):
+def test_second_order_alpha_gradients_are_those_of_the_reference(pair, steps_before):
     hypergradient = pytest.importorskip("darts_ext.search.hypergradient").hypergradient
     ours, reference = pair
     optimizers = sgd(ours.weight_parameters()), sgd(reference.parameters())
@@ -70,6 +69,5 @@ def test_second_order_alpha_gradients(pair, steps_before):
             F.cross_entropy(net(batch(4)[0]), batch(4)[1]).backward()
             optimizer.step()
     expected = ReferenceArchitect(reference, F.cross_entropy, optimizers[1]).second_order(batch(2), batch(3))
-    assert_near(
-        hypergradient("finite_difference", ours, F.cross_entropy, batch(2), batch(3), optimizers[0]), expected, 1e-7
-    )
+    gradients = hypergradient("finite_difference", ours, F.cross_entropy, batch(2), batch(3), optimizers[0])
+    assert_near(gradients, expected, 1e-7)

@@ -49,7 +49,7 @@ def chosen(run, *argv):
         ("magnitude@progressive", 1, "progressive"),
     ],
 )
-def test_the_strategy_that_suits(name, tune_epochs, strategy):
+def test_a_criterion_takes_the_strategy_that_suits_it(name, tune_epochs, strategy):
     (entry,) = entries(name, tune_epochs=tune_epochs)
     assert entry.strategy == strategy
 
@@ -159,7 +159,7 @@ def test_a_criterion_of_a_comparison_that_cannot_be_is_refused_before_the_search
     fails("compare", *SMALL, *argv.split(), "--out", out, says=says, out=out)
 
 
-def test_sample_of_untrained_networks(run, monkeypatch):
+def test_candidates_with_initial_weights_are_built_untrained_at_the_supernets_size(run, monkeypatch):
     networks = []
     original = on_run.build
 
@@ -181,7 +181,7 @@ def test_sample_of_untrained_networks(run, monkeypatch):
     (run / "scores.json").unlink()
 
 
-def test_a_beam_within_limits(run):
+def test_select_searches_by_beam_within_limits(run):
     argv = "--criterion naswot+perturbation --max_parameters 3000 --width 4 --combine product"
     scores = chosen(run, *argv.split())
     assert scores["strategy"] == "beam"
@@ -219,7 +219,7 @@ def test_darts_pt_measures_on_fresh_batches(run, monkeypatch):
     (run / "scores.json").unlink()
 
 
-def test_a_comparison_of_strategies(tmp_path):
+def test_a_comparison_gives_each_criterion_its_strategy(tmp_path):
     out = tmp_path / "out"
     names = "perturbation@oneshot,perturbation,removal:loss@beam,parameters@sample"
     argv = [

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from selection.architecture import realised
+from selection.testing import Zero
 from supernet import Supernet
 
 
@@ -70,16 +71,13 @@ class Additive(nn.Module):
     def __init__(self, net: Supernet, seed=0):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        self.nodes = net.inputs()
+        self.nodes, self.never = net.inputs(), net.excluded()
         self.edges = nn.ModuleDict()
         for choice, options in net.choices().items():
-            edge = nn.ModuleDict()
+            edge = self.edges[choice] = nn.ModuleDict()
             for name in options:
                 shape = (4, 4) if "conv" in name else (4,)
-                edge[name] = Times(torch.randn(shape, generator=generator))
-            if "none" in edge:
-                nn.init.zeros_(edge["none"].factors)
-            self.edges[choice] = edge
+                edge[name] = Zero() if name == "none" else Times(torch.randn(shape, generator=generator))
         self.alphas = nn.Parameter(torch.randn(len(self.edges), len(options), generator=generator))
 
     def forward(self, x):
@@ -97,6 +95,9 @@ class Additive(nn.Module):
 
     def inputs(self):
         return self.nodes
+
+    def excluded(self):
+        return self.never
 
 
 def columns(number=8, seed=0):
