@@ -204,9 +204,8 @@ def main() -> None:
     offered_scores = rank_cells(columns, offered)
     offered_accuracies = {dataset: values[offered] for dataset, values in accuracies.items()}
     for row in rows:
-        row |= pick_best(
-            orders(join_columns(parse_measures(row["measures"]), offered_scores)), offered_accuracies, args.seed
-        )
+        product = join_columns(parse_measures(row["measures"]), offered_scores)
+        row |= pick_best(orders(product), offered_accuracies, args.seed)
         figures = [f"{key} {value:.3f}" for key, value in row.items() if isinstance(value, float)]
         print("  ".join([f"{row['name']:38}", *figures]))
     suffix = "_fresh" if args.report_on else ""

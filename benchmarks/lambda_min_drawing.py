@@ -4,18 +4,18 @@ import math
 from collections.abc import Iterator
 from statistics import fmean
 
-from darts_ext.report.charts import Frame, rule
 from markupsafe import Markup
 
 from benchmarks.lambda_min_landscape import ACTIVATIONS, count_lowered
-from darts_ext.report.palette import MAGNITUDE, QUIET, looks
+from darts_ext.report.axes import Frame, rule
+from darts_ext.report.palette import MAGNITUDE, QUIET, assign_looks
 from darts_ext.report.svg import drawing, element, text
 
 WIDTH, DECADE = 860, 44  # pixels
 HIGHEST = 0.75  # power of ten
 COLUMN = 0.26  # of the width of a group
 POWERS = ("1", "10⁻¹", "10⁻²", "10⁻³", "10⁻⁴", "10⁻⁵", "10⁻⁶", "10⁻⁷", "10⁻⁸")
-COLOURS = (QUIET, MAGNITUDE, looks(["skip_connect"])["skip_connect"].colour)  # of no, one and two skips
+COLOURS = (QUIET, MAGNITUDE, assign_looks(["skip_connect"])["skip_connect"].colour)  # of no, one and two skips
 
 
 def draw_landscape(smallest: dict[str, dict[tuple, float]], conditions: str) -> str:

@@ -85,7 +85,8 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
             _set_row(net, choice, row)
             if not torch.equal(net.logits()[choice].cpu(), row.to(before.dtype)):
                 raise SelectionError(
-                    f"{choice}: logits() must give live views of the alphas, so that a decision can be written into them"
+                    f"{choice}: logits() must give live views of the alphas, so that a decision can be written into "
+                    f"them"
                 )
             yield
         finally:
