@@ -1,4 +1,4 @@
-"""Whole architectures: drawn, listed, and put in force on a network."""
+"""Whole architectures: drawn at random, listed, and put in force on a network."""
 
 import math
 from collections.abc import Iterator
@@ -14,77 +14,100 @@ from .protocol import Selectable, allowed_options, on_edges, surplus
 
 @dataclass(frozen=True)
 class Architecture:
-    """An option for every choice, the choices that each node keeps of those that feed it, and those that go with the
-    edges that it does not keep."""
+    """A decision for every choice.
+
+    Args:
+        options: {choice: option}.
+        inputs: {node: the choices that it keeps of those that feed it}.
+        gone: the choices on the edges that are dropped.
+    """
 
     options: dict[str, str]
     inputs: dict[str, list[str]]
     gone: frozenset[str]
 
     def key(self) -> tuple:
-        """What tells it from others: dropped edges may carry anything."""
-        return tuple(sorted((choice, option) for choice, option in self.options.items() if choice not in self.gone))
+        """What distinguishes it from others: dropped edges may carry anything."""
+        kept = [(choice, option) for choice, option in self.options.items() if choice not in self.gone]
+        return tuple(sorted(kept))
 
 
-def dropped(net: Selectable, inputs: dict[str, list[str]]) -> set[str]:
-    """The choices whose edges go."""
-    return set(
-        on_edges(net, [name for node, (_, names) in surplus(net).items() for name in names if name not in inputs[node]])
-    )
+def find_dropped(net: Selectable, inputs: dict[str, list[str]]) -> set[str]:
+    """The choices on the edges that are dropped.
+
+    Args:
+        inputs: {node: the choices that it keeps}.
+    """
+    names: list[str] = []
+    for node, (_, feeding) in surplus(net).items():
+        names += [name for name in feeding if name not in inputs[node]]
+    return set(on_edges(net, names))
 
 
-def count(net: Selectable) -> int:
-    """How many architectures there are, dropped edges counted with one option.
+def count_architectures(net: Selectable) -> int:
+    """Counts the architectures, dropped edges with one option.
 
     A node that keeps k of n edges takes any k of them, each with any of its allowed options.
     """
     options = {choice: len(allowed_options(net, choice)) for choice in net.choices()}
-    edges = {name: on_edges(net, [name]) for _, names in surplus(net).values() for name in names}
-    at_nodes = {choice for choices in edges.values() for choice in choices}
-    total = math.prod(number for choice, number in options.items() if choice not in at_nodes)
+    at_nodes: set[str] = set()
+    total = 1
     for keep, names in surplus(net).values():
-        total *= sum(
-            math.prod(options[choice] for name in kept for choice in edges[name]) for kept in combinations(names, keep)
-        )
+        of_edge = {}
+        for name in names:
+            on_edge = on_edges(net, [name])
+            at_nodes.update(on_edge)
+            of_edge[name] = math.prod(options[choice] for choice in on_edge)
+        total *= sum(math.prod(of_edge[name] for name in kept) for kept in combinations(names, keep))
+    for choice, number in options.items():
+        if choice not in at_nodes:
+            total *= number
     return total
 
 
-def listed(net: Selectable) -> Iterator[Architecture]:
-    """Every architecture once; a dropped edge carries its first allowed option."""
+def list_architectures(net: Selectable) -> Iterator[Architecture]:
+    """Yields every architecture once; a dropped edge carries its first allowed option."""
     nodes = surplus(net)
-    for subsets in product(*(combinations(names, keep) for keep, names in nodes.values())):
-        inputs = dict(zip(nodes, map(list, subsets)))
-        gone = dropped(net, inputs)
-        rows = [allowed_options(net, choice)[: 1 if choice in gone else None] for choice in net.choices()]
-        for options in product(*rows):
-            yield architecture(net, dict(zip(net.choices(), options)), inputs)
+    subsets = [combinations(names, keep) for keep, names in nodes.values()]
+    for kept_names in product(*subsets):
+        inputs = {node: list(names) for node, names in zip(nodes, kept_names)}
+        gone = find_dropped(net, inputs)
+        allowed = []
+        for choice in net.choices():
+            options = allowed_options(net, choice)
+            allowed.append(options[:1] if choice in gone else options)
+        for options in product(*allowed):
+            yield complete_architecture(net, dict(zip(net.choices(), options)), inputs)
 
 
-def drawn(net: Selectable, generator: torch.Generator) -> Architecture:
-    """One at random: each allowed option of a choice, and each subset of a node's edges, as likely as the others."""
+def draw_architecture(net: Selectable, generator: torch.Generator) -> Architecture:
+    """Draws one at random: each allowed option of a choice, and each subset of a node's edges, as likely as the
+    others."""
 
-    def pick(things: list, number: int) -> list:
-        return [things[index] for index in sorted(torch.randperm(len(things), generator=generator)[:number].tolist())]
+    def pick(names: list[str], count: int) -> list[str]:
+        indices = torch.randperm(len(names), generator=generator)[:count]
+        return [names[index] for index in sorted(indices.tolist())]
 
     options = {choice: pick(allowed_options(net, choice), 1)[0] for choice in net.choices()}
-    return architecture(net, options, {node: pick(names, keep) for node, (keep, names) in surplus(net).items()})
+    inputs = {node: pick(names, keep) for node, (keep, names) in surplus(net).items()}
+    return complete_architecture(net, options, inputs)
 
 
-def architecture(net: Selectable, options: dict[str, str], inputs: dict[str, list[str]]) -> Architecture:
-    """With all the inputs of the nodes that keep all."""
+def complete_architecture(net: Selectable, options: dict[str, str], inputs: dict[str, list[str]]) -> Architecture:
+    """Returns an architecture; nodes that `inputs` leaves out keep all their inputs."""
     inputs = {node: inputs.get(node, names) for node, (_, names) in net.inputs().items()}
-    return Architecture(options, inputs, frozenset(dropped(net, inputs)))
+    return Architecture(options, inputs, frozenset(find_dropped(net, inputs)))
 
 
 @contextmanager
-def realised(net: Selectable, made: Architecture) -> Iterator[None]:
+def realised(net: Selectable, architecture: Architecture) -> Iterator[None]:
     """Inside the block the network is that architecture, with the supernet's weights: every choice is committed,
     dropped edges contribute nothing."""
-    with ExitStack() as held:
-        for choice, option in made.options.items():
-            held.enter_context(
-                masked(net, {choice: list(net.choices()[choice])})
-                if choice in made.gone
-                else committed(net, choice, option)
-            )
+    with ExitStack() as gates:
+        for choice, option in architecture.options.items():
+            if choice in architecture.gone:
+                every_option = list(net.choices()[choice])
+                gates.enter_context(masked(net, {choice: every_option}))
+            else:
+                gates.enter_context(committed(net, choice, option))
         yield

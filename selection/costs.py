@@ -1,8 +1,8 @@
-"""What options cost, and the cheapest that an unfinished architecture can become."""
+"""Costs of options, and of the cheapest architecture that an unfinished one can become."""
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -18,6 +18,7 @@ from .protocol import Selectable, edge_of, surplus
 
 KINDS = ("parameters", "flops", "latency")
 Table = Mapping[str, float] | Mapping[str, Mapping[str, float]]
+OfModule = Callable[[nn.Module], float]  # the cost of an option's module
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Costs:
     """A cost that adds up: what the network costs without its options, and what each option adds.
 
     Args:
-        options: {choice: {option: cost}}. limit: what an architecture may cost at most.
+        options: {choice: {option: cost}}.
+        limit: what an architecture may cost at most.
     """
 
     kind: str
@@ -47,26 +49,29 @@ class Costs:
         """The least that any architecture costs which goes on from these decisions: a bound that is reached.
 
         Args:
-            allowed: {choice: options that may be chosen}. options: those decided. inputs: {node: the choices it keeps},
-                of nodes decided.
+            allowed: {choice: options that may be chosen}.
+            options: {choice: option}, of choices decided.
+            inputs: {node: the choices it keeps}, of nodes decided.
         """
-        cheapest = {
-            choice: self.options[choice][options[choice]]
-            if choice in options
-            else min(self.options[choice][option] for option in names)
-            for choice, names in allowed.items()
-        }
+        cheapest: dict[str, float] = {}
+        for choice, names in allowed.items():
+            costs = self.options[choice]
+            if choice in options:
+                cheapest[choice] = costs[options[choice]]
+            else:
+                cheapest[choice] = min(costs[option] for option in names)
         total = self.base + sum(cheapest.values())
-        of_edge: Counter[str] = Counter()
+        edge_costs: Counter[str] = Counter()
         for choice, cost in cheapest.items():
-            of_edge[edge_of(choice)] += cost
+            edge_costs[edge_of(choice)] += cost
         for node, (keep, names) in surplus(net).items():
-            kept = inputs[node] if node in inputs else sorted(names, key=lambda name: of_edge[edge_of(name)])[:keep]
-            total -= sum(of_edge[edge_of(name)] for name in names if name not in kept)
+            by_cost = sorted(names, key=lambda name: edge_costs[edge_of(name)])
+            kept = inputs.get(node, by_cost[:keep])
+            total -= sum(edge_costs[edge_of(name)] for name in names if name not in kept)
         return total
 
 
-def costs(
+def count_costs(
     net: Selectable, limits: Mapping[str, float], x: Tensor | None, tables: Mapping[str, Table] | None = None
 ) -> list[Costs]:
     """The costs that have a limit.
@@ -84,7 +89,15 @@ def costs(
     Raises:
         SelectionError: an unknown kind, or a table that lacks an option.
     """
-    return [_costs(net, kind, float(limit), x, (tables or {}).get(kind)) for kind, limit in limits.items()]
+    tables = tables or {}
+    limited = []
+    for kind, limit in limits.items():
+        table = tables.get(kind)
+        if table is not None:
+            limited.append(_tabulated(net, kind, float(limit), table))
+        else:
+            limited.append(_measured(net, kind, float(limit), x))
+    return limited
 
 
 def check_reachable(net: Selectable, limited: Sequence[Costs], allowed: Mapping[str, Sequence[str]]) -> None:
@@ -95,23 +108,25 @@ def check_reachable(net: Selectable, limited: Sequence[Costs], allowed: Mapping[
             raise SelectionError(f"no architecture costs at most {cost.limit:,g} {cost.kind}: the least is {least:,g}")
 
 
-def _costs(net: Selectable, kind: str, limit: float, x: Tensor | None, table: Table | None) -> Costs:
-    choices = net.choices()
-    if table is not None:
-        rows = {choice: _row(kind, choice, options, table) for choice, options in choices.items()}
-        return Costs(kind, float(table.get("base", 0.0)), rows, limit)
+def _tabulated(net: Selectable, kind: str, limit: float, table: Table) -> Costs:
+    rows = {choice: _row(kind, choice, options, table) for choice, options in net.choices().items()}
+    return Costs(kind, float(table.get("base", 0.0)), rows, limit)
+
+
+def _measured(net: Selectable, kind: str, limit: float, x: Tensor | None) -> Costs:
     if kind not in KINDS:
         raise unknown("cost", kind, KINDS)
     if x is None and kind != "parameters":
         raise SelectionError(
             f"a limit on {kind} needs inputs to run the network on: give batches=[(x, y), ...], or a table"
         )
-    whole, per_module = {"parameters": _sizes, "flops": _multiply_adds, "latency": _seconds}[kind](net, x)
-    rows = {
-        choice: {option: sum(per_module(module) for module in modules) for option, modules in options.items()}
-        for choice, options in choices.items()
-    }
-    return Costs(kind, max(0.0, whole - sum(cost for row in rows.values() for cost in row.values())), rows, limit)
+    ways = {"parameters": _count_parameters, "flops": _count_flops, "latency": _time_passes}
+    whole, of_module = ways[kind](net, x)
+    rows: dict[str, dict[str, float]] = {}
+    for choice, options in net.choices().items():
+        rows[choice] = {option: sum(of_module(module) for module in modules) for option, modules in options.items()}
+    of_options = sum(cost for row in rows.values() for cost in row.values())
+    return Costs(kind, max(0.0, whole - of_options), rows, limit)
 
 
 def _row(kind: str, choice: str, options: Mapping, table: Table) -> dict[str, float]:
@@ -122,40 +137,56 @@ def _row(kind: str, choice: str, options: Mapping, table: Table) -> dict[str, fl
     return {option: float(row[option]) for option in options}
 
 
-def _sizes(net: Selectable, _: Tensor | None):
+def _count_parameters(net: Selectable, _: Tensor | None) -> tuple[float, OfModule]:
     is_alpha = find_alphas(net)
     whole = sum(p.numel() for p in net.parameters() if not is_alpha(p))
-    return whole, lambda module: sum(p.numel() for p in module.parameters())
+
+    def of_module(module: nn.Module) -> float:
+        return sum(p.numel() for p in module.parameters())
+
+    return whole, of_module
 
 
-def _multiply_adds(net: Selectable, x: Tensor):
+def _count_flops(net: Selectable, x: Tensor) -> tuple[float, OfModule]:
     counts = count_multiply_adds(net, x, running_modules(net))
-    return sum(counts.values()), lambda module: sum(counts.get(layer, 0) for layer in module.modules())
+
+    def of_module(module: nn.Module) -> float:
+        return sum(counts.get(layer, 0) for layer in module.modules())
+
+    return sum(counts.values()), of_module
 
 
-def _seconds(net: Selectable, x: Tensor, repeats: int = 5):
+def _time_passes(net: Selectable, x: Tensor, repeats: int = 5) -> tuple[float, OfModule]:
     """Seconds of a forward pass: of the whole network, and of an option's module by itself on the input it gets."""
     inputs: dict[nn.Module, Tensor] = {}
-    options = [module for names in net.choices().values() for modules in names.values() for module in modules]
+
+    def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        inputs[module] = args[0]
+
+    modules = [module for options in net.choices().values() for carriers in options.values() for module in carriers]
     with preserved(net, seed=0), torch.no_grad():
         net.eval()
         x = x.clone()  # a network may change its input
-        with hooked(
-            module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0]}))
-            for module in options
-        ):
+        with hooked(module.register_forward_pre_hook(record) for module in modules):
             net(x)
-        seconds = {module: _timed(module, given, repeats) for module, given in inputs.items()}
-        return _timed(net, x, repeats), lambda module: seconds.get(module, 0.0)
+        seconds = {module: _time(module, value, repeats) for module, value in inputs.items()}
+        whole = _time(net, x, repeats)
+
+    def of_module(module: nn.Module) -> float:
+        return seconds.get(module, 0.0)
+
+    return whole, of_module
 
 
-def _timed(module: nn.Module, x: Tensor, repeats: int) -> float:
-    def once() -> float:
+def _time(module: nn.Module, x: Tensor, repeats: int) -> float:
+    """The median of some passes, after one that does not count."""
+
+    def run_once() -> float:
         start = time.perf_counter()
         module(x)
         if x.is_cuda:
             torch.cuda.synchronize(x.device)
         return time.perf_counter() - start
 
-    once()
-    return median(once() for _ in range(repeats))
+    run_once()
+    return median(run_once() for _ in range(repeats))

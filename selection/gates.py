@@ -1,4 +1,4 @@
-"""Switches options off, on their own modules, and undoes it exactly."""
+"""Gates: options that are switched off on their own modules, and undone exactly; and which modules still run."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +26,22 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
         SelectionError: a choice or an option is unknown.
     """
     _check_masks(options)
+    modules = _find_modules(net, options)
+    forwards_before = [(module, module.__dict__.get("forward")) for module in modules]
+    try:
+        for module in modules:
+            module.forward = silent
+        yield
+    finally:
+        for module, forward in reversed(forwards_before):
+            if forward is None:
+                module.__dict__.pop("forward", None)
+            else:
+                module.forward = forward
+
+
+def _find_modules(net: Selectable, options: Mapping[str, Iterable[str]]) -> list[nn.Module]:
+    """The modules that carry the options; of a choice that loses all of them also those of its whole edge."""
     choices = net.choices()
     carriers = edge_carriers(net)
     modules: list[nn.Module] = []
@@ -38,17 +54,7 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
             modules += choices[choice][name]
         if set(names) == set(choices[choice]):
             modules += carriers.get(choice, [])
-    shadowed = [(module, module.__dict__.get("forward")) for module in modules]
-    try:
-        for module in modules:
-            module.forward = silent
-        yield
-    finally:
-        for module, before in reversed(shadowed):
-            if before is None:
-                module.__dict__.pop("forward", None)
-            else:
-                module.forward = before
+    return modules
 
 
 def _check_masks(options: object) -> None:
@@ -68,9 +74,8 @@ def _check_masks(options: object) -> None:
 def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
     """Inside the block a choice is decided: the other options contribute nothing and the chosen one has weight 1.
 
-    The weight comes of a row of alpha so far apart that its softmax is exactly one-hot and has no gradient; so the
-    decision also holds while somebody else's code trains on, and takes the softmax itself. On leaving the row is what
-    it was.
+    The choice's alphas are set so far apart that their softmax is exactly one-hot and has no gradient. So the decision
+    also holds while somebody else's code trains on and takes the softmax itself. On leaving they are what they were.
 
     Raises:
         SelectionError: the choice or the option is unknown, or logits() does not give live views.
@@ -79,7 +84,8 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
     if option not in names:
         raise unknown(f"option of {choice}", option, names)
     before = net.logits()[choice].detach().clone()
-    with masked(net, {choice: [name for name in names if name != option]}):
+    others = [name for name in names if name != option]
+    with masked(net, {choice: others}):
         try:
             row = torch.tensor([SURE if name == option else -SURE for name in names])
             _set_row(net, choice, row)
@@ -99,10 +105,12 @@ def _set_row(net: Selectable, choice: str, row: torch.Tensor) -> None:
 
 
 def silent(*inputs: object, **named: object) -> torch.Tensor:
-    """The forward of a module that is switched off: a 0-dim zero of its first tensor's type, however that is handed
-    over."""
-    like = next((value for value in (*inputs, *named.values()) if isinstance(value, torch.Tensor)), torch.zeros(()))
-    return like.new_zeros(())
+    """The forward of a module that is switched off: returns a 0-dim zero of its first tensor's type, however that is
+    handed over."""
+    for value in (*inputs, *named.values()):
+        if isinstance(value, torch.Tensor):
+            return value.new_zeros(())
+    return torch.zeros(())
 
 
 def is_off(module: nn.Module) -> bool:
@@ -128,3 +136,8 @@ def running_modules(net: nn.Module) -> list[nn.Module]:
 
     enter(net)
     return list(running)
+
+
+def leaf_modules(net: nn.Module) -> list[nn.Module]:
+    """The modules that run and hold no others."""
+    return [module for module in running_modules(net) if not any(True for _ in module.children())]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .architecture import drawn, realised
+from .architecture import draw_architecture, realised
 from .batches import Batches, check_batches, check_runs, fit_batches
 from .budget import Budget, Listener
-from .costs import check_reachable, costs
+from .costs import check_reachable, count_costs
 from .decisions import Decisions, Selection
 from .errors import SelectionError, unknown
 from .evaluator import PROTOCOLS, Evaluator, MeasuringProtocol
@@ -62,7 +62,7 @@ class Plan:
             SelectionError: what `run` would raise in the end.
         """
         if self.strategy.whole:
-            state = realised(net, drawn(net, torch.Generator().manual_seed(0)))
+            state = realised(net, draw_architecture(net, torch.Generator().manual_seed(0)))
         else:
             state = nullcontext()
         batches = fit_batches(net, check_batches([(x, y)]))
@@ -70,7 +70,7 @@ class Plan:
             for criterion in self.criteria.values():
                 if criterion.measure:
                     take_measure(criterion.measure, net, batches)
-        limited = costs(net, self.options.get("limits") or {}, x)
+        limited = count_costs(net, self.options.get("limits") or {}, x)
         check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
 
     def run(

@@ -1,4 +1,4 @@
-"""Leaves a network as it was: modes, buffers, gradients, hooks, and the random state."""
+"""Blocks that leave a network as it was: modes, buffers, gradients, hooks, and the random state."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,9 @@ def preserved(net: nn.Module, seed: int | None = None) -> Iterator[None]:
             that are compared.
     """
     modules = [(module, module.training, dict(module._buffers)) for module in net.modules()]
-    buffers = [(buffer, buffer.clone()) for _, _, names in modules for buffer in names.values() if buffer is not None]
+    values = []
+    for _, _, buffers in modules:
+        values += [(buffer, buffer.clone()) for buffer in buffers.values() if buffer is not None]
     gradients = [(parameter, parameter.grad) for parameter in net.parameters()]
     gpus = {parameter.device.index for parameter, _ in gradients if parameter.is_cuda}
     with torch.random.fork_rng(devices=sorted(gpus)):
@@ -31,20 +33,20 @@ def preserved(net: nn.Module, seed: int | None = None) -> Iterator[None]:
                 parameter.grad = None
             yield
         finally:
-            for module, training, names in modules:
+            for module, training, buffers in modules:
                 module.training = training
                 module._buffers.clear()
-                module._buffers.update(names)
+                module._buffers.update(buffers)
             with torch.no_grad():
-                for buffer, before in buffers:
-                    buffer.copy_(before)
+                for buffer, value in values:
+                    buffer.copy_(value)
             for parameter, gradient in gradients:
                 parameter.grad = gradient
 
 
 @contextmanager
 def hooked(handles: Iterable[RemovableHandle]) -> Iterator[None]:
-    """The hooks of these handles are gone afterwards, also after an error."""
+    """Removes the hooks of these handles afterwards, also after an error."""
     with ExitStack() as hooks:
         for handle in handles:
             hooks.enter_context(handle)

@@ -1,7 +1,7 @@
-"""What a measure, a lift and a criterion must hold to: contract tests for those who add their own, and a planted case
-in which the right answer is known."""
+"""Contract tests for those who add a measure, a lift or a criterion, and a planted case in which the right answer is
+known."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -30,19 +30,16 @@ class Planted(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        torch_state = torch.get_rng_state()
-        self.edges = nn.ModuleList(
-            nn.ModuleDict(
-                {"none": Zero(), "skip_connect": nn.Identity(), USEFUL: nn.Conv2d(1, 1, 3, padding=1, bias=False)}
-            )
-            for _ in range(2)
-        )
+        random_state = torch.get_rng_state()
+        self.edges = nn.ModuleList(_make_edge() for _ in range(2))
         self.head = nn.Linear(1, 2)
-        torch.set_rng_state(torch_state)
-        self.relu, self.alpha = nn.ReLU(), nn.Parameter(torch.tensor([[-1.0, 2.0, 0.0]] * 2))
+        torch.set_rng_state(random_state)
+        self.relu = nn.ReLU()
+        self.alpha = nn.Parameter(torch.tensor([[-1.0, 2.0, 0.0]] * 2))
+        edge_detector = torch.tensor([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]])
         with torch.no_grad():
             for edge in self.edges:
-                edge[USEFUL].weight.copy_(torch.tensor([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]]))
+                edge[USEFUL].weight.copy_(edge_detector)
             self.head.weight.copy_(torch.tensor([[-20.0], [20.0]]))
             self.head.bias.copy_(torch.tensor([52.6, -52.6]))
 
@@ -51,39 +48,48 @@ class Planted(nn.Module):
         away from the border."""
         total = 0
         for weights, edge in zip(self.alpha.softmax(1), self.edges):
-            mixed = sum(weight * option(x) for weight, option in zip(weights, edge.values())) + torch.zeros_like(x)
+            mixed = sum(weight * option(x) for weight, option in zip(weights, edge.values()))
+            mixed = mixed + torch.zeros_like(x)  # where all options are switched off
             inner = mixed[:, :, 1:-1, 1:-1]
             total = total + (self.relu(inner) + self.relu(-inner)).mean((2, 3))
         return self.head(total)
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
-        """Two choices of three options."""
-        return {
-            f"cell/{row}/op": {name: [option] for name, option in edge.items()} for row, edge in enumerate(self.edges)
-        }
+        """Returns two choices of three options."""
+        choices = {}
+        for row, edge in enumerate(self.edges):
+            choices[f"cell/{row}/op"] = {name: [option] for name, option in edge.items()}
+        return choices
 
     def logits(self) -> dict[str, Tensor]:
-        """Rows of alpha."""
+        """Returns the rows of alpha."""
         return {f"cell/{row}/op": self.alpha[row] for row in range(2)}
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
-        """All edges stay."""
+        """Returns no nodes: all edges stay."""
         return {}
 
 
 class Zero(nn.Module):
-    """Returns zeros."""
+    """The operation `none`: returns zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
+
+
+def _make_edge() -> nn.ModuleDict:
+    convolution = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+    return nn.ModuleDict({"none": Zero(), "skip_connect": nn.Identity(), USEFUL: convolution})
 
 
 def textures(count: int = 20) -> tuple[Tensor, Tensor]:
     """Flat images and checkerboards of the same mean, [count, 1, 8, 8], with a little noise; labels 0 and 1."""
     y = torch.arange(count) % 2
     board = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2.0 - 1
-    noise = 0.001 * torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    return torch.stack([1 + board * label for label in y])[:, None] + noise, y
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.001 * torch.randn(count, 1, 8, 8, generator=generator)
+    images = torch.stack([1 + board * label for label in y])[:, None]
+    return images + noise, y
 
 
 def check_measure(name: str, better: Case, worse: Case, **settings) -> None:
@@ -98,10 +104,10 @@ def check_measure(name: str, better: Case, worse: Case, **settings) -> None:
     """
     measure = find_measure(name)
 
-    def taken(net: nn.Module, batches: Batches) -> float:
-        return _repeated(net, lambda: measure(net, batches, **settings), name)
+    def take(net: nn.Module, batches: Batches) -> float:
+        return _repeat(net, lambda: measure(net, batches, **settings), name)
 
-    high, low = taken(*better), taken(*worse)
+    high, low = take(*better), take(*worse)
     assert isinstance(high, float), f"{name} returns a {type(high).__name__}, not a float"
     assert high > low, f"{name} is {high} for the better case and {low} for the worse: higher must be better"
 
@@ -116,18 +122,18 @@ def check_lift(
         measure: what it lifts; None for a reading of the network alone.
         net, batches: where to try it; the planted case, if not given.
     """
-    net, batches, lift = net or Planted(), batches or [textures()], find_lift(name)
+    net = net or Planted()
+    batches = batches or [textures()]
+    lift = find_lift(name)
 
-    def scores(net: Selectable) -> dict[str, dict[str, float]]:
+    def score_options() -> dict[str, dict[str, float]]:
         evaluator = Evaluator(net, find_measure(measure) if measure else None, batches)
         return {choice: lift(evaluator, choice) for choice in net.choices()}
 
-    found = _repeated(net, lambda: scores(net), name)
-    assert {choice: set(options) for choice, options in found.items()} == {
-        choice: set(options) for choice, options in net.choices().items()
-    }, f"{name} does not score every option: {found}"
+    scores = _repeat(net, score_options, name)
+    assert _names(scores) == _names(net.choices()), f"{name} does not score every option: {scores}"
     with _reordered(net):
-        assert scores(net) == found, f"{name} depends on the order of the options"
+        assert score_options() == scores, f"{name} depends on the order of the options"
 
 
 def check_criterion(name: str, *, finds_planted: bool = True) -> None:
@@ -140,12 +146,16 @@ def check_criterion(name: str, *, finds_planted: bool = True) -> None:
     >>> check_criterion("perturbation")
     """
     net, batches = Planted(), [textures()]
-    found = _repeated(net, lambda: score(net, name, batches), name)
+    scores = _repeat(net, lambda: score(net, name, batches), name)
     with _reordered(net):
-        assert score(net, name, batches) == found, f"{name} depends on the order of the options"
-    chosen = _repeated(net, lambda: select(net, name, "oneshot", batches=batches, seed=1).decisions, name)
+        assert score(net, name, batches) == scores, f"{name} depends on the order of the options"
+    chosen = _repeat(net, lambda: select(net, name, "oneshot", batches=batches, seed=1).decisions, name)
     if finds_planted:
         assert set(chosen.values()) == {USEFUL}, f"{name} chooses {chosen} where only {USEFUL} is of use"
+
+
+def _names(options_by_choice: Mapping[str, Mapping]) -> dict[str, set[str]]:
+    return {choice: set(options) for choice, options in options_by_choice.items()}
 
 
 @contextmanager
@@ -160,8 +170,8 @@ def _reordered(net: Selectable) -> Iterator[None]:
         del net.choices, net.logits
 
 
-def _repeated(net: nn.Module, compute: Callable[[], object], name: str) -> object:
-    """The result, if it comes out the same twice and leaves no trace."""
+def _repeat(net: nn.Module, compute: Callable[[], object], name: str) -> object:
+    """Returns the result, if it comes out the same twice and leaves no trace."""
     torch.manual_seed(7)
     before = _traces(net)
     first, second = compute(), compute()
@@ -175,15 +185,18 @@ def _repeated(net: nn.Module, compute: Callable[[], object], name: str) -> objec
 def _traces(net: nn.Module) -> list:
     state = [tensor.clone() for tensor in [*net.parameters(), *net.buffers()]]
     gradients = [None if parameter.grad is None else parameter.grad.clone() for parameter in net.parameters()]
-    modules = [
-        (module.training, len(module._forward_hooks), len(module._forward_pre_hooks), "forward" in module.__dict__)
-        for module in net.modules()
-    ]
+    modules = []
+    for module in net.modules():
+        hooks = (len(module._forward_hooks), len(module._forward_pre_hooks))
+        modules.append((module.training, hooks, "forward" in module.__dict__))
     return [*state, *gradients, torch.get_rng_state(), modules]
 
 
 def _same(first: list, second: list) -> bool:
-    return all(
-        torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b or a == b
-        for a, b in zip(first, second)
-    )
+    return all(_are_equal(a, b) for a, b in zip(first, second))
+
+
+def _are_equal(a: object, b: object) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return torch.equal(a, b)
+    return a is b or a == b

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from selection import SelectionError, measure, parse_measures, split_names
-from selection.architecture import count, drawn
+from selection.architecture import count_architectures, draw_architecture
 from supernet import Genotype, Supernet
 
 from ..config import CompareSettings, SearchSettings
@@ -47,12 +47,12 @@ def draw_genotypes(net: Supernet, number: int, seed: int) -> list[Genotype]:
     """Draws different architectures of the supernet's space at random."""
     if number < LEAST:
         raise UsageError(f"population must be at least {LEAST} to tell an order, not {number}")
-    if number > count(net):
-        raise UsageError(f"population is {number}, and the space has {count(net)} architectures")
+    if number > count_architectures(net):
+        raise UsageError(f"population is {number}, and the space has {count_architectures(net)} architectures")
     generator = torch.Generator().manual_seed(seed)
     genotypes: dict[Genotype, None] = {}
     while len(genotypes) < number:
-        architecture = drawn(net, generator)
+        architecture = draw_architecture(net, generator)
         genotypes.setdefault(net.genotype(architecture.options, architecture.inputs))
     return list(genotypes)
 

@@ -1,11 +1,11 @@
-"""How many activation patterns a ReLU network tells the images apart by."""
+"""Activation patterns of a ReLU network: how many there are, and how far they tell the images apart."""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from ..gates import running_modules
+from ..gates import leaf_modules
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -15,15 +15,11 @@ IMAGES = 64
 
 @torch.no_grad()
 def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> list[Tensor]:
-    """For every use of every ReLU: whether its input is positive, [images, units].
-
-    A ReLU is what NASLib takes for one, a module whose type is named so (LeakyReLU, PReLU, ...), if it holds no others
-    and is not switched off.
-    """
+    """For every use of every ReLU: whether its input is positive, [images, units]."""
     x, _ = first_images(batches, images)
     patterns: list[Tensor] = []
 
-    def note(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+    def record(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
         a = inputs[0] if inputs else named["input"]
         if a.isnan().any():
             raise SelectionError("the network's activations are not numbers: a ReLU is given NaN")
@@ -31,14 +27,15 @@ def _patterns(net: nn.Module, batches: Batches, images: int, training: bool) -> 
 
     with preserved(net, seed=0):
         net.train(training)
-        relus = [
-            module
-            for module in running_modules(net)
-            if "ReLU" in type(module).__name__ and not any(True for _ in module.children())
-        ]
-        with hooked(module.register_forward_pre_hook(note, with_kwargs=True) for module in relus):
+        with hooked(relu.register_forward_pre_hook(record, with_kwargs=True) for relu in _find_relus(net)):
             net(x)
     return patterns
+
+
+def _find_relus(net: nn.Module) -> list[nn.Module]:
+    """The modules that NASLib takes for ReLUs, whose types are named so (LeakyReLU, PReLU, ...), if they hold no others
+    and are not switched off."""
+    return [module for module in leaf_modules(net) if "ReLU" in type(module).__name__]
 
 
 @register_measure("naswot")
@@ -48,17 +45,27 @@ def naswot(net: nn.Module, batches: Batches, *, images: int = IMAGES, training: 
     Args:
         training: batch statistics in the BatchNorms, or running ones.
     """
-    on = [pattern.double() for pattern in _patterns(net, batches, images, training)]
-    if not on:
+    patterns = _patterns(net, batches, images, training)
+    if not patterns:
         raise SelectionError("naswot counts the patterns of ReLU modules, and the network has none")
-    return float(torch.linalg.slogdet(sum(p @ p.T + (1 - p) @ (1 - p).T for p in on))[1])
+    kernel = sum(_count_agreements(pattern.double()) for pattern in patterns)
+    return float(torch.linalg.slogdet(kernel).logabsdet)
+
+
+def _count_agreements(pattern: Tensor) -> Tensor:
+    """[images, units] of 0 and 1 -> for each two images the units on which they agree."""
+    off = 1 - pattern
+    return pattern @ pattern.T + off @ off.T
 
 
 @register_measure("linear_regions")
 def linear_regions(net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True) -> float:
     """Number of different activation patterns among the images (TE-NAS, Chen et al. 2021)."""
     patterns = _patterns(net, batches, images, training)
-    return float(len(torch.cat(patterns, 1).unique(dim=0))) if patterns else 1.0
+    if not patterns:
+        return 1.0
+    distinct = torch.cat(patterns, 1).unique(dim=0)
+    return float(len(distinct))
 
 
 @register_measure("swap")
@@ -72,5 +79,7 @@ def swap(net: nn.Module, batches: Batches, *, images: int = 32, training: bool =
     patterns = _patterns(net, batches, images, training)
     if not patterns:
         raise SelectionError("swap counts the patterns of ReLU modules, and the network has none")
-    packed = np.ascontiguousarray(np.packbits(torch.cat(patterns, 1).T.cpu().numpy(), axis=1))
-    return float(len(np.unique(packed.view(f"V{packed.shape[1]}"))))
+    by_unit = torch.cat(patterns, 1).T.cpu().numpy()
+    packed = np.ascontiguousarray(np.packbits(by_unit, axis=1))
+    rows = packed.view(f"V{packed.shape[1]}")  # a unit's bytes as one value
+    return float(len(np.unique(rows)))

@@ -35,14 +35,14 @@ def expressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> f
     Minus infinity where a map is zero everywhere.
     """
     with _feature_maps(net, batches, images) as maps:
-        return _or_lowest(_entropies(maps).sum())
+        return _lowest_for_nan(_entropies(maps).sum())
 
 
 @register_measure("progressivity")
 def progressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
     """min_l H_l - H_(l-1), with the entropies H of `expressivity`, in nats."""
     with _feature_maps(net, batches, images) as maps:
-        return _or_lowest(_entropies(maps).diff().min())
+        return _lowest_for_nan(_entropies(maps).diff().min())
 
 
 @register_measure("trainability")
@@ -63,7 +63,7 @@ def trainability(net: nn.Module, batches: Batches, *, images: int = IMAGES, seed
     """
     generator = torch.Generator().manual_seed(seed)
     with _feature_maps(net, batches, images) as maps:
-        scores = [_block_score(entering, leaving, generator) for entering, leaving in pairwise(maps)]
+        scores = [_block_score(before, after, generator) for before, after in pairwise(maps)]
     return sum(scores) / len(scores)
 
 
@@ -79,33 +79,39 @@ def _entropy(feature: Tensor) -> Tensor:
     return -(p * (p + 1e-8).log()).sum()
 
 
-def _block_score(entering: Tensor, leaving: Tensor, generator: torch.Generator) -> float:
-    signs = (2 * torch.randint(0, 2, leaving.shape, generator=generator) - 1).to(leaving)
-    back = _pull_back(entering, leaving, signs)
-    if back.shape == signs.shape and torch.equal(back, signs):
+def _block_score(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
+    """2 - s - 1 / (s + 1e-6) of a block that makes the map `after` of the map `before`."""
+    signs = (2 * torch.randint(0, 2, after.shape, generator=generator) - 1).to(after)
+    gradient = _pull_back(before, after, signs)
+    if gradient.shape == signs.shape and torch.equal(gradient, signs):
         return -math.inf
-    rows = _rows(signs)
-    s = float(torch.linalg.matrix_norm(_rows(_unshuffled(back, signs)).T @ rows / len(rows), ord=2))
+    outgoing = _rows(signs)
+    incoming = _rows(_lower_resolution(gradient, signs))
+    s = float(torch.linalg.matrix_norm(incoming.T @ outgoing / len(outgoing), ord=2))
     return 2 - s - 1 / (s + 1e-6)
 
 
-def _pull_back(entering: Tensor, leaving: Tensor, gradient: Tensor) -> Tensor:
-    if not (entering.requires_grad and leaving.requires_grad):
-        return torch.zeros_like(entering)  # a constant, as of a cell in which every edge is `none`
-    return torch.autograd.grad(
-        leaving, entering, gradient, retain_graph=True, allow_unused=True, materialize_grads=True
-    )[0]
+def _pull_back(before: Tensor, after: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient at the block's input, of one at its output."""
+    if not (before.requires_grad and after.requires_grad):
+        return torch.zeros_like(before)  # a constant, as of a cell in which every edge is `none`
+    (pulled,) = torch.autograd.grad(
+        after, before, gradient, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return pulled
 
 
-def _unshuffled(back: Tensor, like: Tensor) -> Tensor:
+def _lower_resolution(gradient: Tensor, like: Tensor) -> Tensor:
     """[B, C, f*H, f*W] -> [B, C*f*f, H, W]."""
-    (high, wide), (h, w) = back.shape[2:], like.shape[2:]
-    factor = high // h
-    if (high, wide) != (factor * h, factor * w):
+    height, width = gradient.shape[2:]
+    h, w = like.shape[2:]
+    factor = height // h
+    if (height, width) != (factor * h, factor * w):
         raise SelectionError(
-            f"trainability: a block turns {high}x{wide} positions into {h}x{w}; it may only divide both by one integer"
+            f"trainability: a block turns {height}x{width} positions into {h}x{w}; it may only divide both by one "
+            f"integer"
         )
-    return F.pixel_unshuffle(back, factor)
+    return F.pixel_unshuffle(gradient, factor)
 
 
 def _rows(feature: Tensor) -> Tensor:
@@ -113,16 +119,17 @@ def _rows(feature: Tensor) -> Tensor:
     return feature.transpose(0, 1).flatten(1).T.double()
 
 
-def _or_lowest(value: Tensor) -> float:
+def _lowest_for_nan(value: Tensor) -> float:
     return -math.inf if value.isnan() else float(value)
 
 
 @contextmanager
 def _feature_maps(net: nn.Module, batches: Batches, images: int) -> Iterator[list[Tensor]]:
+    """The outputs of the network's blocks, with their graph; inside the block the network is in training mode."""
     x, _ = first_images(batches, images)
     with preserved(net, seed=0), torch.enable_grad():
         net.train()
-        maps = net.block_outputs(x) if hasattr(net, "block_outputs") else _recorded(net, x)
+        maps = net.block_outputs(x) if hasattr(net, "block_outputs") else _record_maps(net, x)
         if len(maps) < 2:
             raise SelectionError(
                 f"AZ-NAS compares feature maps [B, C, H, W], and {type(net).__name__} shows {len(maps)}: give it a "
@@ -133,8 +140,10 @@ def _feature_maps(net: nn.Module, batches: Batches, images: int) -> Iterator[lis
         yield maps
 
 
-def _recorded(net: nn.Module, x: Tensor) -> list[Tensor]:
+def _record_maps(net: nn.Module, x: Tensor) -> list[Tensor]:
+    """The 4-d outputs of the blocks in the network's longest list."""
     lists = [module for module in net.modules() if isinstance(module, (nn.ModuleList, nn.Sequential))]
+    blocks = max(lists, key=len, default=nn.ModuleList())
     maps: list[Tensor] = []
 
     def record(block: nn.Module, inputs: tuple, output: object) -> Tensor | None:
@@ -143,6 +152,6 @@ def _recorded(net: nn.Module, x: Tensor) -> list[Tensor]:
         maps.append(output)
         return output.clone()  # what follows may change it in place
 
-    with hooked(block.register_forward_hook(record) for block in max(lists, key=len, default=nn.ModuleList())):
+    with hooked(block.register_forward_hook(record) for block in blocks):
         net(x)
     return maps

@@ -4,33 +4,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..batches import Batches
 from ..errors import SelectionError
 from ..numerics.logits import check_logits, refuse_nan
 from ..preserve import preserved
 
-Batches = list[tuple[Tensor, Tensor]]
-
 
 def first_images(batches: Batches, count: int) -> tuple[Tensor, Tensor]:
-    """The first `count` images and labels of the batches, or as many as there are; copies, which a network may change.
+    """Returns the first `count` images and labels of the batches, or as many as there are; copies, which a network may
+    change.
 
     Raises:
-        SelectionError: that is none.
+        SelectionError: there are none.
 
     >>> first_images([(torch.zeros(3, 1), torch.arange(3)), (torch.zeros(3, 1), torch.arange(3))], 4)[1]
     tensor([0, 1, 2, 0])
     """
     check_images(count)
-    taken, seen = [], 0
+    images: list[Tensor] = []
+    labels: list[Tensor] = []
+    total = 0
     for x, y in batches:
-        taken.append((x, y))
-        seen += len(x)
-        if seen >= count:
+        images.append(x)
+        labels.append(y)
+        total += len(x)
+        if total >= count:
             break
-    if not seen:
+    if total == 0:
         raise SelectionError("there are no images to measure the network on: the batches are empty")
-    x, y = (torch.cat(parts)[:count] for parts in zip(*taken))
-    return x, y
+    return torch.cat(images)[:count], torch.cat(labels)[:count]
 
 
 def check_images(count: object) -> None:
@@ -73,6 +75,10 @@ def cross_entropy(output: object, y: Tensor, reduction: str = "mean") -> Tensor:
 @torch.no_grad()
 def count_classes(net: nn.Module, x: Tensor) -> int:
     """Number of the network's logits, from one image."""
-    like, one = next(net.parameters(), x), x[:1].clone()
+    image = x[:1].clone()
+    if image.is_floating_point():
+        like = next(net.parameters(), x)
+        image = image.to(like.dtype)
     with preserved(net, seed=0):
-        return read_logits(net.eval()(one.to(like.dtype) if one.is_floating_point() else one)).shape[1]
+        logits = read_logits(net.eval()(image))
+    return logits.shape[1]

@@ -10,18 +10,18 @@ from ..numerics.statistics import frozen_statistics
 from ..preserve import preserved
 from ..registry import register_measure
 from .batch import Batches, cross_entropy, first_images
-from .weights import gradients, weight_layers
+from .weights import gradients, weight_names
 
 IMAGES = 32
 
 
 @register_measure("gradsign")
 def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnorm: str = "frozen") -> float:
-    """sum_w |sum_i sign(dl_i / dw)| (Zhang & Jia 2022), l_i the cross entropy of sample i, w the weights of convolutions and linear layers, in float64.
+    """sum_w |sum_i sign(dl_i / dw)| (Zhang & Jia 2022), l_i the cross entropy of sample i.
 
-    A count, between 0 and samples times weights; weights that no loss depends on count nothing. The authors' code
-    passes each image alone through a network in training mode, so that its BatchNorms see one image's statistics;
-    AZ-NAS's version takes the mean over the weights.
+    Over the weights w of convolutions and linear layers, in float64. A count, between 0 and samples times weights;
+    weights that no loss depends on count nothing. The authors' code passes each image alone through a network in
+    training mode, so that its BatchNorms see one image's statistics; AZ-NAS's version takes the mean over the weights.
 
     Args:
         images: samples; a backward pass each.
@@ -34,23 +34,25 @@ def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnor
     if batchnorm not in ("frozen", "running"):
         raise SelectionError(f"batchnorm is 'frozen' or 'running', not {batchnorm!r}")
     x, y = first_images(batches, images)
-    x, state = x.double() if x.is_floating_point() else x, converted(net, _in_float64)
-    wanted = {id(layer.weight) for layer in weight_layers(net)}
-    weights = [state[name].requires_grad_() for name, parameter in net.named_parameters() if id(parameter) in wanted]
+    if x.is_floating_point():
+        x = x.double()
+    state = converted(net, _copy_in_float64)
+    weights = [state[name].requires_grad_() for name in weight_names(net)]
     with preserved(net, seed=0):
         net.eval()
         if batchnorm == "frozen":
             with torch.no_grad(), frozen_statistics(net, switched_off(net)):
                 call_with(net, state, x)
-        agreed = [torch.zeros_like(weight) for weight in weights]
+        totals = [torch.zeros_like(weight) for weight in weights]
         for image, label in zip(x.split(1), y.split(1)):
             with torch.enable_grad():
                 loss = cross_entropy(call_with(net, state, image), label)
-            for total, gradient in zip(agreed, gradients(loss, weights)):
+            for total, gradient in zip(totals, gradients(loss, weights)):
                 total += gradient.sign()
-    return float(sum(total.abs().sum() for total in agreed))
+    return float(sum(total.abs().sum() for total in totals))
 
 
-def _in_float64(t: Tensor) -> Tensor:
-    """A copy."""
-    return t.detach().to(torch.float64, copy=True) if t.is_floating_point() else t.clone()
+def _copy_in_float64(tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor.clone()
+    return tensor.detach().to(torch.float64, copy=True)

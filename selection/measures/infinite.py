@@ -1,7 +1,7 @@
 """Measures of the neural tangent kernel that a network has in the limit of infinite width: they read its architecture,
 not its weights.
 
-Of the first 32 images, in float64. The network tells its architecture by `layers_of_kernel()`, a dict of what
+Of the first 32 images, in float64. The network describes its architecture by `layers_of_kernel()`, a dict of what
 `infinite_ntk` takes: "activations", "skips" and "weight_variance".
 """
 
@@ -28,10 +28,10 @@ def ntk_infinite_min(net: nn.Module, batches: Batches, *, images: int = IMAGES, 
         normalise: scale every activation so that its mean square over the images is one.
 
     Raises:
-        SelectionError: a network that does not tell its activations and skips.
+        SelectionError: a network that does not describe its activations and skips.
     """
-    found = _spectrum(net, batches, images, normalise)
-    return found.min if found.resolved else 0.0
+    values = _spectrum(net, batches, images, normalise)
+    return values.min if values.resolved else 0.0
 
 
 @register_measure("ntk_infinite_min_relative", needs="mlp")
@@ -40,8 +40,8 @@ def ntk_infinite_min_relative(
 ) -> float:
     """Smallest eigenvalue of the kernel at infinite width over its mean eigenvalue, in [0, 1]; settings and errors as
     for `ntk_infinite_min`."""
-    found = _spectrum(net, batches, images, normalise)
-    return found.min_relative if found.resolved else 0.0
+    values = _spectrum(net, batches, images, normalise)
+    return values.min_relative if values.resolved else 0.0
 
 
 def _spectrum(net: nn.Module, batches: Batches, images: int, normalise: bool) -> Spectrum:
@@ -51,16 +51,16 @@ def _spectrum(net: nn.Module, batches: Batches, images: int, normalise: bool) ->
             f"the kernel at infinite width is known for the fully-connected and residual space 'mlp' only: {name} has "
             f"no layers_of_kernel()"
         )
-    layers, x = net.layers_of_kernel(), first_images(batches, images)[0].detach().cpu().double()
+    layers = net.layers_of_kernel()
+    x, _ = first_images(batches, images)
+    x = x.detach().cpu().double()
     recursion = _recursion(x.numpy().tobytes(), x.shape, layers["weight_variance"], normalise)
-    return spectrum(recursion.kernel(layers["activations"], layers["skips"]))
+    kernel = recursion.kernel(layers["activations"], layers["skips"])
+    return spectrum(kernel)
 
 
 @lru_cache(maxsize=2)
 def _recursion(images: bytes, shape: torch.Size, weight_variance: float, normalise: bool) -> Recursion:
-    """What the candidates of a search have in common, kept while they are measured on the same images."""
-    return Recursion(
-        torch.frombuffer(bytearray(images), dtype=torch.float64).view(shape),
-        weight_variance=weight_variance,
-        normalise=normalise,
-    )
+    """The recursion that the candidates of a search share while they are measured on the same images."""
+    x = torch.frombuffer(bytearray(images), dtype=torch.float64).view(shape)
+    return Recursion(x, weight_variance=weight_variance, normalise=normalise)

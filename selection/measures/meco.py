@@ -1,10 +1,10 @@
-"""How far the channels of the feature maps are from repeating each other."""
+"""MeCo: how far the channels of the feature maps are from repeating each other."""
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
-from ..gates import running_modules
+from ..gates import leaf_modules
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -23,24 +23,20 @@ def meco(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
     the last layers have more channels than positions, and all count 0.
     """
     x, _ = first_images(batches, images)
-    found: list[float] = []
+    eigenvalues: list[float] = []
 
-    def note(_: nn.Module, inputs: tuple, output: object) -> None:
+    def record(_: nn.Module, inputs: tuple, output: object) -> None:
         if isinstance(output, Tensor) and output.dim() == 4:
-            found.append(_smallest(output))
+            eigenvalues.append(_smallest_eigenvalue(output))
 
     with preserved(net, seed=0):
         net.train()
-        with hooked(
-            module.register_forward_hook(note)
-            for module in running_modules(net)
-            if not any(True for _ in module.children())
-        ):
+        with hooked(layer.register_forward_hook(record) for layer in leaf_modules(net)):
             net(x)
-    return sum(found)
+    return sum(eigenvalues)
 
 
-def _smallest(feature: Tensor) -> float:
+def _smallest_eigenvalue(feature: Tensor) -> float:
     """lambda_min of the channels' correlations, of a feature map [B, C, H, W]."""
     rows = feature.transpose(0, 1).flatten(1).double()
     if not rows.isfinite().all():

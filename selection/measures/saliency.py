@@ -19,7 +19,7 @@ from ..numerics.state import call_with, converted
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, cross_entropy, first_images, read_logits
-from .weights import gradients, weight_layers
+from .weights import gradients, weight_layers, weight_names
 
 IMAGES = 64
 SETTINGS = ("images", "training")  # what the measures with `**settings` hand on
@@ -142,8 +142,7 @@ def synflow(net: nn.Module, batches: Batches, *, norms: bool = False, training: 
         return tensor.detach().double().abs()
 
     state = converted(net, convert)
-    weight_ids = {id(layer.weight) for layer in weight_layers(net)}
-    weights = [state[name].requires_grad_() for name, p in net.named_parameters() if id(p) in weight_ids]
+    weights = [state[name].requires_grad_() for name in weight_names(net)]
     without_norms = nullcontext() if norms else _without_norms(net)
     with preserved(net, seed=0), without_norms, torch.enable_grad():
         net.train(training)

@@ -11,7 +11,7 @@ from .batch import Batches, first_images
 
 @register_measure("parameters")
 def parameters(net: nn.Module, batches: Batches | None = None) -> float:
-    """Number of parameters: of a supernet those of all its options, but neither of those that are switched off nor its
+    """Number of parameters: of a supernet those of all its options, without those that are switched off and its
     alphas."""
     is_alpha = find_alphas(net)
     parameters_by_id = {}

@@ -7,6 +7,9 @@ over k <= i < 2k of <u_i, y>^2 / n, less noise^2 / n each: it falls as the whole
 is the one with which the theory reaches its rate in one pass over n samples; c gives it the kernel's unit. So beta, r,
 d_eff and the rate do not change when the kernel is scaled.
 
+No mean is taken off the targets: a network's kernel holds constants in its first eigenvectors, before the window; where
+it does not, taking a mean off the targets alone would add to every coefficient.
+
 A diagnostic, not a selector. With 10 or more inputs the eigenvalues of a rotation-invariant kernel form plateaus as
 long as the window: beta is not identifiable at n = 2000 or fewer, and the note says so. What no note says: on inputs
 drawn at random no r above about 1 - 1 / (2 beta) is seen, as the sample's eigenvectors are off by that much (even a
@@ -69,9 +72,7 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
     with them.
 
     Args:
-        y: targets [n] or [n, outputs], whose squares are summed over the outputs, taken as they are. A network's kernel
-            holds constants in its first eigenvectors, before the window; where it does not, taking a mean off y alone
-            would add to every coefficient.
+        y: targets [n] or [n, outputs], whose squares are summed over the outputs, taken as they are.
         noise: standard deviation of the noise in y, in the unit of y, the same for all outputs.
 
     Raises:
@@ -94,7 +95,6 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
     last = min(last, int((values > floor).sum()))
     if last - first + 1 < LEAST:
         return _unresolved(first, last)
-
     ranks = torch.arange(first, last + 1)
     slope, unit, fit = power_law(ranks.double(), values[ranks - 1])
     beta = max(0.0, -slope)

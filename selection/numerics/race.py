@@ -32,8 +32,7 @@ def race(
     keep: int = 1,
     known: Mapping[str, Sequence[float]] | None = None,
 ) -> Race:
-    """Finds the `keep` names whose mean over all batches is largest, and stops evaluating those that cannot be among
-    them.
+    """Finds the `keep` names whose mean over all batches is largest; those that cannot be among them leave early.
 
     All run on the same batches, in the order given, which must be one at random. After 8, 16, ... batches, at the end
     of a doubling, name b leaves once `keep` others lead it by a difference whose one-sided t-test (batches as units,

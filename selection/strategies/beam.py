@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from ..architecture import architecture, realised
-from ..costs import Costs, Table, check_reachable, costs
+from ..architecture import complete_architecture, realised
+from ..costs import Costs, Table, check_reachable, count_costs
 from ..decisions import Decisions
 from ..errors import SelectionError
 from ..evaluator import Evaluator
@@ -47,7 +47,7 @@ def beam(
 
     Args:
         combine: "minimum", "product" or "lukasiewicz".
-        limits, tables: see `costs.costs`.
+        limits, tables: see `costs.count_costs`.
         rescore: measure the architectures that are left at the end as wholes, with the supernet's weights, and take the
             best by the t-norm of those ranks.
 
@@ -56,7 +56,7 @@ def beam(
     """
     net = panel[0].evaluator.net
     example = panel[0].evaluator.example() if limits else None
-    limited = costs(net, limits or {}, example, tables)
+    limited = count_costs(net, limits or {}, example, tables)
     allowed = {choice: allowed_options(net, choice) for choice in net.choices()}
     check_reachable(net, limited, allowed)
 
@@ -132,7 +132,7 @@ def _complete(net: Selectable, decisions: Decisions, allowed: Mapping[str, Seque
     strongest_first = {}
     for node, edges in best.inputs.items():
         strongest_first[node] = sorted(edges, key=lambda edge: -decisions.edges[edge])
-    decisions.inputs = architecture(net, decisions.options, strongest_first).inputs
+    decisions.inputs = complete_architecture(net, decisions.options, strongest_first).inputs
 
 
 class _Search:
@@ -251,5 +251,5 @@ def _measure(evaluator: Evaluator, partial: Partial) -> float:
     options = {}
     for choice in net.choices():
         options[choice] = partial.options.get(choice) or allowed_options(net, choice)[0]
-    with realised(net, architecture(net, options, partial.inputs)):
+    with realised(net, complete_architecture(net, options, partial.inputs)):
         return evaluator.measure_network(net)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
 
-from ..architecture import Architecture, count, drawn, listed, realised
-from ..costs import Costs, Table, check_reachable, costs
+from ..architecture import Architecture, count_architectures, draw_architecture, list_architectures, realised
+from ..costs import Costs, Table, check_reachable, count_costs
 from ..decisions import Decisions
 from ..errors import SelectionError
 from ..evaluator import Evaluator
@@ -39,14 +39,14 @@ def sample(
         build: (decisions, inputs) -> the network to measure, as at initialisation; by default the supernet with
             everything committed, which has its trained weights.
         combine: t-norm of several criteria: "minimum", "product" (AZ-NAS, Lee & Ham 2024) or "lukasiewicz".
-        limits, tables: see `costs.costs`; architectures above a limit are left out.
+        limits, tables: see `costs.count_costs`; architectures above a limit are left out.
 
     Raises:
         SelectionError: a criterion without a measure, or limits that no candidate meets.
     """
     evaluator = panel[0].evaluator
     net = evaluator.net
-    limited = costs(net, limits or {}, evaluator.example() if limits else None, tables)
+    limited = count_costs(net, limits or {}, evaluator.example() if limits else None, tables)
     check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
     architectures = _collect_candidates(evaluator, candidates, limited)
     scores = {}
@@ -87,9 +87,9 @@ def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, object
 def _collect_candidates(evaluator: Evaluator, number: int | str, limits: Sequence[Costs]) -> list[Architecture]:
     """Returns different architectures within the limits: all there are, or some drawn at random."""
     net = evaluator.net
-    everything = number == "all" or count(net) <= number
+    everything = number == "all" or count_architectures(net) <= number
     if everything:
-        candidates = [architecture for architecture in listed(net) if _fits(architecture, limits)]
+        candidates = [architecture for architecture in list_architectures(net) if _fits(architecture, limits)]
     else:
         candidates = _draw_candidates(evaluator, number, limits)
     if not candidates:
@@ -102,7 +102,7 @@ def _collect_candidates(evaluator: Evaluator, number: int | str, limits: Sequenc
 def _draw_candidates(evaluator: Evaluator, number: int, limits: Sequence[Costs]) -> list[Architecture]:
     different: dict[tuple, Architecture] = {}
     for _ in range(TRIES * number):
-        architecture = drawn(evaluator.net, evaluator.generator)
+        architecture = draw_architecture(evaluator.net, evaluator.generator)
         if len(different) == number:
             break
         if _fits(architecture, limits):

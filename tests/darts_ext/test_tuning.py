@@ -72,7 +72,7 @@ def checkpoint(folder):
     ("where", "number"),
     [
         ("torch.nn.utils.clip_grad_norm_", 6),  # in the second round's tuning: two steps an epoch, two epochs a round
-        ("selection.probe.Probe._count", 9),  # while a later round is scored
+        ("selection.budget.Budget.count", 9),  # while a later round is scored
         ("darts_ext.select.choosing.save_checkpoint", 6),  # the last round is done, and not yet written down
     ],
 )

@@ -86,7 +86,7 @@ NETS = {
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_formulas(name):
+def test_measures_are_the_formulas_of_the_paper(name):
     torch.manual_seed(0)
     net, x, y = NETS[name]().double().train(), torch.randn(3, 3, 8, 8).double(), torch.arange(3)
     first, steps = steps_of(net, x)
@@ -125,7 +125,7 @@ def taken(name, net, x):
     return measure(name, net, x, torch.zeros(len(x)))
 
 
-def test_known_values():
+def test_values_that_can_be_computed_by_hand():
     x = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
     white = torch.eye(4).double().view(4, 4, 1, 1) - 0.25
     assert taken("expressivity", Shown(nn.Identity()), white) == pytest.approx(2 * math.log(3), abs=1e-6), (
@@ -159,7 +159,7 @@ class Flat(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["expressivity", "progressivity", "trainability"])
-def test_networks_that_show_no_blocks(name):
+def test_networks_that_show_no_blocks_are_refused(name):
     for net in (Flat(), nn.Conv2d(3, 4, 3)):
         with pytest.raises(SelectionError, match=r"shows 0: give it a block_outputs\(x\)") as caught:
             taken(name, net, torch.randn(2, 3, 8, 8))
@@ -182,7 +182,7 @@ def test_resolutions_that_do_not_fall_by_an_integer(block, sizes):
     assert math.isfinite(taken("expressivity", Shown(block), x))
 
 
-def test_values_that_are_no_numbers():
+def test_outputs_that_are_not_finite_are_refused():
     net = Grouped()
     with torch.no_grad():
         net.stem.weight.fill_(math.nan)

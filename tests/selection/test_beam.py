@@ -9,8 +9,8 @@ from small_supernets import batch, supernet_of
 from toy_network import Additive, Toy, columns, loss_of
 
 from selection import SelectionError, measure, score, select
-from selection.architecture import architecture, listed
-from selection.costs import costs
+from selection.architecture import complete_architecture, list_architectures
+from selection.costs import count_costs
 from selection.numerics.tnorm import calibrate
 
 
@@ -39,14 +39,14 @@ def brute_force(net, criteria, batches, combine, limits):
 def test_a_wide_beam_is_brute_force(combine, share):
     net, batches = Additive(supernet_of("nasbench201"), seed=2), [columns()]
     criteria = ["perturbation_loss", "magnitude", "parameters"]
-    every = costs(net, {"parameters": 0}, None)[0]
+    every = count_costs(net, {"parameters": 0}, None)[0]
     most = every.of({choice: max(row, key=row.get) for choice, row in every.options.items()})
     limits, width = {}, 5
     if share is not None:
         limits, width = {"parameters": every.base + share * (most - every.base)}, 5**6
     how = {"combine": combine, "limits": limits, "width": width}
     made = select(net, "+".join(criteria), "beam", batches=batches, **how)
-    expected = brute_force(net, criteria, batches, combine, costs(net, limits, None))
+    expected = brute_force(net, criteria, batches, combine, count_costs(net, limits, None))
     got = expected[tuple(made.decisions.values())]
     assert got == pytest.approx(max(expected.values()), rel=1e-12)
 
@@ -73,7 +73,7 @@ def test_the_reasons_of_a_beam_add_up():
 
 def test_a_beam_never_exceeds_its_limits_also_where_edges_are_dropped():
     net, batches = Additive(supernet_of("darts")), [columns()]
-    every = costs(net, {"parameters": 0}, None)[0]
+    every = count_costs(net, {"parameters": 0}, None)[0]
     for spare in (100, 180):  # 16 edges stay, of 4 or 16 parameters
         limit = every.base + spare
         made = select(net, "taylor+parameters", "beam", batches=batches, limits={"parameters": limit}, width=4)
@@ -87,7 +87,7 @@ def test_rescoring_takes_the_survivor_that_is_best_as_a_whole():
     net, batches = supernet_of("nasbench201", seed=4), [batch(8)]
     plain = select(net, "removal:loss", "beam", batches=batches, width=6)
     whole = select(net, "removal:loss", "beam", batches=batches, width=6, rescore=True)
-    survivors = [architecture(net, entry["options"], entry["inputs"]) for entry in plain.candidates]
+    survivors = [complete_architecture(net, entry["options"], entry["inputs"]) for entry in plain.candidates]
     net.train()
     assert whole.decisions == max(survivors, key=lambda candidate: loss_of(net, candidate, batches)).options
 
@@ -106,12 +106,12 @@ def test_the_bound_is_reached_and_never_above_what_can_be_had():
         "layer/2/op": {"a": 2, "b": 8, "c": 0},
         "base": 10,
     }
-    (energy,) = costs(net, {"energy": 99}, None, {"energy": table})
+    (energy,) = count_costs(net, {"energy": 99}, None, {"energy": table})
     allowed = {choice: ["a", "b"] for choice in net.choices()}
 
     def completions(options, inputs):
         """Costs of the architectures that agree with what is decided."""
-        for candidate in listed(net):
+        for candidate in list_architectures(net):
             edge = candidate.inputs["layer/n2"][0]
             staying = {choice: candidate.options[choice] for choice in ("layer/0/op", edge)}
             agrees = all(candidate.inputs[node] == kept for node, kept in inputs.items())
@@ -126,7 +126,7 @@ def test_the_bound_is_reached_and_never_above_what_can_be_had():
 def test_costs_are_counted_measured_or_given():
     net, (x, _) = supernet_of("nasbench201").float(), batch(4)
     x = x.float()
-    parameters, flops, latency = costs(net, {"parameters": 1, "flops": 1, "latency": 1}, x)
+    parameters, flops, latency = count_costs(net, {"parameters": 1, "flops": 1, "latency": 1}, x)
     assert parameters.options["cell/0/op"] == score(net, "parameters")["cell/0/op"]
     whole = {choice: sum(row.values()) for choice, row in flops.options.items()}
     assert flops.base + sum(whole.values()) == measure("flops", net, x, torch.zeros(4))
@@ -136,5 +136,5 @@ def test_costs_are_counted_measured_or_given():
     assert all(seconds >= 0 for row in latency.options.values() for seconds in row.values())
     assert latency.options["cell/0/op"]["nor_conv_3x3"] > 0
     table = {"none": 0, "skip_connect": 1, "nor_conv_1x1": 2, "nor_conv_3x3": 3, "avg_pool_3x3": 4}
-    (tabulated,) = costs(net, {"latency": 1}, None, {"latency": table})
+    (tabulated,) = count_costs(net, {"latency": 1}, None, {"latency": table})
     assert tabulated.of(dict.fromkeys(net.choices(), "nor_conv_3x3")) == 18

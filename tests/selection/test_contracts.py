@@ -75,18 +75,18 @@ SIGNED = {"plain", "grasp"}  # sums of signed terms: of two networks neither is 
 
 
 @pytest.mark.parametrize("name", sorted(set(selection.list_measures()) - SIGNED))
-def test_measures(name):
+def test_every_measure_keeps_the_contract(name):
     better, worse = CASES.get(name, LIVE)
     check_measure(name, better, worse)
 
 
 @pytest.mark.parametrize("name", selection.list_lifts())
-def test_lifts(name):
+def test_every_lift_keeps_the_contract(name):
     check_lift(name, None if name in ("magnitude", "random", "size") else "loss")
 
 
 @pytest.mark.parametrize("name", selection.list_criteria())
-def test_criteria(name):
+def test_every_criterion_keeps_the_contract(name):
     # magnitude is what the case is planted against, random is blind, and 22 parameters have no kernel of full rank over
     # 20 images
     check_criterion(name, finds_planted=name not in ("magnitude", "random", "ntk"))
@@ -120,17 +120,17 @@ def test_lifts_that_break_the_contract_are_caught(register):
     calls = []
 
     @register.register_lift("by_place")
-    def by_place(probe, choice):
-        return {option: float(place) for place, option in enumerate(probe.net.choices()[choice])}
+    def by_place(evaluator, choice):
+        return {option: float(place) for place, option in enumerate(evaluator.net.choices()[choice])}
 
     @register.register_lift("forgetful")
-    def forgetful(probe, choice):
+    def forgetful(evaluator, choice):
         return {"skip_connect": 1.0}
 
     @register.register_lift("moody")
-    def moody(probe, choice):
+    def moody(evaluator, choice):
         calls.append(choice)
-        return {option: float(len(calls)) for option in probe.net.choices()[choice]}
+        return {option: float(len(calls)) for option in evaluator.net.choices()[choice]}
 
     for name, says in (
         ("by_place", "depends on the order"),
@@ -150,7 +150,8 @@ def test_a_criterion_of_ones_own(register):
             return float(net.eval()(batches[0][0]).abs().mean())
 
     register.register_criterion("bright", "removal", "brightness", "mean size of the logits that is lost")
-    assert "bright" in selection.list_criteria() and selection.describe_criteria()["bright"].startswith("mean size")
+    assert "bright" in selection.list_criteria()
+    assert selection.describe_criteria()["bright"].startswith("mean size")
     check_criterion("bright", finds_planted=False)
     assert selection.score(Planted(), "bright", [textures()]) == selection.score(
         Planted(), "removal:brightness", [textures()]
@@ -223,7 +224,5 @@ def test_an_installed_package_adds_a_criterion_by_entry_point(tmp_path):
 def test_a_package_that_cannot_be_loaded_is_named_and_does_no_harm(tmp_path):
     installed(tmp_path, "broken_package", "raise RuntimeError('half installed')\n", "broken_package")
     out, err = listed_with(tmp_path)
-    assert (
-        out == "[] ['perturbation']"
-        and "the plug-in broken_package (broken_package) cannot be loaded: half installed" in err
-    )
+    assert out == "[] ['perturbation']"
+    assert "the plug-in broken_package (broken_package) cannot be loaded: half installed" in err

@@ -51,8 +51,12 @@ def sphere(inputs, size=N):
 @pytest.mark.parametrize("beta", [1.2, 2.0, 3.0])
 def test_a_planted_decay_is_found_exactly(beta):
     found = decay(planted(beta)[0])
-    assert found.beta == pytest.approx(beta, abs=1e-6) and found.fit == pytest.approx(1) and found.identifiable
-    assert found.window == (8, 200) and found.source is None and found.rate == pytest.approx(beta / (beta + 1))
+    assert found.beta == pytest.approx(beta, abs=1e-6)
+    assert found.fit == pytest.approx(1)
+    assert found.identifiable
+    assert found.window == (8, 200)
+    assert found.source is None
+    assert found.rate == pytest.approx(beta / (beta + 1))
 
 
 @pytest.mark.parametrize("r", [0.5, 0.75, 1.0])
@@ -77,7 +81,7 @@ def test_the_rate_is_the_formula_and_the_source_is_clipped_to_where_the_theory_h
         assert found.regularisation == pytest.approx(N ** (-2 / (4 * used + 1)))
 
 
-def test_the_circle():
+def test_beta_and_source_of_a_kernel_on_the_circle_are_the_known_ones():
     for _, kernel in RANDOM:
         assert decay(kernel).beta == pytest.approx(2.0, abs=0.07)
     targets = {0.25: lambda t: t.sin().sign(), 0.5: lambda t: t.sin().abs().sqrt(), 0.75: lambda t: t.sin().abs()}
@@ -115,17 +119,19 @@ def test_the_effective_dimension_grows_as_the_theory_says():
     slope, _, fit = power_law(
         grid, torch.tensor([effective_dimension(values, float(at)) for at in grid], dtype=torch.float64)
     )
-    assert slope == pytest.approx(-1 / 2, abs=0.05) and fit > 0.99
+    assert slope == pytest.approx(-1 / 2, abs=0.05)
+    assert fit > 0.99
 
 
-def test_scale_changes_nothing():
+def test_a_scaled_kernel_has_the_same_exponents():
     angles, kernel = RANDOM[0]
     y = torch.stack([angles.sin().abs(), angles.sin().sign()], dim=1)
     y = y + 0.05 * torch.randn(N, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     one, other = decay(kernel, y, noise=0.05), decay(1e-3 * kernel, 40 * y, noise=2.0)
     for name in ("beta", "source", "effective_dimension", "rate", "fit"):
         assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-6)
-    assert other.regularisation == pytest.approx(1e-3 * one.regularisation) and other.window == one.window
+    assert other.regularisation == pytest.approx(1e-3 * one.regularisation)
+    assert other.window == one.window
     order = torch.randperm(N, generator=torch.Generator().manual_seed(3))
     assert decay(kernel[order][:, order], y[order], noise=0.05).source == pytest.approx(one.source, rel=1e-6)
 
@@ -138,31 +144,41 @@ def test_noise_that_is_known_is_taken_off():
         )
         known.append(decay(kernel, y, noise=0.3).source - 0.25)
         unknown.append(decay(kernel, y).source - 0.25)
-    assert max(unknown) < -0.1 and abs(sum(known)) < abs(sum(unknown)) / 2
+    assert max(unknown) < -0.1
+    assert abs(sum(known)) < abs(sum(unknown)) / 2
 
 
 def test_white_noise_is_no_target():
     kernel, noise = RANDOM[0][1], torch.randn(N, generator=torch.Generator().manual_seed(4))
     assert "noise?" in decay(kernel, noise).note
     found = decay(kernel, noise, noise=1.0)
-    assert found.source is None and "do not stand out" in found.note and found.rate == pytest.approx(decay(kernel).rate)
+    assert found.source is None
+    assert "do not stand out" in found.note
+    assert found.rate == pytest.approx(decay(kernel).rate)
 
 
 def test_what_is_not_identifiable_is_said():
-    assert decay(sphere(2)).identifiable and decay(sphere(3)).identifiable
+    assert decay(sphere(2)).identifiable
+    assert decay(sphere(3)).identifiable
     for inputs in (10, 20):
         assert "follow no power law" in decay(sphere(inputs)).note
     flat = decay(torch.eye(64), torch.arange(64.0))
-    assert "no faster than 1/i" in flat.note and flat.beta == flat.rate == 0 and flat.source is None
+    assert "no faster than 1/i" in flat.note
+    assert flat.beta == flat.rate == 0
+    assert flat.source is None
 
 
 def test_eigenvalues_below_rounding_noise_are_left_out():
     kernel = circle(GRID)
     rounded = decay(kernel.float())
     kept = int((torch.linalg.eigvalsh(kernel) > spectrum(kernel.float()).floor).sum())
-    assert rounded.window == (8, kept) and kept < 200 and rounded.beta == pytest.approx(2.0, abs=0.1)
+    assert rounded.window == (8, kept)
+    assert kept < 200
+    assert rounded.beta == pytest.approx(2.0, abs=0.1)
     few = decay(planted(1.0)[2][:, :5] @ planted(1.0)[2][:, :5].T)
-    assert math.isnan(few.beta) and math.isnan(few.rate) and few.note == "only 5 eigenvalues are above rounding noise"
+    assert math.isnan(few.beta)
+    assert math.isnan(few.rate)
+    assert few.note == "only 5 eigenvalues are above rounding noise"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +193,7 @@ def test_eigenvalues_below_rounding_noise_are_left_out():
         (torch.eye(40), torch.ones(40), -1.0, "standard deviation"),
     ],
 )
-def test_mistakes(kernel, y, noise, says):
+def test_kernels_and_targets_that_have_no_decay_are_refused(kernel, y, noise, says):
     with pytest.raises(SelectionError, match=says):
         decay(kernel, y, noise=noise)
     assert decay(torch.eye(40)).window == (3, 10)

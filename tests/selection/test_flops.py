@@ -23,7 +23,7 @@ def flops(net, *shape):
         (nn.Sequential(nn.BatchNorm2d(6), nn.ReLU(), nn.AvgPool2d(2)), (6, 4, 4), 0),
     ],
 )
-def test_layers(layer, shape, want):
+def test_multiply_adds_of_a_layer(layer, shape, want):
     assert flops(layer, *shape) == want
 
 

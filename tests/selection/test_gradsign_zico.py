@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_ntk import ParityNet
+from kernel_oracles import ParityNet
 from torch import nn
 from torch.nn import functional as F
 

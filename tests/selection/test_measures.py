@@ -2,11 +2,10 @@
 
 import inspect
 import math
-from pathlib import Path
 
 import pytest
 import torch
-from test_ntk import ParityNet
+from kernel_oracles import load_parity
 from torch import nn
 
 import selection.measures.ntk as ntk_measures
@@ -15,15 +14,11 @@ from selection.kernels import loss_gram, ntk
 from selection.measures import alignment, saliency
 from selection.numerics.spectrum import spectrum
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "ntk.pt"
-
 
 @pytest.fixture(scope="module")
 def parity():
-    values = torch.load(FIXTURE, weights_only=True)
-    net = ParityNet().double()
-    net.load_state_dict(values["state_dict"])
-    return net.eval(), values, values["inputs"], values["targets"]
+    net, values = load_parity()
+    return net, values, values["inputs"], values["targets"]
 
 
 # their fisher fills a float32 array: the fixture holds its formula in float64 as well
@@ -36,7 +31,7 @@ def parity():
         ("synflow", "synflow_bn", {"norms": True}),
     ],
 )
-def test_zero_cost_nas(parity, name, key, settings, training):
+def test_saliencies_are_those_of_zero_cost_nas(parity, name, key, settings, training):
     net, values, x, y = parity
     want = float(values[f"{key}_{'train' if training else 'eval'}"])
     assert measure(name, net, x, y, training=training, **settings) == pytest.approx(want, rel=1e-8)
@@ -64,7 +59,7 @@ def test_naslib_and_te_nas_on_activations(parity):
         ("gradient_cosine", "mean_pairwise_cos", 1),
     ],
 )
-def test_gradient_agreement(parity, name, key, sign):
+def test_gradient_agreement_is_that_of_the_fixture(parity, name, key, sign):
     net, values, x, y = parity
     assert measure(name, net, x, y, batchnorm="running") == pytest.approx(sign * float(values[key]), rel=1e-8)
 
@@ -102,7 +97,7 @@ def test_kernel_measures_are_their_formulas(parity):
     assert measure("gradient_conflict", net, x, y) == pytest.approx(-float(sum(conflicts)) / len(conflicts))
 
 
-def test_scale_of_the_output(parity):
+def test_only_the_smallest_eigenvalue_follows_the_scale_of_the_output(parity):
     """K -> c^2 K: the smallest eigenvalue follows, the relative one and the condition number do not."""
     net, _, x, y = parity
 
@@ -125,7 +120,9 @@ def test_duplicates_and_dead_nets_get_a_plain_answer():
     torch.manual_seed(0)
     net, x, y = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)), torch.randn(5, 6), torch.arange(5) % 3
     twice = spectrum(ntk(net, torch.cat([x, x[:1]])))
-    assert not twice.resolved and 0 <= twice.min <= twice.floor and twice.condition == math.inf
+    assert not twice.resolved
+    assert 0 <= twice.min <= twice.floor
+    assert twice.condition == math.inf
     assert spectrum(ntk(net, x)).resolved
     assert measure("ntk_condition", net, torch.cat([x, x[:1]]), torch.arange(6) % 3) == -math.inf
     with torch.no_grad():
@@ -137,7 +134,7 @@ def test_duplicates_and_dead_nets_get_a_plain_answer():
     assert measure("ntk_min_relative", net, x, y) == pytest.approx(0, abs=1e-12)
 
 
-def test_clear_errors():
+def test_networks_names_and_kernels_without_a_value_are_one_clear_error():
     net, x, y = nn.Linear(3, 2), torch.randn(4, 3), torch.arange(4) % 2
     with pytest.raises(SelectionError, match="has none"):
         measure("naswot", net, x, y)
@@ -184,7 +181,8 @@ def test_measures_that_share_a_kernel_compute_it_once(parity, monkeypatch):
     apart = {name: measure(name, net, x, y) for name in names}
     calls = []
     monkeypatch.setattr("selection.measures.ntk.ntk", lambda *a, **k: calls.append(1) or ntk(*a, **k))
-    assert measure_all(names, net, x, y) == apart and len(calls) == 1
+    assert measure_all(names, net, x, y) == apart
+    assert len(calls) == 1
     measure("ntk_min", net, x, y)
     measure("ntk_min", net, x, y)
     assert len(calls) == 3, "outside nothing is kept"

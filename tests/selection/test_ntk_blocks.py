@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_ntk import case, close, kernel_by_hand
+from kernel_oracles import case, close, kernel_by_hand
 from torch import nn
 
 from selection import SelectionError, ntk
@@ -85,7 +85,7 @@ def test_large_squares_are_halved_to_the_same_kernel():
         assert close(square(factor), product(factor, factor))
 
 
-def test_blocks_that_cannot_be():
+def test_blocks_that_cannot_be_are_refused():
     net, x = case("batch_norm")
     for block in (0, -1, 2.0):
         with pytest.raises(SelectionError, match="block is"):
@@ -108,4 +108,5 @@ def test_the_batchs_statistics_are_frozen_where_no_running_ones_are_kept(setting
 
     x, lacking = torch.randn(6, 3, 8, 8).double(), net(False)
     assert close(ntk(lacking, x, **settings), ntk(net(True), x, **settings))
-    assert lacking[1].running_mean is None and lacking[4].running_mean is None
+    assert lacking[1].running_mean is None
+    assert lacking[4].running_mean is None

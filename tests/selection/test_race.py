@@ -44,9 +44,8 @@ def test_without_error_everything_is_evaluated():
     means = {name: rng.normal(mean, 0.01, 40) for name, mean in [("a", 0), ("b", 5), ("c", 9)]}
     evaluate, asked = stored(means)
     found = race(evaluate, list(means), [10] * 40, error=0)
-    assert len(asked) == 120 and found.estimates == {
-        name: pytest.approx(values.mean()) for name, values in means.items()
-    }
+    assert len(asked) == 120
+    assert found.estimates == {name: pytest.approx(values.mean()) for name, values in means.items()}
 
 
 def test_each_batch_is_evaluated_once_and_the_clear_losers_leave_early():
@@ -55,7 +54,9 @@ def test_each_batch_is_evaluated_once_and_the_clear_losers_leave_early():
     means = {name: noise + rng.normal(mean, 0.1, 64) for name, mean in [("a", 0), ("b", 1), ("c", 0.98), ("known", -1)]}
     evaluate, asked = stored({name: means[name] for name in "abc"})
     found = race(evaluate, ["a", "b", "c", "known"], [10] * 64, error=0.05, known={"known": means["known"]})
-    assert len(asked) == len(set(asked)) and found.seen["a"] == 8 and not any(name == "known" for name, _ in asked)
+    assert len(asked) == len(set(asked))
+    assert found.seen["a"] == 8
+    assert not any(name == "known" for name, _ in asked)
     assert max(found.estimates, key=found.estimates.get) == max(means, key=lambda name: means[name].mean())
 
 
@@ -98,8 +99,10 @@ def test_a_raced_selection_decides_as_the_full_one_and_says_what_it_saved():
     full = select(net, "perturbation_loss", "oneshot", batches=batches, race=0)
     raced = select(net, "perturbation_loss", "oneshot", batches=batches, race=0.05)
     assert raced.decisions == full.decisions
-    assert full.evaluations == 1 + 6 * 4 and full.saved == 6
-    assert raced.evaluations < full.evaluations and raced.evaluations + raced.saved == pytest.approx(1 + 6 * 5)
+    assert full.evaluations == 1 + 6 * 4
+    assert full.saved == 6
+    assert raced.evaluations < full.evaluations
+    assert raced.evaluations + raced.saved == pytest.approx(1 + 6 * 5)
     exact = score(net, "perturbation_loss", batches)
     for choice, options in exact.items():
         assert full.scores[choice] == {
@@ -119,7 +122,8 @@ def test_none_is_evaluated_where_it_is_not_zero():
     for module in net.choices()["cell/0/op"]["none"]:
         module.forward = torch.sin
     made = select(net, "perturbation_loss", "oneshot", batches=batches)
-    assert made.evaluations == 1 + 6 * 4 + 1 and made.scores["cell/0/op"]["none"] != 0
+    assert made.evaluations == 1 + 6 * 4 + 1
+    assert made.scores["cell/0/op"]["none"] != 0
     assert made.scores["cell/1/op"]["none"] == 0
 
 
@@ -135,9 +139,11 @@ def test_the_protocol_of_darts_pt():
 
     made = select(net, "perturbation_loss", "progressive", batches=batches, protocol="darts-pt", seed=1)
     assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 2 * 17
-    assert made.saved == 0 and all(len(entry["decided"]) == 2 for entry in made.history)
+    assert made.saved == 0
+    assert all(len(entry["decided"]) == 2 for entry in made.history)
     order = [name for entry in made.history[:14] for name in entry["decided"]]
-    assert order != list(net.choices()) and {name.split("/")[0] for name in made.history[0]["decided"]} == {
+    assert order != list(net.choices())
+    assert {name.split("/")[0] for name in made.history[0]["decided"]} == {
         "normal",
         "reduce",
     }

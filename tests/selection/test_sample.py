@@ -10,28 +10,34 @@ from small_supernets import batch, supernet_of
 from toy_network import Toy, loss_of, points
 
 from selection import SelectionError, measure, score, select
-from selection.architecture import architecture, count, drawn, listed, realised
+from selection.architecture import (
+    complete_architecture,
+    count_architectures,
+    draw_architecture,
+    list_architectures,
+    realised,
+)
 from supernet import build
 
 
 def test_every_architecture_is_listed_once():
     net = Toy()
-    architectures = list(listed(net))
-    assert len(architectures) == count(net) == 2 * (2 + 2)
+    architectures = list(list_architectures(net))
+    assert len(architectures) == count_architectures(net) == 2 * (2 + 2)
     assert len({candidate.key() for candidate in architectures}) == len(architectures)
     assert {candidate.inputs["layer/n2"][0] for candidate in architectures} == {"layer/1/op", "layer/2/op"}
     assert not any("c" in candidate.options.values() for candidate in architectures), "c is excluded"
 
 
 def test_architectures_of_published_spaces_are_counted_as_published():
-    assert count(supernet_of("nasbench201")) == 5**6
+    assert count_architectures(supernet_of("nasbench201")) == 5**6
     pairs_of_edges = [comb(inputs, 2) for inputs in (2, 3, 4, 5)]
-    assert count(supernet_of("darts")) == prod(7**2 * pairs for pairs in pairs_of_edges) ** 2
+    assert count_architectures(supernet_of("darts")) == prod(7**2 * pairs for pairs in pairs_of_edges) ** 2
 
 
 def test_drawn_architectures_take_everything_equally_often():
     net, generator = Toy(), torch.Generator().manual_seed(0)
-    architectures = [drawn(net, generator) for _ in range(800)]
+    architectures = [draw_architecture(net, generator) for _ in range(800)]
     options = Counter(candidate.options["layer/0/op"] for candidate in architectures)
     edges = Counter(candidate.inputs["layer/n2"][0] for candidate in architectures)
     for counts in (options, edges):
@@ -43,7 +49,7 @@ def test_drawn_architectures_take_everything_equally_often():
 def test_a_realised_architecture_is_the_supernet_with_one_hot_weights(space):
     net, (x, _) = supernet_of(space).eval(), batch(5)
     before = net(x)
-    candidate = drawn(net, torch.Generator().manual_seed(3))
+    candidate = draw_architecture(net, torch.Generator().manual_seed(3))
     with realised(net, candidate):
         got = net(x)
     assert torch.equal(net(x), before)
@@ -61,9 +67,9 @@ def test_a_realised_architecture_is_the_supernet_with_one_hot_weights(space):
 
 def test_sampling_everything_finds_the_best_there_is():
     net, batches = Toy().double(), [(x.double(), y) for x, y in points()]
-    values = {candidate.key(): loss_of(net, candidate, batches) for candidate in listed(net)}
+    values = {candidate.key(): loss_of(net, candidate, batches) for candidate in list_architectures(net)}
     made = select(net, "loss", "sample", batches=batches, candidates="all")
-    assert architecture(net, made.decisions, made.inputs).key() == max(values, key=values.get)
+    assert complete_architecture(net, made.decisions, made.inputs).key() == max(values, key=values.get)
     assert made.evaluations == len(values)
     assert made.candidates[0]["value"] == pytest.approx(max(values.values()))
     for choice, options in made.scores.items():

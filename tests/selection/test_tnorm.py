@@ -12,13 +12,14 @@ GRID = [i / 8 for i in range(9)]
 
 
 @pytest.mark.parametrize("name", TNORMS)
-def test_axioms(name):
+def test_every_tnorm_keeps_the_axioms(name):
     for x, y, z in product(GRID, repeat=3):
         assert tnorm(name, [x, y]) == tnorm(name, [y, x])
         assert tnorm(name, [tnorm(name, [x, y]), z]) == pytest.approx(tnorm(name, [x, tnorm(name, [y, z])]), abs=1e-12)
         if y <= z:
             assert tnorm(name, [x, y]) <= tnorm(name, [x, z])
-        assert tnorm(name, [x, 1.0]) == x and tnorm(name, [x, 0.0]) == 0
+        assert tnorm(name, [x, 1.0]) == x
+        assert tnorm(name, [x, 0.0]) == 0
         assert conorm(name, [x, y]) == pytest.approx(
             {"minimum": max(x, y), "product": x + y - x * y, "lukasiewicz": min(1, x + y)}[name]
         )
