@@ -37,7 +37,7 @@ def test_a_network_that_does_not_answer_is_refused(net, says):
     [
         (["perturbations"], {}, "did you mean 'perturbation'"),
         (["remove:loss"], {}, "unknown lift 'remove': did you mean 'removal'"),
-        (["magnitude+random"], {}, r"takes one criterion, not magnitude\+random"),
+        (["magnitude+random", "oneshot"], {}, r"takes one criterion, not magnitude\+random"),
         (["magnitude", "greedy"], {}, "unknown strategy 'greedy'"),
         (["magnitude", "sample"], {}, "measures nothing of a whole architecture"),
         (["magnitude", "beam"], {"order": "random"}, "beam takes no order; its options: width, combine, limits"),
