@@ -1,6 +1,7 @@
 """Commands that work on a run: what they write, and what they refuse without harm to it."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -33,6 +34,7 @@ def test_retrain_needs_a_genotype(fails, tmp_path, run):
 
 
 def test_select_retrain_and_report_follow_a_search(run, capsys, tmp_path):
+    run = shutil.copytree(run, tmp_path / "run")
     """select, retrain, report on a finished search; what they write can be read."""
     assert main(["select", str(run), "--criterion", "perturbation", "--select_images", "40"]) == 0
     assert capsys.readouterr().out.startswith("Genotype(normal=[")
