@@ -1,9 +1,9 @@
 """What can be built: search spaces, supernets, genotypes, and the networks of genotypes."""
 
 from .activations import build_activation, is_twice_differentiable, list_activations
-from .autodl import from_nasbench201
 from .cell import MixedCell
 from .cellnet import CellSupernet
+from .checkpoints import from_nasbench201, from_ptdarts, from_quark0
 from .discrete import DiscreteNetwork, build
 from .errors import GenotypeError, SpaceError
 from .genotype import Edge, Genotype
@@ -12,8 +12,6 @@ from .mlp import MLP, MLPSupernet
 from .network import Supernet
 from .nodescale import NodeScale, prune_nodes, top_nodes
 from .operations import OPERATIONS, build_operation
-from .ptdarts import from_ptdarts
-from .quark0 import from_quark0
 from .space import CellSpace, Space
 from .spaces import create_space, describe_spaces, list_spaces
 from .spaces.mlp import MLPSpace

@@ -237,7 +237,7 @@ def test_finite_difference_is_quark0s_in_float32(momentum, layout):
 
 def ours(name):
     """A parameter's name here, from its name in quark0/darts."""
-    from supernet.quark0 import _rename
+    from supernet.checkpoints.quark0 import _rename
 
     return _rename(name)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from .errors import SpaceError
-from .network import Supernet
-from .space import Space
+from ..errors import SpaceError
+from ..network import Supernet
+from ..space import Space
 
 WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")  # DataParallel, torch.compile
 
@@ -45,10 +45,9 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
     Raises:
         SpaceError: there are some; the line names the first tensor that has them.
 
-    >>> check_finite({"a": torch.zeros(2), "b": torch.tensor([1.0, float("nan")])})
+    >>> check_finite({"a": torch.zeros(2), "b": torch.tensor([1.0, float("nan")])})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    supernet.errors.SpaceError: b holds values that are not finite (1 of 2): the training that wrote it diverged, take
-    an earlier checkpoint
+    supernet.errors.SpaceError: b holds values that are not finite (1 of 2): the training that wrote it diverged, ...
     """
     for name, tensor in tensors.items():
         broken = int((~tensor.isfinite()).sum())

@@ -1,15 +1,15 @@
-"""A checkpoint of khanrc/pt.darts goes on here."""
+"""Converts a checkpoint of khanrc/pt.darts to a Supernet."""
 
 import re
 
 import torch
 from torch import Tensor
 
-from .errors import SpaceError
-from .foreign import count_cells, empty_supernet, fill, unwrapped
-from .network import Supernet
-from .spaces import create_space
-from .spaces.darts import DARTS
+from ..errors import SpaceError
+from ..network import Supernet
+from ..spaces import create_space
+from ..spaces.darts import DARTS
+from .filling import count_cells, empty_supernet, fill, unwrapped
 
 _ORIGIN = "pt.darts"
 _SKIP = 2  # its place among the original's operations

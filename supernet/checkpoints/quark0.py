@@ -1,13 +1,13 @@
-"""A checkpoint of quark0/darts, or of darts-pt, goes on here."""
+"""Converts a checkpoint of quark0/darts, or of darts-pt, to a Supernet."""
 
 import re
 
 from torch import Tensor
 
-from .errors import SpaceError
-from .foreign import check_finite, count_cells, empty_supernet, fill, unwrapped
-from .network import Supernet
-from .spaces import create_space
+from ..errors import SpaceError
+from ..network import Supernet
+from ..spaces import create_space
+from .filling import check_finite, count_cells, empty_supernet, fill, unwrapped
 
 _RENAMES = (
     (r"preprocess([01])\.(?:op\.)?", r"preprocess.\1."),

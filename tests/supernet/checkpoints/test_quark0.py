@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from supernet import SpaceError, Supernet, create_space, from_quark0
 
-FIXTURE = torch.load(Path(__file__).parents[1] / "fixtures" / "quark0.pt", weights_only=True)
+FIXTURE = torch.load(Path(__file__).parents[2] / "fixtures" / "quark0.pt", weights_only=True)
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
 TOLERANCE = {"f32": {"rtol": 1e-5, "atol": 1e-5}, "f64": {"rtol": 1e-9, "atol": 1e-9}}
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")

@@ -1,14 +1,14 @@
-"""A checkpoint of a NAS-Bench-201 supernet of AutoDL-Projects, or of darts-pt, goes on here."""
+"""Converts a checkpoint of a NAS-Bench-201 supernet of AutoDL-Projects, or of darts-pt, to a Supernet."""
 
 import re
 
 import torch
 from torch import Tensor
 
-from .errors import SpaceError
-from .foreign import check_finite, count_cells, empty_supernet, fill, untrack, unwrapped
-from .network import Supernet
-from .spaces import create_space
+from ..errors import SpaceError
+from ..network import Supernet
+from ..spaces import create_space
+from .filling import check_finite, count_cells, empty_supernet, fill, untrack, unwrapped
 
 _ORIGIN = "AutoDL's NAS-Bench-201 supernet"
 _SIZES = {"stem.0.weight": 4, "classifier.weight": 2}
