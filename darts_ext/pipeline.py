@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from supernet import Genotype, Supernet, build
-from supernet.skeleton import DEFAULTS
+from supernet import Genotype, Supernet, build, find_macro
 
 from .children import digest, retrain_stage, train_child
 from .config import DataSettings, RetrainSettings, RunSettings, SearchSettings, SelectionSettings, SelectSettings
@@ -239,7 +238,7 @@ def _initial(net: Supernet, images: Images, settings: SearchSettings, entry: Ent
 
     def built(options: dict[str, str], inputs: dict[str, list[str]]) -> torch.nn.Module:
         genotype = net.genotype(options, inputs)
-        layers = None if genotype.format == "mlp" else settings.layers or DEFAULTS[genotype.format]["layers"]
+        layers = settings.layers or find_macro(genotype.format).supernet_sizes.layers
         return build(
             genotype,
             channels=settings.channels,

@@ -7,6 +7,7 @@ from .checkpoints import from_nasbench201, from_ptdarts, from_quark0
 from .discrete import DiscreteNetwork, build
 from .errors import GenotypeError, SpaceError
 from .genotype import Edge, Genotype
+from .macro import Macro, find_macro
 from .mixed import AddedSkip, MixedActivation, MixedOp
 from .mlp import MLP, MLPSupernet
 from .network import Supernet
@@ -28,6 +29,7 @@ __all__ = [
     "GenotypeError",
     "MLPSpace",
     "MLPSupernet",
+    "Macro",
     "MixedActivation",
     "MixedCell",
     "MixedOp",
@@ -40,6 +42,7 @@ __all__ = [
     "build_operation",
     "create_space",
     "describe_spaces",
+    "find_macro",
     "from_nasbench201",
     "from_ptdarts",
     "from_quark0",

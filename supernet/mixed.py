@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .activations import build_activation
-from .genotype import ADD_SKIP
+from .edge import ADD_SKIP
 from .operations import CONVOLUTIONS, Zero, build_added_skip, build_operation
 
 

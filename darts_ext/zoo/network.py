@@ -97,7 +97,7 @@ class TimmNetwork(DiscreteNetwork):
         if self.second_stem is not None:
             reduction *= 2
             blocks.append(("second_stem", reduction, self.second_stem[-1].num_features))
-        for index, site in enumerate(self.sites):
+        for index, site in enumerate(self.cell_specs):
             reduction *= 2 if site.reduction else 1
             width = 1 if site.group is None else len(genotype.cells[site.group][1])
             blocks.append((f"cells.{index}", reduction, site.channels * width))
@@ -115,7 +115,7 @@ class TimmNetwork(DiscreteNetwork):
         if self.second_stem is not None:
             current = self.second_stem(previous)
             yield current
-        for site, cell in zip(self.sites, self.cells):
+        for site, cell in zip(self.cell_specs, self.cells):
             previous, current = current, cell(current) if site.group is None else cell(previous, current)
             yield current
 
@@ -197,7 +197,7 @@ class TimmNetwork(DiscreteNetwork):
         levels, deepest = feature_take_indices(len(self.feature_info), indices)
         stems = 1 if self.second_stem is None else 2
         kept = max(0, self._places[deepest] + 1 - stems)
-        self.cells, self.sites = self.cells[:kept], self.sites[:kept]
+        self.cells, self.cell_specs = self.cells[:kept], self.cell_specs[:kept]
         if prune_norm:
             self.last = nn.Identity()
         if prune_head:

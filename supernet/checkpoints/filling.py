@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SpaceError
+from ..macro import find_macro
 from ..network import Supernet
 from ..space import Space
 
 WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")  # DataParallel, torch.compile
 
 
-def unwrapped(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str, int]) -> dict[str, Tensor]:
-    """The tensors by their names in the plain network.
+def unwrap(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str, int]) -> dict[str, Tensor]:
+    """Returns the tensors by their names in the plain network.
 
     Args:
         origin: the code that they come from.
@@ -24,7 +25,7 @@ def unwrapped(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str
     Raises:
         SpaceError: one of those is missing or has other dimensions, or any tensor is not finite.
 
-    >>> list(unwrapped({"module.stem.weight": torch.zeros(1)}, "somewhere", {"stem.weight": 1}))
+    >>> list(unwrap({"module.stem.weight": torch.zeros(1)}, "somewhere", {"stem.weight": 1}))
     ['stem.weight']
     """
     tensors = {WRAPPERS.sub("", name): tensor for name, tensor in state_dict.items()}
@@ -32,11 +33,21 @@ def unwrapped(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str
         if name not in tensors:
             raise SpaceError(f"not a state_dict of {origin}: {name} is missing")
         if tensors[name].dim() != dims:
-            raise SpaceError(
-                f"not a state_dict of {origin}: {name} is {list(tensors[name].shape)}; it should have {dims} dimensions"
-            )
+            shape = list(tensors[name].shape)
+            raise SpaceError(f"not a state_dict of {origin}: {name} is {shape}; it should have {dims} dimensions")
     check_finite(tensors)
     return tensors
+
+
+def rename(name: str, rules: Iterable[tuple[str, str | Callable[[re.Match[str]], str]]]) -> str:
+    """Returns the name after every rule (regular expression, replacement) in turn.
+
+    >>> rename("cells.0.preprocess0.op.1.weight", [(r"preprocess([01])\\.op\\.", r"preprocess.\\1.")])
+    'cells.0.preprocess.0.1.weight'
+    """
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name)
+    return name
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
@@ -58,47 +69,59 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
             )
 
 
-def count_cells(names: Iterable[str]) -> int:
-    """One more than the largest number of a cell.
+def build_empty_supernet(space: Space, tensors: Mapping[str, Tensor]) -> Supernet:
+    """Builds a supernet whose values will all be overwritten.
 
-    >>> count_cells(["stem.0.weight", "cells.0.x", "cells.12.x"])
-    13
+    Sizes, dtype and device are read off the tensors; the global generator stays as it is.
     """
-    return 1 + max((int(match[1]) for match in map(re.compile(r"cells\.(\d+)\.").match, names) if match), default=-1)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    sizes = find_macro(space.macro).read_sizes(shapes)
+    net = Supernet(
+        space,
+        channels=sizes.channels,
+        layers=sizes.layers,
+        num_classes=sizes.num_classes,
+        in_chans=sizes.in_chans,
+        seed=0,
+    )
+    stem = tensors["stem.0.weight"]
+    return net.to(dtype=stem.dtype, device=stem.device)
 
 
-def empty_supernet(space: Space, like: Tensor, **sizes: int) -> Supernet:
-    """A supernet whose values will all be overwritten, with the dtype and on the device of `like`; the global generator
-    stays as it is."""
-    return Supernet(space, seed=0, **sizes).to(dtype=like.dtype, device=like.device)
+def remove_statistics(net: nn.Module, names: Iterable[str]) -> None:
+    """Removes the running statistics that are not among the names from BatchNorms.
 
-
-def untrack(net: nn.Module, names: Iterable[str]) -> None:
-    """BatchNorms whose running statistics are not among the names have none: in eval mode they take the batch's, as the
-    network that was saved did."""
+    In eval mode these then take the batch's statistics, as the network that was saved did.
+    """
     names = set(names)
     for name, module in net.named_modules():
         if isinstance(module, nn.BatchNorm2d) and f"{name}.running_mean" not in names:
             module.track_running_stats = False
-            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.running_mean = None
+            module.running_var = None
+            module.num_batches_tracked = None
 
 
-def fill(net: Supernet, tensors: Mapping[str, Tensor], origin: str, theirs: Callable[[str], str] = str) -> Supernet:
-    """Copies the tensors in.
+def fill(
+    net: Supernet, tensors: Mapping[str, Tensor], origin: str, original_name: Callable[[str], str] = str
+) -> Supernet:
+    """Copies the tensors into the network, and returns it.
 
     Args:
-        theirs: the name in the checkpoint of one of the network's tensors, for messages.
+        original_name: the name in the checkpoint of one of the network's tensors, for messages.
 
     Raises:
         SpaceError: names or shapes are not the network's; the line names the first.
     """
-    ours = net.state_dict()
-    for name in sorted(ours.keys() ^ tensors.keys()):
-        raise SpaceError(f"not a state_dict of {origin}: {theirs(name)} is {'missing' if name in ours else 'unknown'}")
+    state = net.state_dict()
+    for name in sorted(state.keys() ^ tensors.keys()):
+        fault = "missing" if name in state else "unknown"
+        raise SpaceError(f"not a state_dict of {origin}: {original_name(name)} is {fault}")
     for name, tensor in tensors.items():
-        if tensor.shape != ours[name].shape:
+        expected = state[name].shape
+        if tensor.shape != expected:
             raise SpaceError(
-                f"not a state_dict of {origin}: {theirs(name)} is {list(tensor.shape)}, not {list(ours[name].shape)}"
+                f"not a state_dict of {origin}: {original_name(name)} is {list(tensor.shape)}, not {list(expected)}"
             )
     with torch.no_grad():
         net.load_state_dict({name: tensor.detach() for name, tensor in tensors.items()})

@@ -9,17 +9,23 @@ from ..errors import SpaceError
 from ..network import Supernet
 from ..spaces import create_space
 from ..spaces.darts import DARTS
-from .filling import count_cells, empty_supernet, fill, unwrapped
+from .filling import build_empty_supernet, fill, rename, unwrap
 
 _ORIGIN = "pt.darts"
 _SKIP = 2  # its place among the original's operations
 _SIZES = {"net.stem.0.weight": 4, "net.linear.weight": 2, "net.cells.0.preproc0.net.1.weight": 4}
+_RENAMES = (
+    (r"^net\.", ""),
+    (r"linear\.", "classifier."),
+    (r"preproc([01])\.(?:net\.)?", r"preprocess.\1."),
+    (r"\.conv([12])\.", r".conv_\1."),
+)
 _ALPHAS = {f"alpha_{group}.{node}": 2 for group in ("normal", "reduce") for node in range(4)}
 
 
 def from_ptdarts(state_dict: dict[str, Tensor]) -> Supernet:
-    """A supernet with the weights, BatchNorm statistics and alphas of a `SearchCNNController` of khanrc/pt.darts, whose
-    `none` is the last operation.
+    """Makes a supernet with the weights, BatchNorm statistics and alphas of a `SearchCNNController` of khanrc/pt.darts,
+    whose `none` is the last operation.
 
     Args:
         state_dict: `SearchCNNController.state_dict()`, with alphas `alpha_normal.{node}` [node + 2, 8]. What the
@@ -35,46 +41,35 @@ def from_ptdarts(state_dict: dict[str, Tensor]) -> Supernet:
     Traceback (most recent call last):
     supernet.errors.SpaceError: not a state_dict of pt.darts: net.stem.0.weight is missing
     """
-    state = unwrapped(state_dict, _ORIGIN, {**_SIZES, **_ALPHAS})
+    state = unwrap(state_dict, _ORIGIN, {**_SIZES, **_ALPHAS})
     for name in _ALPHAS:
-        expected = [2 + int(name[-1]), len(DARTS)]
-        if list(state[name].shape) != expected:
-            raise SpaceError(f"not a state_dict of {_ORIGIN}: {name} is {list(state[name].shape)}, not {expected}")
-    alphas = {
-        f"alphas.{group}": _none_first(torch.cat([state.pop(f"alpha_{group}.{node}") for node in range(4)]))
-        for group in ("normal", "reduce")
-    }
+        node = int(name[-1])
+        shape, expected = list(state[name].shape), [2 + node, len(DARTS)]
+        if shape != expected:
+            raise SpaceError(f"not a state_dict of {_ORIGIN}: {name} is {shape}, not {expected}")
+    alphas = {}
+    for group in ("normal", "reduce"):
+        rows = [state.pop(name) for name in _ALPHAS if name.startswith(f"alpha_{group}.")]
+        alphas[f"alphas.{group}"] = torch.cat(rows).roll(1, dims=1)  # `none` is the first option here
     tensors = {_rename(name): tensor for name, tensor in state.items()} | alphas
-    stem, classifier = tensors["stem.0.weight"], tensors["classifier.weight"]
-    sizes = {
-        "channels": stem.shape[0] // 3,
-        "layers": count_cells(tensors),
-        "num_classes": classifier.shape[0],
-        "in_chans": stem.shape[1],
-    }
-    return fill(empty_supernet(create_space("darts"), stem, **sizes), tensors, _ORIGIN)
-
-
-def _none_first(alphas: Tensor) -> Tensor:
-    return alphas.roll(1, dims=1)
+    return fill(build_empty_supernet(create_space("darts"), tensors), tensors, _ORIGIN)
 
 
 def _rename(name: str) -> str:
-    name = name.removeprefix("net.").replace("linear.", "classifier.")
-    name = (
-        re.sub(r"preproc([01])\.(?:net\.)?", r"preprocess.\1.", name)
-        .replace(".conv1.", ".conv_1.")
-        .replace(".conv2.", ".conv_2.")
-    )
-    found = re.fullmatch(r"(cells\.\d+)\.dag\.(\d+)\.(\d+)\._ops\.(\d+)\.(.+)", name)
-    if not found:
+    name = rename(name, _RENAMES)
+    match = re.fullmatch(r"(cells\.\d+)\.dag\.(\d+)\.(\d+)\._ops\.(\d+)\.(.+)", name)
+    if not match:
         return name
-    cell, node, source, option, inside = found[1], int(found[2]), int(found[3]), int(found[4]), found[5]
-    row = node * (node + 3) // 2 + source
-    # a separable convolution is two halves of four layers
-    inside = re.sub(r"^net\.([01])\.net\.(\d)", lambda half: f"{4 * int(half[1]) + int(half[2])}", inside).removeprefix(
-        "net."
-    )
+    cell, inside = match[1], match[5]
+    node, source, option = int(match[2]), int(match[3]), int(match[4])
+    edge = node * (node + 3) // 2 + source
+    inside = re.sub(r"^net\.([01])\.net\.(\d)", _number_layer, inside).removeprefix("net.")
     if option != _SKIP:
         inside = re.sub(r"^bn\.", "1.", inside)  # behind a pooling
-    return f"{cell}.edges.{row}.options.{(option + 1) % len(DARTS)}.{inside}"
+    return f"{cell}.edges.{edge}.options.{(option + 1) % len(DARTS)}.{inside}"
+
+
+def _number_layer(match: re.Match[str]) -> str:
+    """Returns the number of a layer in a separable convolution, which is two halves of four layers."""
+    half, layer = int(match[1]), int(match[2])
+    return str(4 * half + layer)

@@ -53,7 +53,7 @@ def test_an_edge_with_a_convolution_has_an_activation_and_a_skip_beside_its_oper
     assert {choice: len(row) for choice, row in net.logits().items()} == {
         choice: len(options) for choice, options in space.items()
     }
-    cells = {group: sum(site.group == group for site in net.sites) for group in net.space.cells}
+    cells = {group: sum(spec.group == group for spec in net.cell_specs) for group in net.space.cells}
     for choice, options in net.choices().items():
         assert all(len(modules) == cells[choice.split("/")[0]] for modules in options.values())
     assert net.inputs() == create_space(name).inputs()
@@ -186,8 +186,8 @@ def test_a_network_equals_the_supernet_with_its_genotype_committed(training, scr
         child = build(net.genotype(decisions), channels=4, layers=1, num_classes=3).double().train(training)
         for part in ("stem", "last", "classifier"):
             getattr(child, part).load_state_dict(getattr(net, part).state_dict())
-        for site, wide, cell in zip(net.sites, net.cells, child.cells):
-            if site.group is None:
+        for spec, wide, cell in zip(net.cell_specs, net.cells, child.cells):
+            if spec.group is None:
                 cell.load_state_dict(wide.state_dict())
             else:
                 for edge, op, mixed in zip(cell.wiring, cell.edges, wide.edges):
@@ -197,7 +197,7 @@ def test_a_network_equals_the_supernet_with_its_genotype_committed(training, scr
 
 def test_an_added_skip_is_projected_where_the_stride_is_2(scrambled):
     net = scrambled(Supernet(space_of("darts"), channels=4, layers=3, num_classes=3, seed=0))
-    cell = next(cell for site, cell in zip(net.sites, net.cells) if site.reduction)
+    cell = next(cell for spec, cell in zip(net.cell_specs, net.cells) if spec.reduction)
     kinds = [type(edge.skip.options[1]).__name__ for edge in cell.edges]
     assert [kind == "Sequential" for kind in kinds] == [source < 2 for source, _ in cell.space.edges] and set(
         kinds

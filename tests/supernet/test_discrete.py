@@ -52,8 +52,8 @@ def copy_weights(supernet, net):
     """The supernet's stem, fixed blocks and head, and on every edge the option that the genotype names."""
     for part in ("stem", "last", "classifier"):
         getattr(net, part).load_state_dict(getattr(supernet, part).state_dict())
-    for site, wide, cell in zip(net.sites, supernet.cells, net.cells):
-        if site.group is None:
+    for spec, wide, cell in zip(net.cell_specs, supernet.cells, net.cells):
+        if spec.group is None:
             cell.load_state_dict(wide.state_dict())
             continue
         if wide.preprocess is not None:
@@ -176,9 +176,9 @@ def test_block_outputs_are_the_stem_and_every_cell(kind, scrambled):
     got = net.train().block_outputs(x)
     older = net.stem(x)
     wanted = [older if net.second_stem is None else net.second_stem(older)]
-    for site, cell in zip(net.sites, net.cells):
-        settings = {"weights": net.mixing_weights()[site.group]} if kind == "supernet" else {}
-        output = cell(wanted[-1]) if site.group is None else cell(older, wanted[-1], **settings)
+    for spec, cell in zip(net.cell_specs, net.cells):
+        settings = {"weights": net.mixing_weights()[spec.group]} if kind == "supernet" else {}
+        output = cell(wanted[-1]) if spec.group is None else cell(older, wanted[-1], **settings)
         older = wanted[-1]
         wanted.append(output)
     torch.testing.assert_close(got, wanted, **CLOSE)
@@ -203,7 +203,7 @@ REDUCE_ONLY = Genotype("darts", {"reduce": DARTS_V2.cells["reduce"]})
 
 def test_a_genotype_without_reduction_keeps_the_resolution():
     net = build(NORMAL_ONLY, channels=3, layers=4, num_classes=2)
-    assert not any(site.reduction for site in net.sites)
+    assert not any(spec.reduction for spec in net.cell_specs)
     assert net(torch.zeros(2, 3, 9, 9)).shape == (2, 2)
 
 

@@ -32,7 +32,7 @@ def recorded(probability):
 
 
 def is_identity(net, index, edge):
-    return edge.op == "skip_connect" and not (net.sites[index].reduction and edge.source < 2)
+    return edge.op == "skip_connect" and not (net.cell_specs[index].reduction and edge.source < 2)
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 0.8])

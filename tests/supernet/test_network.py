@@ -27,7 +27,8 @@ def set_alphas(net, seed):
 def test_choices_hold_the_modules_of_every_cell_of_the_group(name):
     net = build(name)
     cells = {
-        group: [cell for site, cell in zip(net.sites, net.cells) if site.group == group] for group in net.space.cells
+        group: [cell for spec, cell in zip(net.cell_specs, net.cells) if spec.group == group]
+        for group in net.space.cells
     }
     assert sum(map(len, cells.values())) == sum(isinstance(cell, MixedCell) for cell in net.cells) > 1
     choices = net.choices()
@@ -145,7 +146,7 @@ def test_a_seed_makes_the_net_and_leaves_the_global_generator(name):
 def test_darts_skeleton(layers, reductions):
     with torch.device("meta"):
         net = build("s2", layers=layers, channels=4, num_classes=7, in_chans=1)
-    assert [index for index, site in enumerate(net.sites) if site.group == "reduce"] == reductions
+    assert [index for index, spec in enumerate(net.cell_specs) if spec.group == "reduce"] == reductions
     channels, previous = 4, [12, 12]
     for index, cell in enumerate(net.cells):
         channels *= 2 if index in reductions else 1
@@ -163,7 +164,7 @@ def test_darts_skeleton(layers, reductions):
 def test_nasbench201_skeleton():
     with torch.device("meta"):
         net = build("nasbench201", layers=5, channels=16, num_classes=10)
-    assert [site.group for site in net.sites] == ["cell"] * 5 + [None] + ["cell"] * 5 + [None] + ["cell"] * 5
+    assert [spec.group for spec in net.cell_specs] == ["cell"] * 5 + [None] + ["cell"] * 5 + [None] + ["cell"] * 5
     assert [cell.channels for cell in net.cells if isinstance(cell, MixedCell)] == [16] * 5 + [32] * 5 + [64] * 5
     assert all(cell.preprocess is None for cell in net.cells if isinstance(cell, MixedCell))
     assert net(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 10)
