@@ -136,7 +136,8 @@ def test_auxiliary_pooling_is_that_of_the_original(channels, size):
         net.auxiliary_head.register_forward_pre_hook(lambda head, inputs: seen.append(inputs[0].shape))
         logits, auxiliary = net.train()(torch.empty(2, 3, size, size))
     side, stride = (7, 2) if stem == "imagenet" else (8, 3)
-    assert seen == [(2, 4 * 4 * channels, side, side)] and logits.shape == auxiliary.shape
+    assert seen == [(2, 4 * 4 * channels, side, side)]
+    assert logits.shape == auxiliary.shape
     features = torch.rand(1, 16, side, side)
     head = build(
         DARTS_V2, channels=2 if stem == "cifar" else 4, layers=3, num_classes=2, auxiliary=True, stem=stem
@@ -151,7 +152,7 @@ def test_auxiliary_pooling_is_that_of_the_original(channels, size):
     ("stem", "size", "side"),
     [("cifar", 32, 8), ("imagenet", 224, 7), ("imagenet", 160, 5), ("cifar", 28, 7), ("cifar", 1, 1)],
 )
-def test_resolution(stem, size, side):
+def test_the_stem_decides_the_resolution_of_the_last_cell(stem, size, side):
     net = build(DARTS_V2, channels=4, layers=3, num_classes=5, stem=stem).eval()
     seen = []
     net.cells[-1].register_forward_hook(lambda cell, inputs, output: seen.append(output.shape))
@@ -225,7 +226,7 @@ def test_a_genotype_without_reduction_keeps_the_resolution():
         (NASBENCH201.to_text(), {}, r"build takes a Genotype, not str: Genotype.from_text\(...\) reads a text"),
     ],
 )
-def test_networks_that_cannot_be_built(genotype, arguments, message):
+def test_networks_that_cannot_be_built_are_refused(genotype, arguments, message):
     with pytest.raises(SpaceError, match=message) as caught:
         build(genotype, **({"channels": 4, "layers": 4, "num_classes": 3} | arguments))
     assert "\n" not in str(caught.value)
