@@ -1,19 +1,18 @@
 """What can be built: search spaces, supernets, genotypes, and the networks of genotypes."""
 
 from .activations import build_activation, is_twice_differentiable, list_activations
-from .autodl import from_nasbench201
 from .cell import MixedCell
 from .cellnet import CellSupernet
+from .checkpoints import from_nasbench201, from_ptdarts, from_quark0
 from .discrete import DiscreteNetwork, build
 from .errors import GenotypeError, SpaceError
 from .genotype import Edge, Genotype
+from .macro import Macro, find_macro
 from .mixed import AddedSkip, MixedActivation, MixedOp
 from .mlp import MLP, MLPSupernet
 from .network import Supernet
 from .nodescale import NodeScale, prune_nodes, top_nodes
 from .operations import OPERATIONS, build_operation
-from .ptdarts import from_ptdarts
-from .quark0 import from_quark0
 from .space import CellSpace, Space
 from .spaces import create_space, describe_spaces, list_spaces
 from .spaces.mlp import MLPSpace
@@ -30,6 +29,7 @@ __all__ = [
     "GenotypeError",
     "MLPSpace",
     "MLPSupernet",
+    "Macro",
     "MixedActivation",
     "MixedCell",
     "MixedOp",
@@ -42,6 +42,7 @@ __all__ = [
     "build_operation",
     "create_space",
     "describe_spaces",
+    "find_macro",
     "from_nasbench201",
     "from_ptdarts",
     "from_quark0",

@@ -46,7 +46,7 @@ TIMM = (
 
 
 def list_activations() -> list[str]:
-    """The names that `activations` of a space can hold.
+    """Returns the names that `activations` of a space can hold.
 
     >>> [name for name in list_activations() if "elu" in name]
     ['celu', 'elu', 'gelu', 'gelu_tanh', 'leaky_relu', 'prelu', 'quick_gelu', 'relu', 'relu6', 'selu']
@@ -55,7 +55,7 @@ def list_activations() -> list[str]:
 
 
 def build_activation(name: str) -> nn.Module:
-    """The activation of that name.
+    """Builds the activation of that name.
 
     Raises:
         SpaceError: the name is unknown.
@@ -83,15 +83,17 @@ def check_activations(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_twice_differentiable(name: str) -> bool:
-    """Whether autograd can differentiate the activation twice, as an exact hypergradient does; its curvature may still
-    be zero.
+    """Returns whether autograd can differentiate the activation twice, as an exact hypergradient does.
+
+    Its curvature may still be zero.
 
     >>> is_twice_differentiable("relu"), is_twice_differentiable("hard_sigmoid")
     (True, False)
     """
     x = torch.ones(2, requires_grad=True)
     with torch.enable_grad():
-        (slope,) = torch.autograd.grad(build_activation(name)(x).square().sum(), x, create_graph=True)
+        y = build_activation(name)(x)
+        (slope,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
         try:
             torch.autograd.grad(slope.sum(), x)
         except RuntimeError:

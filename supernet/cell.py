@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +12,22 @@ from .operations import FactorizedReduce, Zero, relu_conv_bn
 from .space import CellSpace
 from .stacked import Activated, run_stacked, signature, untouched
 
-Term = tuple[
-    str, int, int, str, nn.Module
-]  # kind of choice, row and column of its weight, name and module of the option
+
+class Term(NamedTuple):
+    """A summand of an edge's output.
+
+    Args:
+        kind: of the choice, "op" or "skip".
+        row, column: the place of its mixing weight.
+        name: of the option.
+        option: its module.
+    """
+
+    kind: str
+    row: int
+    column: int
+    name: str
+    option: nn.Module
 
 
 class MixedCell(nn.Module):
@@ -41,23 +55,24 @@ class MixedCell(nn.Module):
         pool_norm=True,
     ):
         super().__init__()
-        self.space, self.channels = space, channels
+        self.space = space
+        self.channels = channels
         self.preprocess = build_preprocess(previous, channels, reduction_prev, affine=False) if preprocess else None
-        self.edges = nn.ModuleList(
-            MixedOp(
+        self.edges = nn.ModuleList()
+        for (source, _), options in zip(space.edges, space.operations):
+            edge = MixedOp(
                 options,
                 channels,
-                2 if reduction and source < space.inputs else 1,
+                stride=2 if reduction and source < space.inputs else 1,
                 pool_norm=pool_norm,
                 activations=space.activations,
                 added_skip=space.added_skip,
             )
-            for (source, _), options in zip(space.edges, space.operations)
-        )
-        self._place = {row: place for place, row in enumerate(space.parametric)}
-        self._leaving = [
-            [row for row, (source, _) in enumerate(space.edges) if source == state] for state in range(space.states)
-        ]
+            self.edges.append(edge)
+        self._parametric_row = {edge: row for row, edge in enumerate(space.parametric)}
+        self._edges_from: list[list[int]] = [[] for _ in range(space.states)]
+        for edge, (source, _) in enumerate(space.edges):
+            self._edges_from[source].append(edge)
 
     def forward(
         self, *inputs: Tensor, weights: Tensor, act: Tensor | None = None, skip: Tensor | None = None
@@ -65,87 +80,93 @@ class MixedCell(nn.Module):
         """input states [B, C_k, H, W] and the weights [edges, options] of operations (activations and added skips) ->
         the concatenated output states."""
         mixing = {"op": weights, "act": act, "skip": skip}
-        states = (
-            [prepare(x) for prepare, x in zip(self.preprocess, inputs)]
-            if self.preprocess
-            else list(inputs[-self.space.inputs :])
-        )
+        if self.preprocess is None:
+            states = list(inputs[-self.space.inputs :])
+        else:
+            states = [prepare(x) for prepare, x in zip(self.preprocess, inputs)]
         sums: dict[int, Tensor] = {}
         for state in range(self.space.states):
             if state >= self.space.inputs:
-                states.append(self._full(sums.get(state), state, states))
-            for row, y in self._leave(states[state], self._leaving[state], mixing):
-                node = self.space.edges[row][1]
+                states.append(self._fill_state(sums.get(state), state, states))
+            for edge, y in self._run_edges(states[state], self._edges_from[state], mixing):
+                node = self.space.edges[edge][1]
                 sums[node] = sums[node] + y if node in sums else y
         return concatenate(states, self.space.concat)
 
-    def _full(self, total: Tensor | None, state: int, states: list[Tensor]) -> Tensor:
-        """The state, also where every option that reaches it is `none` or switched off (a switched-off module returns a
-        0-dim zero)."""
+    def _fill_state(self, total: Tensor | None, state: int, states: list[Tensor]) -> Tensor:
+        """Returns the state; zeros where every option that reaches it is `none` or switched off.
+
+        A module that is switched off returns a 0-dim zero.
+        """
         if total is not None and total.dim():
             return total
-        row, source = next((row, source) for row, (source, node) in enumerate(self.space.edges) if node == state)
-        return Zero(self.edges[row].stride)(states[source])
+        edge = self.space.edges_into(state)[0]
+        source, _ = self.space.edges[edge]
+        return Zero(self.edges[edge].stride)(states[source])
 
-    def _leave(self, x: Tensor, rows: list[int], mixing: Mapping[str, Tensor]) -> list[tuple[int, Tensor]]:
-        """The terms that the edges `rows`, all of which read x, add to their nodes; `none` adds nothing and is not
-        computed."""
-        alike = defaultdict(list)
-        parts: list[tuple[int, Tensor]] = []
-        activated = self._activated(x, rows, mixing["act"])
-        for row in rows:
-            for kind, place, column, name, option in self._terms(row):
-                if type(option) is Zero and untouched(option):
+    def _run_edges(self, x: Tensor, edges: list[int], mixing: Mapping[str, Tensor]) -> list[tuple[int, Tensor]]:
+        """Returns (edge, summand) of every summand that the edges, all of which read x, add to their nodes; `none` adds
+        nothing and is not computed."""
+        alike: dict[tuple, list[tuple[int, Term]]] = defaultdict(list)
+        summands: list[tuple[int, Tensor]] = []
+        activated = self._activate(x, edges, mixing["act"])
+        for edge in edges:
+            for term in self._list_terms(edge):
+                if type(term.option) is Zero and untouched(term.option):
                     continue
-                through = kind == "op" and self.edges[row].is_activated(name)
-                layers = signature(option)
+                is_activated = term.kind == "op" and self.edges[edge].is_activated(term.name)
+                layers = signature(term.option)
                 if layers is None:
-                    parts.append((row, mixing[kind][place, column] * option(activated.of((row,)) if through else x)))
+                    weight = mixing[term.kind][term.row, term.column]
+                    y = term.option(activated.of((edge,)) if is_activated else x)
+                    summands.append((edge, weight * y))
                 else:
-                    alike[kind, name, layers, through].append((row, place, column, option))
-        wide: dict[tuple[int, ...], Tensor] = {}
-        for (kind, _, _, through), members in alike.items():
-            among, places, columns, options = zip(*members)
+                    alike[term.kind, term.name, layers, is_activated].append((edge, term))
+        stacks: dict[tuple[int, ...], Tensor] = {}
+        for (kind, _, _, is_activated), members in alike.items():
+            stacked = tuple(edge for edge, _ in members)
+            rows = [term.row for _, term in members]
+            columns = [term.column for _, term in members]
             y = run_stacked(
-                options,
-                activated.of(among) if through else x,
-                mixing[kind][list(places), list(columns)],
-                shared=not through,
+                [term.option for _, term in members],
+                activated.of(stacked) if is_activated else x,
+                mixing[kind][rows, columns],
+                shared=not is_activated,
             )
-            wide[among] = wide[among] + y if among in wide else y
-        for among, y in wide.items():
-            parts += zip(among, y.chunk(len(among), dim=1))
-        return parts
+            stacks[stacked] = stacks[stacked] + y if stacked in stacks else y
+        for stacked, y in stacks.items():
+            summands += zip(stacked, y.chunk(len(stacked), dim=1))
+        return summands
 
-    def _terms(self, row: int) -> Iterator[Term]:
-        """What adds up to an edge's output."""
-        edge = self.edges[row]
-        for column, (name, option) in enumerate(zip(edge.names, edge.options._modules.values())):
-            yield "op", row, column, name, option
-        if edge.skip is not None:
-            for column, (name, option) in enumerate(zip(edge.skip.names, edge.skip.options)):
-                yield "skip", self._place[row], column, name, option
+    def _list_terms(self, edge: int) -> Iterator[Term]:
+        """Yields what adds up to an edge's output."""
+        mixed = self.edges[edge]
+        for column, (name, option) in enumerate(zip(mixed.names, mixed.options._modules.values())):
+            yield Term("op", edge, column, name, option)
+        if mixed.skip is not None:
+            for column, (name, option) in enumerate(zip(mixed.skip.names, mixed.skip.options)):
+                yield Term("skip", self._parametric_row[edge], column, name, option)
 
-    def _activated(self, x: Tensor, rows: list[int], weights: Tensor | None) -> Activated | None:
-        """x through the activations of the edges that have a choice of them."""
-        mixed = [row for row in rows if self.edges[row].activation is not None]
+    def _activate(self, x: Tensor, edges: list[int], weights: Tensor | None) -> Activated | None:
+        """Returns x through the activations of the edges that have a choice of them."""
+        mixed = [edge for edge in edges if self.edges[edge].activation is not None]
         if not mixed:
             return None
-        return Activated(
-            mixed, [self.edges[row].activation for row in mixed], x, weights[[self._place[row] for row in mixed]]
-        )
+        rows = [self._parametric_row[edge] for edge in mixed]
+        return Activated(mixed, [self.edges[edge].activation for edge in mixed], x, weights[rows])
 
 
 def build_preprocess(previous: Sequence[int], channels: int, reduction_prev: bool, affine: bool) -> nn.ModuleList:
-    """Brings a cell's two inputs to `channels` and to one resolution."""
-    older = (
-        FactorizedReduce(previous[0], channels, affine)
-        if reduction_prev
-        else relu_conv_bn(previous[0], channels, affine=affine)
-    )
+    """Builds what brings a cell's two inputs to `channels` and to one resolution."""
+    if reduction_prev:
+        older = FactorizedReduce(previous[0], channels, affine)
+    else:
+        older = relu_conv_bn(previous[0], channels, affine=affine)
     return nn.ModuleList([older, relu_conv_bn(previous[1], channels, affine=affine)])
 
 
 def concatenate(states: Sequence[Tensor], concat: Sequence[int]) -> Tensor:
-    """The cell's output: the states `concat` side by side."""
-    return states[concat[0]] if len(concat) == 1 else torch.cat([states[index] for index in concat], dim=1)
+    """Returns a cell's output: the states `concat` side by side."""
+    if len(concat) == 1:
+        return states[concat[0]]
+    return torch.cat([states[index] for index in concat], dim=1)

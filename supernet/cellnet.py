@@ -1,19 +1,20 @@
 """The supernet of cells."""
 
 from collections.abc import Iterator
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from .cell import MixedCell
+from .choices import name_choice
 from .errors import SpaceError
-from .network import Supernet
-from .skeleton import DEFAULTS, Site, Skeleton
+from .macro import MACROS, CellSpec, find_macro
+from .network import SUPERNETS, Supernet
+from .seeding import seeded
+from .skeleton import Skeleton
 from .space import Space
 
 
-class CellSupernet(Supernet, Skeleton, macros=("darts", "nasbench201")):
+class CellSupernet(Supernet, Skeleton):
     """The supernet of a space of cells, in the skeleton of DARTS or of NAS-Bench-201.
 
     Args:
@@ -31,36 +32,37 @@ class CellSupernet(Supernet, Skeleton, macros=("darts", "nasbench201")):
         in_chans: int = 3,
         seed: int | None = None,
     ):
-        defaults = DEFAULTS[space.macro]
-        sizes: dict[str, Any] = {"num_classes": num_classes, "in_chans": in_chans}
-        sizes |= {
-            "channels": defaults["channels"] if channels is None else channels,
-            "layers": defaults["layers"] if layers is None else layers,
-        }
-        darts = space.macro == "darts"
+        macro = find_macro(space.macro)
+        channels, layers = macro.supernet_sizes.complete(channels, layers)
+        widths = {group: len(cell.concat) for group, cell in space.cells.items()}
 
-        def build_cell(site: Site) -> MixedCell:
+        def build_cell(spec: CellSpec) -> MixedCell:
             return MixedCell(
-                space.cells[site.group],
-                site.channels,
-                site.previous,
-                reduction=site.reduction,
-                reduction_prev=site.reduction_prev,
-                preprocess=darts,
-                pool_norm=darts,
+                space.cells[spec.group],
+                spec.channels,
+                spec.previous,
+                reduction=spec.reduction,
+                reduction_prev=spec.reduction_prev,
+                preprocess=macro.preprocess,
+                pool_norm=macro.pool_norm,
             )
 
-        with torch.random.fork_rng(devices=[], enabled=seed is not None):
-            if seed is not None:
-                torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
+        with seeded(seed):
             Skeleton.__init__(
-                self, space.macro, {group: len(cell.concat) for group, cell in space.cells.items()}, build_cell, **sizes
+                self,
+                macro,
+                widths,
+                build_cell,
+                channels=channels,
+                layers=layers,
+                num_classes=num_classes,
+                in_chans=in_chans,
             )
-            idle = space.cells.keys() - {site.group for site in self.sites}
-            if idle:
+            absent = space.cells.keys() - {spec.group for spec in self.cell_specs}
+            if absent:
                 raise SpaceError(
-                    f"with layers={sizes['layers']} space {space.name} has no {', '.join(sorted(idle))} cell to "
-                    f"search: take at least 3 layers"
+                    f"with layers={layers} space {space.name} has no {', '.join(sorted(absent))} cell to search: take "
+                    f"at least 3 layers"
                 )
             self.add_alphas(space)
 
@@ -69,8 +71,8 @@ class CellSupernet(Supernet, Skeleton, macros=("darts", "nasbench201")):
         fast (depthwise convolutions)."""
         mixing = self.mixing_weights()
 
-        def run(site: Site, cell: MixedCell, previous: Tensor, current: Tensor) -> Tensor:
-            group = site.group
+        def call(spec: CellSpec, cell: MixedCell, previous: Tensor, current: Tensor) -> Tensor:
+            group = spec.group
             return cell(
                 previous,
                 current,
@@ -79,14 +81,20 @@ class CellSupernet(Supernet, Skeleton, macros=("darts", "nasbench201")):
                 skip=mixing.get(f"{group}_skip"),
             )
 
-        *_, features = self.run_cells(x, run)
+        *_, features = self.run_blocks(x, call)
         return self.head(features)
 
     def choice_points(self) -> Iterator[tuple[str, tuple[str, ...], nn.ModuleList]]:
-        """Every edge of every cell: its operation, its activation and its added skip, where they are choices."""
-        for site, cell in zip(self.sites, self.cells):
-            if site.group is not None:
-                for row, edge in enumerate(cell.edges):
-                    for kind, place in (("op", edge), ("act", edge.activation), ("skip", edge.skip)):
-                        if place is not None:
-                            yield f"{site.group}/{row}/{kind}", place.names, place.options
+        """Yields the operation, the activation and the added skip of every edge of every cell, where it is a choice."""
+        for spec, cell in zip(self.cell_specs, self.cells):
+            if spec.group is None:
+                continue
+            for row, edge in enumerate(cell.edges):
+                for kind, mixed in (("op", edge), ("act", edge.activation), ("skip", edge.skip)):
+                    if mixed is not None:
+                        yield name_choice(spec.group, row, kind), mixed.names, mixed.options
+
+
+for _macro in MACROS.values():
+    if _macro.made_of_cells:
+        SUPERNETS[_macro.name] = CellSupernet

@@ -20,13 +20,13 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, stride: int, dilation: int) -> T
 def is_depthwise(
     weight: Tensor, groups: int, stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> bool:
-    """Whether `depthwise_conv2d` is this convolution: one input channel a group, a square odd kernel, padding that
-    keeps the size."""
-    kernel = weight.shape[2:]
-    square = kernel[0] == kernel[1] and kernel[0] % 2 == 1 and stride[0] == stride[1] and dilation[0] == dilation[1]
-    return (
-        square and groups == len(weight) and weight.shape[1] == 1 and padding == (dilation[0] * (kernel[0] // 2),) * 2
-    )
+    """Returns whether `depthwise_conv2d` is this convolution: one input channel a group, a square odd kernel, padding
+    that keeps the size."""
+    height, width = weight.shape[2:]
+    is_square = height == width and stride[0] == stride[1] and dilation[0] == dilation[1]
+    is_depthwise = groups == len(weight) and weight.shape[1] == 1
+    same = dilation[0] * (height // 2)
+    return is_square and height % 2 == 1 and is_depthwise and padding == (same, same)
 
 
 def _forward(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
@@ -47,13 +47,13 @@ class _Depthwise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        (x, weight), (of_x, of_weight, *_) = ctx.saved_tensors, ctx.needs_input_grad
-        return (
-            _input_gradient(gradient, x, weight, ctx.stride, ctx.dilation) if of_x else None,
-            _weight_gradient(gradient, x, weight, ctx.stride, ctx.dilation) if of_weight else None,
-            None,
-            None,
-        )
+        x, weight = ctx.saved_tensors
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x = _input_gradient(gradient, x, weight, ctx.stride, ctx.dilation)
+        if ctx.needs_input_grad[1]:
+            of_weight = _weight_gradient(gradient, x, weight, ctx.stride, ctx.dilation)
+        return of_x, of_weight, None, None
 
 
 def _input_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
@@ -77,8 +77,10 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: int, d
 
 
 def _interleaved(x: Tensor) -> Tensor:
-    """The four images of every other pixel, [4B, C, H/2, W/2]: on each of them dilation 2 is dilation 1."""
-    x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2)) if x.shape[2] % 2 or x.shape[3] % 2 else x
+    """Returns the four images of every other pixel, [4B, C, H/2, W/2]: on each of them dilation 2 is dilation 1."""
+    height, width = x.shape[2:]
+    if height % 2 or width % 2:
+        x = F.pad(x, (0, width % 2, 0, height % 2))
     x = x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).unflatten(1, (-1, 2))
     return x.permute(2, 4, 0, 1, 3, 5).flatten(0, 2).permute(0, 3, 1, 2)
 
@@ -93,7 +95,17 @@ def _convolution_backward(
     *,
     of_weight: bool,
 ) -> Tensor:
-    strides, dilations, wanted = [stride] * 2, [dilation] * 2, [not of_weight, of_weight, False]
-    return torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, strides, padding, dilations, False, [0, 0], len(weight), wanted
-    )[of_weight]
+    of_x, of_weights, _ = torch.ops.aten.convolution_backward(
+        gradient,
+        x,
+        weight,
+        bias_sizes=None,
+        stride=[stride, stride],
+        padding=padding,
+        dilation=[dilation, dilation],
+        transposed=False,
+        output_padding=[0, 0],
+        groups=len(weight),
+        output_mask=[not of_weight, of_weight, False],
+    )
+    return of_weights if of_weight else of_x

@@ -2,20 +2,20 @@
 
 from typing import Any
 
-import torch
 from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .cell import build_preprocess, concatenate
+from .edge import Edge
 from .errors import SpaceError
-from .genotype import Edge, Genotype
+from .genotype import Genotype
+from .macro import CellSpec, find_macro
 from .mlp import MLP
 from .nodescale import NodeScale
 from .operations import CONVOLUTIONS, build_added_skip, build_operation
-from .skeleton import Site, Skeleton
-
-DEFAULTS = {"darts": {"channels": 36, "layers": 20}, "nasbench201": {"channels": 16, "layers": 5}}
+from .seeding import seeded
+from .skeleton import Skeleton
 
 
 class DiscreteCell(nn.Module):
@@ -31,44 +31,44 @@ class DiscreteCell(nn.Module):
         self,
         edges: tuple[Edge, ...],
         concat: tuple[int, ...],
-        site: Site,
+        spec: CellSpec,
         preprocess: bool,
         node_scale: float | None = None,
     ):
         super().__init__()
-        self.wiring, self.concat = edges, concat
-        self.preprocess = (
-            build_preprocess(site.previous, site.channels, site.reduction_prev, affine=True) if preprocess else None
-        )
-        strides = [2 if site.reduction and edge.source < 2 else 1 for edge in edges]
-        self.edges = nn.ModuleList(
-            build_operation(edge.op, site.channels, stride, activation=edge.act) for edge, stride in zip(edges, strides)
-        )
-        for row, edge in enumerate(edges) if node_scale is not None else ():
-            if edge.op in CONVOLUTIONS:
-                self.edges[row].append(NodeScale(site.channels, node_scale))
+        self.wiring = edges
+        self.concat = concat
+        self.preprocess = None
+        if preprocess:
+            self.preprocess = build_preprocess(spec.previous, spec.channels, spec.reduction_prev, affine=True)
+        strides = [2 if spec.reduction and edge.source < 2 else 1 for edge in edges]
+        self.edges = nn.ModuleList()
+        for edge, stride in zip(edges, strides):
+            operation = build_operation(edge.op, spec.channels, stride, activation=edge.act)
+            if node_scale is not None and edge.op in CONVOLUTIONS:
+                operation.append(NodeScale(spec.channels, node_scale))
+            self.edges.append(operation)
         self.drop_path = nn.ModuleList(
-            nn.Identity() if isinstance(op, nn.Identity) else DropPath(0.0) for op in self.edges
+            nn.Identity() if isinstance(operation, nn.Identity) else DropPath(0.0) for operation in self.edges
         )
-        skips = {
-            str(row): build_added_skip(site.channels, stride)
-            for row, (edge, stride) in enumerate(zip(edges, strides))
-            if edge.skip
-        }
-        self.skips = nn.ModuleDict(skips)
+        self.skips = nn.ModuleDict()
+        for row, (edge, stride) in enumerate(zip(edges, strides)):
+            if edge.skip:
+                self.skips[str(row)] = build_added_skip(spec.channels, stride)
 
     def forward(self, previous: Tensor, current: Tensor) -> Tensor:
-        states = (
-            [prepare(x) for prepare, x in zip(self.preprocess, (previous, current))] if self.preprocess else [current]
-        )
+        states = [current]
+        if self.preprocess is not None:
+            states = [self.preprocess[0](previous), self.preprocess[1](current)]
         node, total = self.wiring[0].node, 0
-        for row, (edge, op, drop) in enumerate(zip(self.wiring, self.edges, self.drop_path)):
+        for row, (edge, operation, drop) in enumerate(zip(self.wiring, self.edges, self.drop_path)):
             if edge.node != node:
                 states.append(total)
                 node, total = edge.node, 0
-            total = total + drop(op(states[edge.source]))
+            x = states[edge.source]
+            total = total + drop(operation(x))
             if edge.skip:
-                total = total + self.skips[str(row)](states[edge.source])
+                total = total + self.skips[str(row)](x)
         return concatenate([*states, total], self.concat)
 
 
@@ -110,24 +110,24 @@ class DiscreteNetwork(Skeleton):
         node_scale: float | None = None,
         **sizes: Any,
     ):
-        def build_cell(site: Site) -> DiscreteCell:
-            if site.group not in genotype.cells:
-                raise SpaceError(
-                    f"the genotype has no {site.group} cell, which a network of {sizes['layers']} layers needs"
-                )
-            return DiscreteCell(*genotype.cells[site.group], site, genotype.format == "darts", node_scale)
+        macro = find_macro(genotype.format)
+        widths = {group: len(concat) for group, (_, concat) in genotype.cells.items()}
 
-        width = {group: len(concat) for group, (_, concat) in genotype.cells.items()}
-        super().__init__(genotype.format, width, build_cell, stem=stem, **sizes)
+        def build_cell(spec: CellSpec) -> DiscreteCell:
+            edges, concat = genotype.cells[spec.group]
+            return DiscreteCell(edges, concat, spec, macro.preprocess, node_scale)
+
+        super().__init__(macro, widths, build_cell, stem=stem, **sizes)
         self.genotype = genotype
         self.auxiliary_head = None
         if auxiliary:
-            if genotype.format != "darts":
+            if not macro.auxiliary_head:
                 raise SpaceError("an auxiliary head belongs to DARTS networks; leave it out for NAS-Bench-201")
-            self.auxiliary_site = 2 * len(self.sites) // 3
-            site = self.sites[self.auxiliary_site]
+            index = 2 * len(self.cell_specs) // 3
+            spec = self.cell_specs[index]
+            self.auxiliary_block = len(self.stems) + index
             self.auxiliary_head = AuxiliaryHead(
-                site.channels * width[site.group], sizes["num_classes"], stem == "imagenet"
+                spec.channels * widths[spec.group], sizes["num_classes"], stem == "imagenet"
             )
         self.set_drop_path(drop_path)
 
@@ -142,14 +142,12 @@ class DiscreteNetwork(Skeleton):
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """images [B, in_chans, H, W] -> logits [B, num_classes]; with an auxiliary head and in training mode (logits,
         auxiliary logits)."""
-        auxiliary = None
-        for index, features in enumerate(
-            self.run_cells(x, lambda site, cell, previous, current: cell(previous, current))
-        ):
-            if self.auxiliary_head is not None and self.training and index == self.auxiliary_site:
-                auxiliary = self.auxiliary_head(features)
+        auxiliary_logits = None
+        for index, features in enumerate(self.run_blocks(x)):
+            if self.auxiliary_head is not None and self.training and index == self.auxiliary_block:
+                auxiliary_logits = self.auxiliary_head(features)
         logits = self.head(features)
-        return logits if auxiliary is None else (logits, auxiliary)
+        return logits if auxiliary_logits is None else (logits, auxiliary_logits)
 
 
 def build(
@@ -166,7 +164,7 @@ def build(
     seed: int | None = None,
     **dense: Any,
 ) -> DiscreteNetwork | MLP:
-    """The network of one genotype.
+    """Builds the network of one genotype.
 
     Args:
         channels, layers: by default 36 channels and 20 cells (DARTS), or 16 channels and 5 cells per stage
@@ -178,7 +176,7 @@ def build(
         node_scale: gamma of a `NodeScale` behind every convolution or every activation of `MLP(...)`, so that the
             network can be pruned in a known order (see `prune_nodes`); None has none.
         seed: of the weights; None takes torch's global generator as it is.
-        dense: of `MLP(...)`: image_size, parametrisation, weight_variance; see `mlp.Layers`.
+        dense: of `MLP(...)`: image_size, parametrisation, weight_variance; see `mlp.DenseStack`.
 
     Raises:
         SpaceError: sizes that cannot be built, a cell that the genotype lacks, or no Genotype.
@@ -189,29 +187,33 @@ def build(
     """
     if not isinstance(genotype, Genotype):
         raise SpaceError(f"build takes a Genotype, not {type(genotype).__name__}: Genotype.from_text(...) reads a text")
-    with torch.random.fork_rng(devices=[], enabled=seed is not None):
-        if seed is not None:
-            torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
-        if genotype.format == "mlp":
+    macro = find_macro(genotype.format)
+    with seeded(seed):
+        if not macro.made_of_cells:
             dense |= {"channels": channels, "num_classes": num_classes, "in_chans": in_chans, "node_scale": node_scale}
-            return _build_mlp(genotype, layers, auxiliary or drop_path or stem != "cifar", **dense)
+            return _build_mlp(genotype, layers, bool(auxiliary or drop_path or stem != "cifar"), **dense)
         if dense:
             raise SpaceError(
                 f"{', '.join(dense)} belongs to fully-connected networks, and the genotype is one of cells"
             )
-        defaults = DEFAULTS[genotype.format]
-        sizes = {
-            "channels": defaults["channels"] if channels is None else channels,
-            "layers": defaults["layers"] if layers is None else layers,
-        }
-        sizes |= {"num_classes": num_classes, "in_chans": in_chans, "stem": stem, "node_scale": node_scale}
-        return DiscreteNetwork(genotype, auxiliary=auxiliary, drop_path=drop_path, **sizes)
+        channels, layers = macro.network_sizes["cifar"].complete(channels, layers)
+        return DiscreteNetwork(
+            genotype,
+            channels=channels,
+            layers=layers,
+            num_classes=num_classes,
+            in_chans=in_chans,
+            auxiliary=auxiliary,
+            drop_path=drop_path,
+            stem=stem,
+            node_scale=node_scale,
+        )
 
 
-def _build_mlp(genotype: Genotype, layers: int | None, has_cells: object, **sizes: Any) -> MLP:
-    own = len(genotype.cells["layer"][0])
-    if layers not in (None, own):
-        raise SpaceError(f"the genotype has {own} hidden layers, not {layers}")
+def _build_mlp(genotype: Genotype, layers: int | None, has_cells: bool, **sizes: Any) -> MLP:
+    edges, _ = genotype.cells["layer"]
+    if layers not in (None, len(edges)):
+        raise SpaceError(f"the genotype has {len(edges)} hidden layers, not {layers}")
     if has_cells:
         raise SpaceError(
             "auxiliary heads, drop path and stems belong to networks of cells, and the genotype is MLP(...)"

@@ -1,4 +1,4 @@
-"""What a user can mend, said in one line."""
+"""Errors that a user can mend, each message one line."""
 
 import difflib
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ class GenotypeError(SpaceError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
-    """The error for an unknown name, with the nearest known one.
+    """Returns the error for an unknown name, with the nearest known one.
 
     >>> str(unknown("space", "dart", ["darts", "s1"]))
     "unknown space 'dart': did you mean 'darts'? (known: darts, s1)"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6) or [
-        other for other in known if name and other.startswith(str(name))
-    ]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if not near and name:
+        near = [other for other in known if other.startswith(str(name))]
     hint = f": did you mean {near[0]!r}?" if near else ""
     return SpaceError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")

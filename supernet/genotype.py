@@ -1,61 +1,23 @@
 """Genotype: a chosen architecture, as data; JSON, DARTS' `Genotype(...)` text, NAS-Bench-201's string and `MLP(...)`,
 read by a parser.
 
-In the texts an operation is a label: `sep_conv_3x3`, or `sep_conv_3x3:gelu` where the edge has another activation than
-ReLU, and `avg_pool_3x3:add_skip` or `sep_conv_3x3:gelu:add_skip` where its input is added to what the operation makes
-of it.
+In the texts an edge is a label, see `Edge`.
 """
 
 import ast
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from .activations import list_activations
+from .edge import ADD_SKIP, LINEAR, Edge
 from .errors import GenotypeError
+from .macro import MACROS, Macro
 from .operations import CONVOLUTIONS, OPERATIONS
 
-ADD_SKIP = "add_skip"
-LINEAR = "linear"  # the one operation of fully-connected layers
-GROUPS = {"darts": {"normal", "reduce"}, "nasbench201": {"cell"}, "mlp": {"layer"}}
-INPUTS = {"darts": 2, "nasbench201": 1, "mlp": 1}
-
-
-class Edge(NamedTuple):
-    """One edge of a cell: an operation from a source state to a node.
-
-    Args:
-        act: the activation of its convolution (or of a fully-connected layer); "relu" where there is none.
-        skip: whether the source is added to what the operation makes of it (not to be confused with `skip_connect`, an
-            operation that returns its input).
-
-    >>> Edge("sep_conv_3x3", 0, 2, "gelu", skip=True).label
-    'sep_conv_3x3:gelu:add_skip'
-    """
-
-    op: str
-    source: int
-    node: int
-    act: str = "relu"
-    skip: bool = False
-
-    @property
-    def label(self) -> str:
-        """The operation, the activation if it is not ReLU, and `add_skip` if the input is added."""
-        return ":".join([self.op, *[self.act] * (self.act != "relu"), *[ADD_SKIP] * self.skip])
-
-    @classmethod
-    def from_label(cls, label: str, source: int, node: int) -> "Edge":
-        """Reads `label`."""
-        op, *rest = label.split(":")
-        skip = rest[-1:] == [ADD_SKIP]
-        act = rest[: len(rest) - skip]
-        if len(act) > 1 or act == ["relu"]:
-            raise GenotypeError(
-                f"{label[:80]!r} is not OPERATION, OPERATION:ACTIVATION or either with :{ADD_SKIP}, where ReLU is not named"
-            )
-        return cls(op, source, node, *act, skip=skip)
+Cell = tuple[tuple[Edge, ...], tuple[int, ...]]  # edges, and states that make the output
 
 
 @dataclass(frozen=True)
@@ -73,7 +35,7 @@ class Genotype:
     """
 
     format: str
-    cells: dict[str, tuple[tuple[Edge, ...], tuple[int, ...]]]
+    cells: dict[str, Cell]
 
     def __hash__(self) -> int:
         return hash((self.format, frozenset(self.cells.items())))
@@ -89,11 +51,10 @@ class Genotype:
         return sum(edge.skip for edges, _ in self.cells.values() for edge in edges)
 
     def to_json(self) -> str:
-        """JSON that `from_json` reads back."""
-        cells = {
-            group: {"edges": list(map(_to_data, edges)), "concat": list(concat)}
-            for group, (edges, concat) in self.cells.items()
-        }
+        """Returns JSON that `from_json` reads back."""
+        cells = {}
+        for group, (edges, concat) in self.cells.items():
+            cells[group] = {"edges": [_edge_to_data(edge) for edge in edges], "concat": list(concat)}
         return json.dumps({"format": self.format, "cells": cells})
 
     @classmethod
@@ -101,78 +62,61 @@ class Genotype:
         """Reads `to_json`'s text; raises GenotypeError, in one line, for anything else."""
         try:
             data = json.loads(text)
-            cells = {
-                group: (tuple(map(_from_data, cell["edges"])), tuple(map(_index, cell["concat"])))
-                for group, cell in data["cells"].items()
-            }
+            cells = {group: _cell_from_data(cell) for group, cell in data["cells"].items()}
             genotype = cls(str(data["format"]), cells)
         except (json.JSONDecodeError, RecursionError) as error:
             raise GenotypeError(f"the genotype is not JSON: {error}") from None
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            form = '{"format", "cells": {GROUP: {"edges": [{"op", "from", "to"}], "concat"}}}, an edge with "act" and "add_skip" where it has them'
-            raise GenotypeError(
-                f"the genotype is not {form}: {f'{error} is missing' if isinstance(error, KeyError) else error}"
-            ) from None
-        return genotype._checked()
+        except KeyError as error:
+            raise GenotypeError(f"the genotype is not {_JSON_FORM}: {error} is missing") from None
+        except (TypeError, AttributeError, ValueError) as error:
+            raise GenotypeError(f"the genotype is not {_JSON_FORM}: {error}") from None
+        check_genotype(genotype)
+        return genotype
 
     def to_text(self) -> str:
-        """The form that DARTS codes or NAS-Bench-201 print; `MLP(relu, tanh:add_skip)` for fully-connected layers."""
-        if self.format == "nasbench201":
-            edges, _ = self.cells["cell"]
-            return "+".join(
-                "|" + "|".join(f"{e.label}~{e.source}" for e in edges if e.node == node) + "|"
-                for node in sorted({e.node for e in edges})
-            )
-        if self.format == "mlp":
-            return f"MLP({', '.join(e.act + f':{ADD_SKIP}' * e.skip for e in self.cells['layer'][0])})"
-        parts = []
-        for group, (edges, concat) in self.cells.items():
-            whole = concat == tuple(range(concat[0], concat[0] + len(concat)))
-            shown = f"range({concat[0]}, {concat[-1] + 1})" if whole else str(list(concat))
-            parts.append(f"{group}={[(e.label, e.source) for e in edges]}, {group}_concat={shown}")
-        return f"Genotype({', '.join(parts)})"
+        """Returns what DARTS codes or NAS-Bench-201 print; `MLP(relu, tanh:add_skip)` for fully-connected layers."""
+        return _TEXT_FORMS[self.format].write(self.cells)
 
     @classmethod
     def from_text(cls, text: str) -> "Genotype":
-        """Reads `Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=..., ...)`, `|nor_conv_3x3~0|+|...|` or `MLP(relu, ...)`; never evaluates it.
+        """Reads `Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=..., ...)`, `|nor_conv_3x3~0|+|...|` or
+        `MLP(relu, ...)`; never evaluates it.
 
         Raises:
             GenotypeError: the text is none of them; one line says where it stops being one.
         """
         text = text.strip()
-        parse = _parse_nasbench201 if text.startswith("|") else _parse_mlp if text.startswith("MLP") else _parse_darts
-        return parse(text)._checked()
-
-    def _checked(self) -> "Genotype":
-        check_genotype(self)
-        return self
+        name, form = next(item for item in _TEXT_FORMS.items() if text.startswith(item[1].opening))
+        genotype = cls(name, form.read(text))
+        check_genotype(genotype)
+        return genotype
 
 
 def check_genotype(genotype: Genotype) -> None:
     """Raises GenotypeError, in one line, unless the genotype is one of its format."""
-    if genotype.format not in GROUPS:
-        raise GenotypeError(f"unknown genotype format {genotype.format!r}: {', '.join(GROUPS)}")
-    allowed = GROUPS[genotype.format]
-    if not genotype.cells or not set(genotype.cells) <= allowed:
-        found = ", ".join(map(repr, genotype.cells)) or "none"
+    if genotype.format not in MACROS:
+        raise GenotypeError(f"unknown genotype format {genotype.format!r}: {', '.join(MACROS)}")
+    macro = MACROS[genotype.format]
+    if not genotype.cells or not set(genotype.cells) <= set(macro.groups):
+        groups = ", ".join(map(repr, genotype.cells)) or "none"
         raise GenotypeError(
-            f"a genotype of format {genotype.format} has the cells {', '.join(sorted(allowed))}, not {found}"
+            f"a genotype of format {genotype.format} has the cells {', '.join(sorted(macro.groups))}, not {groups}"
         )
     for group, (edges, concat) in genotype.cells.items():
         if not edges or not concat:
             raise GenotypeError(f"{group}: a cell needs edges and an output")
-        _check_edges(genotype.format, group, edges)
-        nodes = {edge.node for edge in edges}
-        outputs = nodes if genotype.format == "darts" else {max(nodes)}
-        if not set(concat) <= outputs or len(set(concat)) < len(concat):
-            raise GenotypeError(f"{group}: the output {list(concat)} must name nodes of {sorted(outputs)}, each once")
+        nodes = sorted({edge.node for edge in edges})
+        _check_edges(macro, group, edges, nodes)
+        outputs = nodes if macro.joins_nodes else nodes[-1:]
+        if not set(concat) <= set(outputs) or len(set(concat)) < len(concat):
+            raise GenotypeError(f"{group}: the output {list(concat)} must name nodes of {outputs}, each once")
 
 
-def _check_edges(form: str, group: str, edges: tuple[Edge, ...]) -> None:
-    nodes, first = sorted({edge.node for edge in edges}), INPUTS[form]
+def _check_edges(macro: Macro, group: str, edges: tuple[Edge, ...], nodes: list[int]) -> None:
+    first = macro.inputs
     if nodes != list(range(first, first + len(nodes))):
         raise GenotypeError(f"{group}: the nodes must be numbered {first}, {first + 1}, ... without a gap, not {nodes}")
-    operations = (LINEAR,) if form == "mlp" else OPERATIONS
+    operations = OPERATIONS if macro.made_of_cells else (LINEAR,)
     for edge in edges:
         if edge.op not in operations:
             raise GenotypeError(f"{group}: unknown operation {edge.op!r} (known: {', '.join(sorted(operations))})")
@@ -187,125 +131,165 @@ def _check_edges(form: str, group: str, edges: tuple[Edge, ...]) -> None:
         if edge.act != "relu" and edge.op not in (*CONVOLUTIONS, LINEAR):
             raise GenotypeError(f"{group}: {edge.op} has no activation to be {edge.act}; only convolutions have")
     wiring = [(edge.source, edge.node) for edge in edges]
-    if form == "darts" and [node for _, node in wiring] != [node for node in nodes for _ in range(2)]:
-        raise GenotypeError(f"{group}: every node takes two edges, those of node 2 first")
-    if form == "nasbench201" and wiring != [(source, node) for node in nodes for source in range(node)]:
-        raise GenotypeError(
-            f"{group}: node 1 takes an edge from state 0, node 2 from 0 and 1, and so on, in this order"
-        )
-    if form == "mlp" and (wiring != [(node - 1, node) for node in nodes] or edges[0].skip):
-        raise GenotypeError(
-            f"{group}: layers follow each other, and the first has no skip because its input has another width"
-        )
+    # the first fully-connected layer reads the images, whose size is not the layers' width
+    skips_input = edges[0].skip and not macro.made_of_cells
+    if skips_input or not macro.is_wired(wiring):
+        raise GenotypeError(f"{group}: {macro.wiring_rule}")
 
 
-def _to_data(edge: Edge) -> dict:
-    act, skip = {"act": edge.act} if edge.act != "relu" else {}, {ADD_SKIP: True} if edge.skip else {}
-    return {"op": edge.op, "from": edge.source, "to": edge.node, **act, **skip}
+_JSON_FORM = (
+    '{"format", "cells": {GROUP: {"edges": [{"op", "from", "to"}], "concat"}}}, '
+    'an edge with "act" and "add_skip" where it has them'
+)
 
 
-def _from_data(data: dict) -> Edge:
+def _edge_to_data(edge: Edge) -> dict:
+    data = {"op": edge.op, "from": edge.source, "to": edge.node}
+    if edge.act != "relu":
+        data["act"] = edge.act
+    if edge.skip:
+        data[ADD_SKIP] = True
+    return data
+
+
+def _edge_from_data(data: dict) -> Edge:
     strange = set(data) - {"op", "from", "to", "act", ADD_SKIP}
     if strange:
         raise ValueError(f"an edge has no {', '.join(sorted(map(str, strange)))}")
     skip = data.get(ADD_SKIP, False)
     if not isinstance(skip, bool):
         raise ValueError(f"{ADD_SKIP} is true or false, not {skip!r}")
-    return Edge(str(data["op"]), _index(data["from"]), _index(data["to"]), str(data.get("act", "relu")), skip)
+    return Edge(
+        str(data["op"]), _check_index(data["from"]), _check_index(data["to"]), str(data.get("act", "relu")), skip
+    )
 
 
-def _index(value) -> int:
+def _cell_from_data(data: dict) -> Cell:
+    edges = tuple(_edge_from_data(edge) for edge in data["edges"])
+    return edges, tuple(_check_index(state) for state in data["concat"])
+
+
+def _check_index(value) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{value!r} is not an index")
     return value
 
 
-def _sequence(value) -> list | tuple:
+def _check_sequence(value) -> list | tuple:
     if not isinstance(value, (list, tuple)):
         raise ValueError(f"{value!r} is not a list")
     return value
 
 
-def _parse_nasbench201(text: str) -> Genotype:
+def _write_nasbench201(cells: dict[str, Cell]) -> str:
+    edges, _ = cells["cell"]
+    labels: dict[int, str] = {}
+    for edge in edges:
+        labels[edge.node] = labels.get(edge.node, "|") + f"{edge.label}~{edge.source}|"
+    return "+".join(labels[node] for node in sorted(labels))
+
+
+def _read_nasbench201(text: str) -> dict[str, Cell]:
     edges = []
-    for node, part in enumerate(text.split("+"), start=1):
+    parts = text.split("+")
+    for node, part in enumerate(parts, start=1):
         if not re.fullmatch(r"\|(?:[\w:]+~[0-9]{1,4}\|)+", part):
             raise GenotypeError(f"node {node} of the NAS-Bench-201 string is {part[:80]!r}, not |op~source|...|")
-        found = [(label, int(source)) for label, source in re.findall(r"([\w:]+)~(\d+)", part)]
-        if [source for _, source in found] != list(range(node)):
+        inputs = re.findall(r"([\w:]+)~(\d+)", part)
+        if [int(source) for _, source in inputs] != list(range(node)):
             raise GenotypeError(
                 f"node {node} of the NAS-Bench-201 string must read states 0 to {node - 1} in this order: {part[:80]!r}"
             )
-        edges += [Edge.from_label(label, source, node) for label, source in found]
-    return Genotype("nasbench201", {"cell": (tuple(edges), (len(text.split("+")),))})
+        edges += [Edge.from_label(label, int(source), node) for label, source in inputs]
+    return {"cell": (tuple(edges), (len(parts),))}
 
 
-def _parse_mlp(text: str) -> Genotype:
-    found = re.fullmatch(r"MLP\(\s*([\w:]+(?:\s*,\s*[\w:]+)*)\s*\)", text)
-    if not found:
+def _write_mlp(cells: dict[str, Cell]) -> str:
+    edges, _ = cells["layer"]
+    return f"MLP({', '.join(edge.layer_label for edge in edges)})"
+
+
+def _read_mlp(text: str) -> dict[str, Cell]:
+    match = re.fullmatch(r"MLP\(\s*([\w:]+(?:\s*,\s*[\w:]+)*)\s*\)", text)
+    if not match:
         raise GenotypeError(
             f"{text[:80]!r} is not MLP(ACTIVATION, ACTIVATION:{ADD_SKIP}, ...), an activation for each layer"
         )
-    labels = [part.strip() for part in found[1].split(",")]
-    acts = [label.removesuffix(f":{ADD_SKIP}") for label in labels]
-    edges = tuple(
-        Edge(LINEAR, layer, layer + 1, act, act != label) for layer, (act, label) in enumerate(zip(acts, labels))
-    )
-    return Genotype("mlp", {"layer": (edges, (len(edges),))})
+    edges = []
+    for layer, label in enumerate(match[1].split(",")):
+        act = label.strip().removesuffix(f":{ADD_SKIP}")
+        edges.append(Edge(LINEAR, layer, layer + 1, act, skip=act != label.strip()))
+    return {"layer": (tuple(edges), (len(edges),))}
 
 
-def _parse_darts(text: str) -> Genotype:
+def _write_darts(cells: dict[str, Cell]) -> str:
+    fields = []
+    for group, (edges, concat) in cells.items():
+        fields.append(f"{group}={[(edge.label, edge.source) for edge in edges]}")
+        states = range(concat[0], concat[0] + len(concat))
+        fields.append(f"{group}_concat={states if concat == tuple(states) else list(concat)}")
+    return f"Genotype({', '.join(fields)})"
+
+
+def _read_darts(text: str) -> dict[str, Cell]:
     form = "Genotype(normal=[('op', source), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))"
     try:
         call = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise GenotypeError(f"the genotype is not of the form {form}") from None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "Genotype" or call.args:
+    if not _is_call(call, "Genotype") or call.args:
         raise GenotypeError(f"the genotype is not of the form {form}")
     fields = {keyword.arg: keyword.value for keyword in call.keywords}
+    known = "normal, normal_concat, reduce, reduce_concat"
     if len(fields) < len(call.keywords):
-        raise GenotypeError(
-            "Genotype(...) gives a field twice: each of normal, normal_concat, reduce, reduce_concat once"
-        )
-    wrong = [str(name) for name in fields if name not in ("normal", "normal_concat", "reduce", "reduce_concat")]
+        raise GenotypeError(f"Genotype(...) gives a field twice: each of {known} once")
+    wrong = [str(name) for name in fields if name not in known.split(", ")]
     if wrong or not fields:
-        raise GenotypeError(
-            f"Genotype(...) does not take {', '.join(wrong) or 'nothing'}: its fields are normal, normal_concat, "
-            f"reduce, reduce_concat"
-        )
+        raise GenotypeError(f"Genotype(...) does not take {', '.join(wrong) or 'nothing'}: its fields are {known}")
     cells = {}
     for group in ("normal", "reduce"):
         if (group in fields) != (f"{group}_concat" in fields):
             raise GenotypeError(f"Genotype(...) needs {group} and {group}_concat together")
         if group in fields:
-            cells[group] = (_pairs(group, fields[group]), _concat(group, fields[f"{group}_concat"]))
-    return Genotype("darts", cells)
+            cells[group] = (_read_pairs(group, fields[group]), _read_concat(group, fields[f"{group}_concat"]))
+    return cells
 
 
-def _pairs(group: str, value: ast.expr) -> tuple[Edge, ...]:
+def _is_call(value: ast.expr, name: str) -> bool:
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == name
+
+
+def _read_pairs(group: str, value: ast.expr) -> tuple[Edge, ...]:
     try:
-        pairs = map(_sequence, _sequence(ast.literal_eval(value)))
-        pairs = [(op, _index(source)) for op, source in pairs]
+        pairs = [_check_sequence(pair) for pair in _check_sequence(ast.literal_eval(value))]
+        pairs = [(label, _check_index(source)) for label, source in pairs]
     except (ValueError, TypeError, SyntaxError):
         raise GenotypeError(f"{group} is not a list of ('op', source) pairs") from None
-    if any(not isinstance(op, str) for op, _ in pairs) or len(pairs) % 2:
+    if any(not isinstance(label, str) for label, _ in pairs) or len(pairs) % 2:
         raise GenotypeError(f"{group} must list two ('op', source) pairs for every node; it has {len(pairs)}")
-    return tuple(Edge.from_label(op, source, 2 + position // 2) for position, (op, source) in enumerate(pairs))
+    return tuple(Edge.from_label(label, source, 2 + index // 2) for index, (label, source) in enumerate(pairs))
 
 
-def _concat(group: str, value: ast.expr) -> tuple[int, ...]:
-    is_range = (
-        isinstance(value, ast.Call)
-        and isinstance(value.func, ast.Name)
-        and value.func.id == "range"
-        and not value.keywords
-    )
+def _read_concat(group: str, value: ast.expr) -> tuple[int, ...]:
     try:
-        if is_range:
-            bounds = [_index(ast.literal_eval(argument)) for argument in value.args]
+        if _is_call(value, "range") and not value.keywords:
+            bounds = [_check_index(ast.literal_eval(argument)) for argument in value.args]
             if len(bounds) not in (1, 2) or max(map(abs, bounds)) > 1000:
                 raise ValueError
             return tuple(range(*bounds))
-        return tuple(map(_index, _sequence(ast.literal_eval(value))))
+        return tuple(_check_index(state) for state in _check_sequence(ast.literal_eval(value)))
     except (ValueError, TypeError, SyntaxError):
         raise GenotypeError(f"{group}_concat is not range(a, b) or a list of states") from None
+
+
+class _TextForm(NamedTuple):
+    opening: str
+    write: Callable[[dict[str, Cell]], str]
+    read: Callable[[str], dict[str, Cell]]
+
+
+_TEXT_FORMS = {  # by format; every text opens with "", so that form is the last
+    "nasbench201": _TextForm("|", _write_nasbench201, _read_nasbench201),
+    "mlp": _TextForm("MLP", _write_mlp, _read_mlp),
+    "darts": _TextForm("", _write_darts, _read_darts),
+}

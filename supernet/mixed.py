@@ -1,5 +1,5 @@
-"""The sites of choices: what an edge's operation is, through which activation it reads its input, and whether the input
-is added to its output.
+"""The places of choices: what an edge's operation is, through which activation it reads its input, and whether the
+input is added to its output.
 
 Each is the weighted sum of its options (Liu et al. 2019, eq. 2), and each option is a module of its own, so that a
 selector can switch it off.
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .activations import build_activation
-from .genotype import ADD_SKIP
+from .edge import ADD_SKIP
 from .operations import CONVOLUTIONS, Zero, build_added_skip, build_operation
 
 
@@ -78,11 +78,13 @@ class MixedOp(nn.Module):
         added_skip: bool = False,
     ):
         super().__init__()
-        self.names, self.stride = tuple(options), stride
-        parametric, mixes = bool(set(options) & set(CONVOLUTIONS)), len(activations) > 1
-        act = None if mixes else activations[0]
+        self.names = tuple(options)
+        self.stride = stride
+        parametric = not set(options).isdisjoint(CONVOLUTIONS)
+        mixes = len(activations) > 1
+        activation = None if mixes else activations[0]
         self.options = nn.ModuleList(
-            build_operation(name, channels, stride, affine=affine, pool_norm=pool_norm, activation=act)
+            build_operation(name, channels, stride, affine=affine, pool_norm=pool_norm, activation=activation)
             for name in options
         )
         self.activation = MixedActivation(activations) if parametric and mixes else None
@@ -95,13 +97,12 @@ class MixedOp(nn.Module):
     def forward(self, x: Tensor, weights: Tensor, act: Tensor | None = None, skip: Tensor | None = None) -> Tensor:
         """x [B, C, H, W], weights of the operations, the activations and the added skip -> [B, C, H', W']."""
         activated = self.activation(x, act) if self.activation is not None else x
-        total = sum(
-            weight * option(activated if self.is_activated(name) else x)
-            for name, option, weight in zip(self.names, self.options, weights)
-        )
+        total = 0
+        for name, option, weight in zip(self.names, self.options, weights):
+            total = total + weight * option(activated if self.is_activated(name) else x)
         return total if self.skip is None else total + self.skip(x, skip)
 
 
 def weighted_sum(options: nn.ModuleList, x: Tensor, weights: Tensor) -> Tensor:
-    """sum_k weights[k] * options[k](x)."""
+    """Returns sum_k weights[k] * options[k](x)."""
     return reduce(torch.add, [weight * option(x) for weight, option in zip(weights, options)])

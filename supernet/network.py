@@ -1,13 +1,14 @@
 """The supernet: one network that holds every architecture of a space, and its alphas."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .genotype import Genotype
+from .macro import find_macro
 
 
 class Supernet(nn.Module):
@@ -34,69 +35,64 @@ class Supernet(nn.Module):
     torch.Size([3])
     """
 
-    _bodies: ClassVar[dict[str, type["Supernet"]]] = {}
-
-    def __init_subclass__(cls, macros: tuple[str, ...] = (), **rest: Any):
-        super().__init_subclass__(**rest)
-        cls._bodies |= dict.fromkeys(macros, cls)
-
-    def __new__(cls, space: Any = None, *_: Any, **__: Any) -> "Supernet":
-        return super().__new__(cls._bodies[space.macro] if cls is Supernet else cls)
+    def __new__(cls, space: Any = None, *args: Any, **sizes: Any) -> "Supernet":
+        """Makes an instance of the class that fits the space; a subclass makes its own."""
+        if cls is Supernet:
+            return super().__new__(SUPERNETS[find_macro(space.macro).name])
+        return super().__new__(cls)
 
     def add_alphas(self, space: Any) -> None:
         """Draws the alphas, once everything else is built."""
         self.space = space
-        self.alphas = nn.ParameterDict(
-            {
-                name: nn.Parameter(1e-3 * torch.randn(len(rows), len(next(iter(rows.values())))))
-                for name, rows in space.tables().items()
-            }
-        )
+        alphas = {}
+        for name, choices in space.tables().items():
+            options = next(iter(choices.values()))
+            alphas[name] = nn.Parameter(1e-3 * torch.randn(len(choices), len(options)))
+        self.alphas = nn.ParameterDict(alphas)
 
     def mixing_weights(self) -> dict[str, Tensor]:
-        """{table of alphas: softmax(alpha) [choices, options]}."""
+        """Returns {table of alphas: softmax(alpha) [choices, options]}."""
         return {name: F.softmax(alpha, dim=-1) for name, alpha in self.alphas.items()}
 
     def choice_points(self) -> Iterator[tuple[str, tuple[str, ...], nn.ModuleList]]:
-        """Every place at which a choice is made: (choice, names of its options, their modules)."""
+        """Yields (choice, names of its options, their modules) for every place at which a choice is made."""
         raise NotImplementedError
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
-        """{choice: {option: the modules that carry it, wherever the choice is made}}."""
-        found: dict[str, dict[str, list[nn.Module]]] = {
-            choice: {option: [] for option in options} for choice, options in self.space.choices().items()
-        }
+        """Returns {choice: {option: the modules that carry it, wherever the choice is made}}."""
+        modules: dict[str, dict[str, list[nn.Module]]] = {}
+        for choice, options in self.space.choices().items():
+            modules[choice] = {option: [] for option in options}
         for choice, names, options in self.choice_points():
             for name, module in zip(names, options):
-                found[choice][name].append(module)
-        return found
+                modules[choice][name].append(module)
+        return modules
 
     def logits(self) -> dict[str, Tensor]:
-        """{choice: its row of alpha [options]}, views of the live parameters."""
-        return {
-            choice: alpha
-            for name, rows in self.space.tables().items()
-            for choice, alpha in zip(rows, self.alphas[name])
-        }
+        """Returns {choice: its row of alpha [options]}, views of the live parameters."""
+        rows = {}
+        for name, choices in self.space.tables().items():
+            rows.update(zip(choices, self.alphas[name]))
+        return rows
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
-        """{node: (edges it keeps, the choices on the edges that reach it)}; empty where every edge stays."""
+        """Returns {node: (edges it keeps, the choices on the edges that reach it)}; empty where every edge stays."""
         return self.space.inputs()
 
     def excluded(self) -> tuple[str, ...]:
-        """Options that are mixed but never chosen."""
+        """Returns the options that are mixed but never chosen."""
         return self.space.excluded
 
     def weight_parameters(self) -> Iterator[nn.Parameter]:
-        """Every parameter but the alphas."""
+        """Yields every parameter but the alphas."""
         return (parameter for name, parameter in self.named_parameters() if not name.startswith("alphas."))
 
     def arch_parameters(self) -> list[nn.Parameter]:
-        """The alphas, one tensor [edges, options] a group."""
+        """Returns the alphas, one tensor [edges, options] a group."""
         return list(self.alphas.values())
 
     def genotype(self, decisions: dict[str, str] | None = None, inputs: dict[str, list[str]] | None = None) -> Genotype:
-        """The architecture of some decisions; what is not given is decided by alpha, as DARTS does it.
+        """Returns the architecture of some decisions; what is not given is decided by alpha, as DARTS does it.
 
         Args:
             decisions: {choice: option}; where a choice is missing, its allowed option of largest alpha (ties: the
@@ -108,18 +104,23 @@ class Supernet(nn.Module):
         Raises:
             GenotypeError: a decision is not one of the space.
         """
-        decisions, inputs = dict(decisions or {}), dict(inputs or {})
-        strength = {}
+        decisions = dict(decisions or {})
+        inputs = dict(inputs or {})
+        strengths = {}
+        options = self.space.choices()
         with torch.no_grad():
             for choice, alpha in self.logits().items():
-                weights = F.softmax(alpha, dim=-1).tolist()
-                allowed = {
-                    option: w
-                    for option, w in zip(self.space.choices()[choice], weights)
-                    if option not in self.excluded()
-                }
-                decisions.setdefault(choice, max(allowed, key=allowed.__getitem__))
-                strength[choice] = max(allowed.values())
-        for node, (keep, names) in self.inputs().items():
-            inputs.setdefault(node, sorted(names, key=lambda name: -strength[name])[:keep])
+                weights = dict(zip(options[choice], F.softmax(alpha, dim=-1).tolist()))
+                for option in self.excluded():
+                    weights.pop(option, None)
+                strongest = max(weights, key=weights.__getitem__)
+                decisions.setdefault(choice, strongest)
+                strengths[choice] = weights[strongest]
+        for node, (keep, choices) in self.inputs().items():
+            ranked = sorted(choices, key=strengths.__getitem__, reverse=True)
+            inputs.setdefault(node, ranked[:keep])
         return self.space.genotype(decisions, inputs)
+
+
+SUPERNETS: dict[str, type[Supernet]] = {}
+"""{macro structure: the class of its supernet}; `cellnet` and `mlp` enter theirs."""

@@ -55,7 +55,9 @@ class NodeScale(nn.Module):
             raise SpaceError(f"gamma is in [0, 1], from fully unequal nodes to equal ones, not {gamma}")
         if not 0 < alpha < 1:
             raise SpaceError(f"alpha is in (0, 1), not {alpha}")
-        self.width, self.gamma, self.alpha = width, gamma, alpha
+        self.width = width
+        self.gamma = gamma
+        self.alpha = alpha
         powers = torch.arange(1, width + 1, dtype=torch.float64) ** (-1 / alpha)
         relative = gamma + (1 - gamma) * width * powers / powers.sum()  # m lam: exactly 1 where gamma is
         self.register_buffer("scale", relative.sqrt().to(torch.get_default_dtype()))
@@ -88,29 +90,30 @@ class NodeScale(nn.Module):
         if x.dim() < 2 or x.shape[1] != self.width:
             raise SpaceError(f"a NodeScale of {self.width} nodes takes [B, {self.width}, ...], not {list(x.shape)}")
         scale = torch.where(self.awake, self.scale, 0).to(x.dtype)
-        return x * scale.view(-1, *[1] * (x.dim() - 2))
+        spatial = [1] * (x.dim() - 2)
+        return x * scale.view(-1, *spatial)
 
     def extra_repr(self) -> str:
-        """Its settings, for print."""
+        """Returns its settings, for print."""
         return f"{self.width}, gamma={self.gamma}, alpha={self.alpha}"
 
 
-def node_scales(net: nn.Module) -> list[NodeScale]:
-    """The NodeScales of a network, in the order in which they were registered.
+def list_node_scales(net: nn.Module) -> list[NodeScale]:
+    """Returns the NodeScales of a network, in the order in which they were registered.
 
     Raises:
         SpaceError: there is none.
     """
-    found = [module for module in net.modules() if isinstance(module, NodeScale)]
-    if not found:
+    scales = [module for module in net.modules() if isinstance(module, NodeScale)]
+    if not scales:
         raise SpaceError("the network has no NodeScale: its nodes are in no known order")
-    return found
+    return scales
 
 
 @contextmanager
 def prune_nodes(net: nn.Module, share: float) -> Iterator[None]:
-    """Within the block, the given share of nodes of smallest scale is silenced in every NodeScale (rounded to whole
-    nodes); undone exactly, whatever happens.
+    """Silences the given share of nodes of smallest scale in every NodeScale within the block (rounded to whole nodes);
+    undone exactly, whatever happens.
 
     Nodes that are silent already stay so. The order is that of the scales alone, as in the paper, whose output weights
     are +-1 and frozen: weights that were trained behind the NodeScale are not looked at.
@@ -130,7 +133,7 @@ def prune_nodes(net: nn.Module, share: float) -> Iterator[None]:
     """
     if not 0 <= share <= 1:
         raise SpaceError(f"a share of nodes is in [0, 1], not {share}")
-    before = [(scaling, scaling.awake.clone()) for scaling in node_scales(net)]
+    before = [(scaling, scaling.awake.clone()) for scaling in list_node_scales(net)]
     try:
         for scaling, _ in before:
             scaling.keep(min(scaling.kept, scaling.width - round(share * scaling.width)))
@@ -142,8 +145,9 @@ def prune_nodes(net: nn.Module, share: float) -> Iterator[None]:
 
 @torch.no_grad()
 def top_nodes(net: nn.Module, x: Tensor, k: int) -> Tensor:
-    """The k features of largest scale that the last NodeScale to be used puts out for inputs x [B, ...]: [B, k] or [B,
-    k, H, W], scaled, without gradient.
+    """Returns the k features of largest scale that come out of the last NodeScale of a forward pass.
+
+    They are [B, k] or [B, k, H, W] for inputs x [B, ...], scaled, without gradient.
 
     For transfer: the network is a frozen feature extractor, in eval mode; its modes are left as they were (Caron et al.
     2023, experiments).
@@ -161,7 +165,7 @@ def top_nodes(net: nn.Module, x: Tensor, k: int) -> Tensor:
         last[:] = [output]
 
     modes = [(module, module.training) for module in net.modules()]
-    hooks = [scaling.register_forward_hook(record) for scaling in node_scales(net)]
+    hooks = [scaling.register_forward_hook(record) for scaling in list_node_scales(net)]
     try:
         net.eval()(x)
     finally:

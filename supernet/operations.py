@@ -55,16 +55,16 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.act(x)
-        x = nn.functional.pad(
-            x, (0, x.shape[3] % 2, 0, x.shape[2] % 2)
-        )  # odd sizes: the shifted half reads one row of zeros
-        return self.bn(torch.cat([self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])], dim=1))
+        height, width = x.shape[2:]
+        x = nn.functional.pad(x, (0, width % 2, 0, height % 2))  # odd sizes: the shifted half reads one row of zeros
+        halves = [self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])]
+        return self.bn(torch.cat(halves, dim=1))
 
 
 def relu_conv_bn(
     in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, affine: bool = True
 ) -> nn.Sequential:
-    """ReLU, dense convolution, BatchNorm."""
+    """Builds ReLU, dense convolution, BatchNorm."""
     conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False)
     return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(out_channels, affine=affine))
 
@@ -78,18 +78,20 @@ def _separable(channels: int, kernel: int, stride: int, dilation: int, affine: b
     return [nn.ReLU(), depthwise, pointwise, nn.BatchNorm2d(channels, affine=affine)]
 
 
-def sep_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Sequential:
-    """Two depthwise-separable convolutions; the first has the stride."""
-    return nn.Sequential(*_separable(channels, kernel, stride, 1, affine), *_separable(channels, kernel, 1, 1, affine))
+def build_sep_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Sequential:
+    """Builds two depthwise-separable convolutions; the first has the stride."""
+    first = _separable(channels, kernel, stride, 1, affine)
+    second = _separable(channels, kernel, 1, 1, affine)
+    return nn.Sequential(*first, *second)
 
 
-def dil_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Sequential:
-    """One depthwise-separable convolution of dilation 2."""
+def build_dil_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Sequential:
+    """Builds one depthwise-separable convolution of dilation 2."""
     return nn.Sequential(*_separable(channels, kernel, stride, 2, affine))
 
 
-def conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Sequential:
-    """A 1x7 and a 7x1 convolution (in AmoebaNet's cells)."""
+def build_conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Sequential:
+    """Builds a 1x7 and a 7x1 convolution (in AmoebaNet's cells)."""
     wide = nn.Conv2d(channels, channels, (1, 7), stride=(1, stride), padding=(0, 3), bias=False)
     tall = nn.Conv2d(channels, channels, (7, 1), stride=(stride, 1), padding=(3, 0), bias=False)
     return nn.Sequential(nn.ReLU(), wide, tall, nn.BatchNorm2d(channels, affine=affine))
@@ -107,12 +109,12 @@ OPERATIONS: dict[str, Builder] = {
     "skip_connect": lambda c, stride, affine, norm: nn.Identity() if stride == 1 else FactorizedReduce(c, c, affine),
     "max_pool_3x3": lambda c, stride, affine, norm: _pool(nn.MaxPool2d(3, stride, 1), c, norm),
     "avg_pool_3x3": lambda c, stride, affine, norm: _pool(nn.AvgPool2d(3, stride, 1, count_include_pad=False), c, norm),
-    "sep_conv_3x3": lambda c, stride, affine, norm: sep_conv(c, 3, stride, affine),
-    "sep_conv_5x5": lambda c, stride, affine, norm: sep_conv(c, 5, stride, affine),
-    "sep_conv_7x7": lambda c, stride, affine, norm: sep_conv(c, 7, stride, affine),
-    "dil_conv_3x3": lambda c, stride, affine, norm: dil_conv(c, 3, stride, affine),
-    "dil_conv_5x5": lambda c, stride, affine, norm: dil_conv(c, 5, stride, affine),
-    "conv_7x1_1x7": lambda c, stride, affine, norm: conv_7x1_1x7(c, stride, affine),
+    "sep_conv_3x3": lambda c, stride, affine, norm: build_sep_conv(c, 3, stride, affine),
+    "sep_conv_5x5": lambda c, stride, affine, norm: build_sep_conv(c, 5, stride, affine),
+    "sep_conv_7x7": lambda c, stride, affine, norm: build_sep_conv(c, 7, stride, affine),
+    "dil_conv_3x3": lambda c, stride, affine, norm: build_dil_conv(c, 3, stride, affine),
+    "dil_conv_5x5": lambda c, stride, affine, norm: build_dil_conv(c, 5, stride, affine),
+    "conv_7x1_1x7": lambda c, stride, affine, norm: build_conv_7x1_1x7(c, stride, affine),
     "nor_conv_1x1": lambda c, stride, affine, norm: relu_conv_bn(c, c, 1, stride, affine),
     "nor_conv_3x3": lambda c, stride, affine, norm: relu_conv_bn(c, c, 3, stride, affine),
 }
@@ -157,8 +159,10 @@ def build_operation(
 
 
 def build_added_skip(channels: int, stride: int, affine: bool = True) -> nn.Module:
-    """What an added skip carries: the input itself, or at stride 2 its projection to half the resolution (average
-    pooling, 1x1 convolution, BatchNorm)."""
+    """Builds what an added skip carries: the input itself, or at stride 2 its projection.
+
+    The projection to half the resolution is average pooling, 1x1 convolution and BatchNorm.
+    """
     if stride == 1:
         return nn.Identity()
     pool = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)

@@ -26,11 +26,13 @@ _STATELESS = {
 
 
 def _layers(option: nn.Module) -> list[nn.Module]:
-    return list(option._modules.values()) if type(option) is nn.Sequential else [option]
+    if type(option) is nn.Sequential:
+        return list(option._modules.values())
+    return [option]
 
 
 def untouched(module: nn.Module) -> bool:
-    """Nobody watches the module by a hook or has replaced its `forward`."""
+    """Returns whether nobody watches the module by a hook or has replaced its `forward`."""
     return not (
         module._forward_hooks
         or module._forward_pre_hooks
@@ -41,7 +43,7 @@ def untouched(module: nn.Module) -> bool:
 
 
 def _kind(layer: nn.Module) -> tuple | None:
-    """What two layers must share to run as one; None where a layer cannot."""
+    """Returns what two layers must share to run as one; None where a layer cannot."""
     if not untouched(layer):
         return None
     if type(layer) is nn.Conv2d:
@@ -50,7 +52,9 @@ def _kind(layer: nn.Module) -> tuple | None:
         return nn.Conv2d, layer.weight.shape, layer.stride, layer.padding, layer.dilation, layer.groups
     if type(layer) is nn.BatchNorm2d:
         # a cumulative average (momentum None) depends on how many batches the layer has seen
-        seen = int(layer.num_batches_tracked) if layer.momentum is None and layer.track_running_stats else None
+        batches = None
+        if layer.momentum is None and layer.track_running_stats:
+            batches = int(layer.num_batches_tracked)
         return (
             nn.BatchNorm2d,
             layer.num_features,
@@ -58,18 +62,17 @@ def _kind(layer: nn.Module) -> tuple | None:
             layer.training,
             layer.track_running_stats,
             layer.momentum,
-            seen,
+            batches,
             layer.eps,
         )
-    return (
-        (type(layer), *(getattr(layer, name) for name in getattr(layer, "__constants__", ())))
-        if type(layer) in _STATELESS
-        else None
-    )
+    if type(layer) in _STATELESS:
+        settings = [getattr(layer, name) for name in getattr(layer, "__constants__", ())]
+        return type(layer), *settings
+    return None
 
 
 def signature(option: nn.Module) -> tuple | None:
-    """Equal signatures: the options can run side by side. None: the option must be called as a module."""
+    """Returns what options must share to run side by side; None where the option must be called as a module."""
     if type(option) is nn.Sequential and not untouched(option):
         return None
     kinds = tuple(map(_kind, _layers(option)))
@@ -77,7 +80,7 @@ def signature(option: nn.Module) -> tuple | None:
 
 
 def run_stacked(options: Sequence[nn.Module], x: Tensor, scale: Tensor, shared: bool = True) -> Tensor:
-    """The outputs of E options of equal signature, each times its weight, side by side.
+    """Returns the outputs of E options of equal signature, each times its weight, side by side.
 
     Args:
         options: E modules.
@@ -102,67 +105,91 @@ class Activated:
     """A state through the mixed activations of the edges that read it.
 
     Args:
-        rows: the edges. sites: their mixed activations. weights: [edges, activations].
+        edges: their numbers.
+        mixed: their mixed activations.
         x: the state [B, C, H, W].
+        weights: [edges, activations].
     """
 
-    def __init__(self, rows: Sequence[int], sites: Sequence[nn.Module], x: Tensor, weights: Tensor):
-        self.rows, self.wide = tuple(rows), _activate(sites, x, weights)
+    def __init__(self, edges: Sequence[int], mixed: Sequence[nn.Module], x: Tensor, weights: Tensor):
+        self.edges = tuple(edges)
+        self.wide = _activate(mixed, x, weights)
 
-    def of(self, rows: tuple[int, ...]) -> Tensor:
-        """What those edges' convolutions read, side by side [B, E*C, H, W]."""
-        if rows == self.rows:
+    def of(self, edges: tuple[int, ...]) -> Tensor:
+        """Returns what the convolutions of those edges read, side by side [B, E*C, H, W]."""
+        if edges == self.edges:
             return self.wide
-        parts = dict(zip(self.rows, self.wide.chunk(len(self.rows), dim=1)))
-        return torch.cat([parts[row] for row in rows], dim=1) if len(rows) > 1 else parts[rows[0]]
+        parts = dict(zip(self.edges, self.wide.chunk(len(self.edges), dim=1)))
+        if len(edges) == 1:
+            return parts[edges[0]]
+        return torch.cat([parts[edge] for edge in edges], dim=1)
 
 
-def _activate(sites: Sequence[nn.Module], x: Tensor, weights: Tensor) -> Tensor:
-    kinds = [tuple(map(_kind, site.options)) if untouched(site) else (None,) for site in sites]
+def _activate(mixed: Sequence[nn.Module], x: Tensor, weights: Tensor) -> Tensor:
+    kinds = [_kinds(activation) for activation in mixed]
     if None in kinds[0] or len(set(kinds)) > 1:
-        return torch.cat([site(x, row) for site, row in zip(sites, weights)], dim=1)
-    maps = torch.stack([option(x).movedim(1, -1) for option in sites[0].options])  # [activations, B, H, W, C]
+        return torch.cat([activation(x, row) for activation, row in zip(mixed, weights)], dim=1)
+    maps = torch.stack([option(x).movedim(1, -1) for option in mixed[0].options])  # [activations, B, H, W, C]
     return torch.tensordot(weights, maps, 1).permute(1, 2, 3, 0, 4).flatten(3).movedim(-1, 1)
 
 
+def _kinds(activation: nn.Module) -> tuple[tuple | None, ...]:
+    """Returns the kind of every option of a mixed activation; None is one that must be called as a module."""
+    if not untouched(activation):
+        return (None,)
+    return tuple(_kind(option) for option in activation.options)
+
+
 def _spread(x: Tensor, count: int, shared: bool) -> Tensor:
-    return torch.cat([x] * count, dim=1) if shared and count > 1 else x  # cat keeps channels_last, repeat does not
+    if shared and count > 1:
+        return torch.cat([x] * count, dim=1)  # cat keeps channels_last, repeat does not
+    return x
 
 
 def _run_layers(layers: Sequence[nn.Module], x: Tensor, shared: bool) -> tuple[Tensor, bool]:
-    first, count = layers[0], len(layers)
+    """Returns the outputs of layers of one kind, and whether all layers still share them."""
+    first = layers[0]
     if type(first) is nn.Conv2d:
-        dense = shared and first.groups == 1
-        stride, padding, dilation = first.stride, first.padding, first.dilation
-        if stride == dilation == (2, 2) and not any(size % 2 for size in padding):
-            # reads every other pixel only: the same sum as a plain convolution of those, whose backward is ten times as
-            # fast
-            x, stride, padding, dilation = x[:, :, ::2, ::2], (1, 1), tuple(size // 2 for size in padding), (1, 1)
-        x = x if dense else _spread(x, count, shared)
-        weight = torch.cat([layer.weight for layer in layers]) if count > 1 else first.weight
-        if is_depthwise(weight, first.groups * count, stride, padding, dilation):
-            return depthwise_conv2d(x, weight, stride[0], dilation[0]), False
-        return F.conv2d(x, weight, None, stride, padding, dilation, 1 if dense else first.groups * count), False
+        return _convolve(layers, x, shared), False
     if type(first) is nn.BatchNorm2d:
-        return _batch_norm(layers, _spread(x, count, shared)), False
+        return _batch_norm(layers, _spread(x, len(layers), shared)), False
     return first(x), shared
+
+
+def _convolve(layers: Sequence[nn.Conv2d], x: Tensor, shared: bool) -> Tensor:
+    first = layers[0]
+    count = len(layers)
+    is_dense = shared and first.groups == 1
+    stride, padding, dilation = first.stride, first.padding, first.dilation
+    if stride == dilation == (2, 2) and not any(size % 2 for size in padding):
+        # reads every other pixel only: the same sum as a plain convolution of those, whose backward is ten times as
+        # fast
+        x = x[:, :, ::2, ::2]
+        stride = dilation = (1, 1)
+        padding = tuple(size // 2 for size in padding)
+    if not is_dense:
+        x = _spread(x, count, shared)
+    weight = torch.cat([layer.weight for layer in layers]) if count > 1 else first.weight
+    if is_depthwise(weight, first.groups * count, stride, padding, dilation):
+        return depthwise_conv2d(x, weight, stride[0], dilation[0])
+    groups = 1 if is_dense else first.groups * count
+    return F.conv2d(x, weight, None, stride, padding, dilation, groups)
 
 
 def _batch_norm(layers: Sequence[nn.BatchNorm2d], x: Tensor, scale: Tensor | None = None) -> Tensor:
     first = layers[0]
     weight = bias = mean = var = None
     if first.affine:
-        weight, bias = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
     if scale is not None:
         weight = scale.repeat_interleave(first.num_features)
-    tracked = first.running_mean is not None and (first.track_running_stats or not first.training)
-    if tracked:
-        mean, var = (
-            torch.cat([layer.running_mean for layer in layers]),
-            torch.cat([layer.running_var for layer in layers]),
-        )
-    if not (tracked and first.training):
-        return F.batch_norm(x, mean, var, weight, bias, first.training or not tracked, 0.0, first.eps)
+    is_tracked = first.running_mean is not None and (first.track_running_stats or not first.training)
+    if is_tracked:
+        mean = torch.cat([layer.running_mean for layer in layers])
+        var = torch.cat([layer.running_var for layer in layers])
+    if not (is_tracked and first.training):
+        return F.batch_norm(x, mean, var, weight, bias, first.training or not is_tracked, 0.0, first.eps)
     torch._foreach_add_([layer.num_batches_tracked for layer in layers], 1)
     momentum = 1 / float(first.num_batches_tracked) if first.momentum is None else first.momentum
     x = F.batch_norm(x, mean, var, weight, bias, True, momentum, first.eps)

@@ -11,7 +11,7 @@ def supernet_logits(net, x):
     added skip, that is a term like others.
     """
     older = newer = net.stem(x)
-    for site, cell in zip(net.sites, net.cells):
+    for site, cell in zip(net.cell_specs, net.cells):
         if site.group is None:
             output = cell(newer)
         else:
@@ -52,7 +52,7 @@ def discrete_logits(net, x):
     older = newer = net.stem(x)
     if net.second_stem is not None:
         newer = net.second_stem(older)
-    for site, cell in zip(net.sites, net.cells):
+    for site, cell in zip(net.cell_specs, net.cells):
         if site.group is None:
             output = cell(newer)
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch.optim.swa_utils import update_bn
 
-from supernet import Supernet
+from supernet import Supernet, find_macro
 
 from ..config import DataSettings, ImportSettings, RunSettings, SearchSettings
 from ..data import Images, halves
@@ -58,14 +58,11 @@ def run_import(checkpoint: Path, run: RunSettings, data: DataSettings, settings:
 
 def _make_search_settings(net: Supernet, settings: ImportSettings) -> SearchSettings:
     """Returns the settings of a finished one-epoch search that match the checkpoint."""
-    width, cells = net.stem[0].out_channels, len(net.cells)
-    if net.space.macro == "darts":
-        channels, layers = width // 3, cells
-    else:
-        channels, layers = width, (cells - 2) // 3
+    shapes = {name: tensor.shape for name, tensor in net.state_dict().items()}
+    sizes = find_macro(net.space.macro).read_sizes(shapes)
     training = asdict(settings)
     del training["format"]
-    return SearchSettings(space=net.space.name, channels=channels, layers=layers, epochs=1, **training)
+    return SearchSettings(space=net.space.name, channels=sizes.channels, layers=sizes.layers, epochs=1, **training)
 
 
 def _check_task(net: Supernet, images: Images, data: DataSettings) -> None:

@@ -1,6 +1,6 @@
 """The network that is trained from scratch."""
 
-from supernet import MLP, DiscreteNetwork, Genotype, build
+from supernet import MLP, DiscreteNetwork, Genotype, build, find_macro
 
 from ..config import RetrainSettings
 from ..data import Images
@@ -14,20 +14,20 @@ def build_child(genotype: Genotype, images: Images, settings: RetrainSettings) -
     Raises:
         UsageError: a setting does not apply to networks of this kind.
     """
-    dense = genotype.format == "mlp"
-    if dense and settings.drop_path:
+    macro = find_macro(genotype.format)
+    if not macro.made_of_cells and settings.drop_path:
         raise UsageError(
             f"fully-connected layers have no paths to drop: leave drop_path at 0, not {settings.drop_path}"
         )
-    if not dense and settings.parametrisation != "standard":
+    if macro.made_of_cells and settings.parametrisation != "standard":
         raise UsageError(f"parametrisation {settings.parametrisation} is one of mlp, and the genotype is one of cells")
     net = build(
         genotype,
         channels=settings.channels,
-        layers=None if dense else settings.layers,
+        layers=settings.layers if macro.made_of_cells else None,
         auxiliary=settings.auxiliary_weight > 0,
         seed=images.seed,
         node_scale=settings.node_scale,
-        **network_arguments(images, settings, genotype.format),
+        **network_arguments(images, settings, macro),
     )
     return net.to(images.device)

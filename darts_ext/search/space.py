@@ -1,8 +1,9 @@
 """The search space that the settings describe."""
 
-from supernet import MLPSpace, Space, create_space, is_twice_differentiable
+from supernet import MLPSpace, Space, create_space, find_macro, is_twice_differentiable
 
 from ..config import SearchSettings
+from ..config.ranges import EVEN
 from ..runtime.errors import UsageError
 
 
@@ -21,11 +22,11 @@ def read_space(settings: SearchSettings) -> Space | MLPSpace:
         if not activations:
             raise UsageError("activations names none: give names separated by commas, as relu,gelu")
     options = {"activations": activations, "added_skip": settings.added_skip}
-    if settings.space == "mlp" and settings.layers:
-        options["layers"] = settings.layers
     space = create_space(settings.space, **options)
-    if settings.space != "mlp" and settings.parametrisation != "standard":
-        raise UsageError(f"parametrisation {settings.parametrisation} is one of mlp, and the space is {settings.space}")
+    if find_macro(space.macro).made_of_cells:
+        _check_cells(settings)
+    elif settings.layers:
+        space = create_space(settings.space, layers=settings.layers, **options)
     if not space.choices():
         raise UsageError(
             f"space {settings.space} with one activation and no added skip leaves nothing to choose: give "
@@ -38,3 +39,12 @@ def read_space(settings: SearchSettings) -> Space | MLPSpace:
             f"finite_difference, or leave it out"
         )
     return space
+
+
+def _check_cells(settings: SearchSettings) -> None:
+    """Raises UsageError for settings that a space of cells cannot have."""
+    if settings.parametrisation != "standard":
+        raise UsageError(f"parametrisation {settings.parametrisation} is one of mlp, and the space is {settings.space}")
+    even = EVEN["range"]
+    if not even.accepts(settings.channels):
+        raise UsageError(f"channels {even.text.format(settings.channels)}")

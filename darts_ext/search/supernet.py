@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from supernet import Supernet
+from supernet import Macro, Supernet, find_macro
 
 from ..config import RetrainSettings, SearchSettings
 from ..data import Batches, Images, Split, halves
@@ -21,15 +21,15 @@ from .tuning import Tuning
 def build_supernet(images: Images, settings: SearchSettings, seed: int | None = None) -> Supernet:
     """Builds the supernet of a search, on the images' device."""
     space = read_space(settings)
-    arguments = network_arguments(images, settings, space.macro)
+    arguments = network_arguments(images, settings, find_macro(space.macro))
     net = Supernet(space, seed=seed, channels=settings.channels, layers=settings.layers, **arguments)
     return net.to(images.device)
 
 
-def network_arguments(images: Images, settings: SearchSettings | RetrainSettings, macro: str) -> dict[str, object]:
+def network_arguments(images: Images, settings: SearchSettings | RetrainSettings, macro: Macro) -> dict[str, object]:
     """Returns what a network must know of the images, and of how fully-connected layers are parametrised."""
     arguments = dict(images.task)
-    if macro == "mlp":
+    if not macro.made_of_cells:
         arguments["image_size"] = images.dataset.image_size
         arguments["parametrisation"] = settings.parametrisation
     return arguments

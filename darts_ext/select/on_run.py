@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from supernet import Genotype, Supernet, build
-from supernet.skeleton import DEFAULTS
+from supernet import Genotype, Supernet, build, find_macro
 
 from ..config import SearchSettings
 from ..data import Images, Split
@@ -83,8 +82,11 @@ def _read_build(net: Supernet, images: Images, settings: SearchSettings, selecto
 
     def build_candidate(options: dict[str, str], inputs: dict[str, list[str]]) -> torch.nn.Module:
         genotype = net.genotype(options, inputs)
-        arguments = network_arguments(images, settings, genotype.format)
-        layers = None if genotype.format == "mlp" else settings.layers or DEFAULTS[genotype.format]["layers"]
+        macro = find_macro(genotype.format)
+        arguments = network_arguments(images, settings, macro)
+        layers = None
+        if macro.made_of_cells:
+            _, layers = macro.supernet_sizes.complete(settings.channels, settings.layers)
         child = build(genotype, channels=settings.channels, layers=layers, seed=images.seed, **arguments)
         return child.to(images.device)
 

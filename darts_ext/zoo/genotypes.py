@@ -21,7 +21,7 @@ import timm
 from timm.models import DefaultCfg, PretrainedCfg, build_model_with_cfg, register_model
 from torch import nn
 
-from supernet import Genotype
+from supernet import Genotype, find_macro
 
 from ..runtime.errors import UsageError, unknown
 from .network import TimmNetwork
@@ -224,7 +224,7 @@ def _register_shipped() -> None:
     for name, entry in json.loads(text).items():
         genotype = Genotype.from_text(entry["genotype"])
         _registered[name] = Description(genotype)
-        if genotype.format == "darts":
+        if "imagenet" in find_macro(genotype.format).stems:
             _registered[f"{name}_imagenet"] = Description(genotype, {"stem": "imagenet"})
     _register_with_timm(list(_registered))
 

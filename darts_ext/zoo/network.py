@@ -1,6 +1,6 @@
 """The network of a genotype with the methods that timm's tools call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -8,13 +8,7 @@ from timm.models._features import feature_take_indices
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet import DiscreteNetwork, Genotype, SpaceError
-
-SIZES = {
-    ("darts", "cifar"): (36, 20),
-    ("darts", "imagenet"): (48, 14),
-    ("nasbench201", "cifar"): (16, 5),
-}  # channels and layers in the papers
+from supernet import DiscreteNetwork, Genotype, SpaceError, find_macro
 
 
 class TimmNetwork(DiscreteNetwork):
@@ -54,14 +48,16 @@ class TimmNetwork(DiscreteNetwork):
         auxiliary: bool = False,
         node_scale: float | None = None,
     ):
-        if genotype.format == "mlp":
+        macro = find_macro(genotype.format)
+        if not macro.made_of_cells:
             raise SpaceError(
                 "timm models are networks of cells, and the genotype is MLP(...): supernet.build makes its network"
             )
         _check_sizes(num_classes=num_classes, in_chans=in_chans, channels=channels, layers=layers)
         if num_classes < 0:
             raise SpaceError(f"num_classes must be at least 0, not {num_classes}")
-        usual_channels, usual_layers = SIZES.get((genotype.format, stem), (channels, layers))
+        if stem in macro.stems:
+            channels, layers = macro.network_sizes[stem].complete(channels, layers)
         super().__init__(
             genotype,
             auxiliary=auxiliary,
@@ -69,8 +65,8 @@ class TimmNetwork(DiscreteNetwork):
             stem=stem,
             node_scale=node_scale,
             in_chans=in_chans,
-            channels=usual_channels if channels is None else channels,
-            layers=usual_layers if layers is None else layers,
+            channels=channels,
+            layers=layers,
             num_classes=max(num_classes, 1),
         )
         self.drop_rate = drop_rate
@@ -93,10 +89,10 @@ class TimmNetwork(DiscreteNetwork):
         if self.second_stem is not None:
             reduction *= 2
             blocks.append(("second_stem", reduction, self.second_stem[-1].num_features))
-        for index, site in enumerate(self.sites):
-            reduction *= 2 if site.reduction else 1
-            width = 1 if site.group is None else len(genotype.cells[site.group][1])
-            blocks.append((f"cells.{index}", reduction, site.channels * width))
+        for index, spec in enumerate(self.cell_specs):
+            reduction *= 2 if spec.reduction else 1
+            width = 1 if spec.group is None else len(genotype.cells[spec.group][1])
+            blocks.append((f"cells.{index}", reduction, spec.channels * width))
         last = {reduction: index for index, (_, reduction, _) in enumerate(blocks)}
         info = []
         for index in last.values():
@@ -104,21 +100,9 @@ class TimmNetwork(DiscreteNetwork):
             info.append({"module": module, "reduction": reduction, "num_chs": channels})
         return info, list(last.values())
 
-    def _blocks(self, x: Tensor) -> Iterator[Tensor]:
-        """Yields the feature maps behind every stem and every cell."""
-        previous = current = self.stem(x)
-        yield current
-        if self.second_stem is not None:
-            current = self.second_stem(previous)
-            yield current
-        for site, cell in zip(self.sites, self.cells):
-            output = cell(current) if site.group is None else cell(previous, current)
-            previous, current = current, output
-            yield current
-
     def forward_features(self, x: Tensor) -> Tensor:
         """Maps images [B, in_chans, H, W] to the last feature maps [B, num_features, H', W']."""
-        *_, features = self._blocks(x)
+        *_, features = self.run_blocks(x)
         return self.last(features)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
@@ -180,7 +164,7 @@ class TimmNetwork(DiscreteNetwork):
         levels, deepest = feature_take_indices(len(self.feature_info), indices)
         wanted = {self._level_blocks[level] for level in levels}
         intermediates = []
-        for index, features in enumerate(self._blocks(x)):
+        for index, features in enumerate(self.run_blocks(x)):
             if index in wanted:
                 normed = norm and index == self._level_blocks[-1]
                 intermediates.append(self.last(features) if normed else features)
@@ -202,7 +186,7 @@ class TimmNetwork(DiscreteNetwork):
         stems = 1 if self.second_stem is None else 2
         cells = max(0, self._level_blocks[deepest] + 1 - stems)
         self.cells = self.cells[:cells]
-        self.sites = self.sites[:cells]
+        self.cell_specs = self.cell_specs[:cells]
         if prune_norm:
             self.last = nn.Identity()
         if prune_head:

@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from supernet import Genotype
+from supernet import Genotype, Macro, find_macro
 
 from ..networks import read_genotype
 from ..runtime.errors import UsageError
@@ -106,29 +106,21 @@ def _read_weights(path: Path) -> Description:
     genotype = Genotype.from_json(metadata["genotype"])
     images = json.loads(metadata.get("images", "{}"))
     cfg = {"file": str(path), **_describe_images(shapes, images)}
-    return Description(genotype, read_sizes(shapes, genotype.format), cfg)
+    return Description(genotype, read_sizes(shapes, find_macro(genotype.format)), cfg)
 
 
-def read_sizes(shapes: dict[str, list[int]], form: str) -> dict[str, Any]:
+def read_sizes(shapes: dict[str, list[int]], macro: Macro) -> dict[str, Any]:
     """Reads the sizes of a network of cells off the shapes of its tensors.
 
-    >>> read_sizes({"stem.0.weight": [48, 3, 3, 3], "cells.0.edges": [], "cells.1.edges": []}, "darts")
+    >>> shapes = {"stem.0.weight": [48, 3, 3, 3], "cells.0.edges": [], "cells.1.edges": []}
+    >>> read_sizes(shapes, find_macro("darts"))
     {'channels': 16, 'layers': 2, 'stem': 'cifar', 'node_scale': None}
     """
-    stem = "imagenet" if any(name.startswith("second_stem.") for name in shapes) else "cifar"
-    stem_width = shapes["stem.0.weight"][0]
-    if stem == "imagenet":
-        channels = 2 * stem_width
-    elif form == "darts":
-        channels = stem_width // 3
-    else:
-        channels = stem_width
-    cells = len({name.split(".")[1] for name in shapes if name.startswith("cells.")})
-    layers = cells if form == "darts" else (cells - 2) // 3
+    sizes = macro.read_sizes(shapes)
     scaled = any(name.endswith(".awake") for name in shapes)
     # any gamma will do: the scales themselves are among the tensors
     node_scale = 1.0 if scaled else None
-    return {"channels": channels, "layers": layers, "stem": stem, "node_scale": node_scale}
+    return {"channels": sizes.channels, "layers": sizes.layers, "stem": sizes.stem, "node_scale": node_scale}
 
 
 def _describe_images(shapes: dict[str, list[int]], images: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _SPACES: dict[str, Callable[..., Space | MLPSpace]] = {
 
 
 def list_spaces() -> list[str]:
-    """The names that `create_space` takes.
+    """Returns the names that `create_space` takes.
 
     >>> list_spaces()
     ['darts', 'darts_pt', 'mlp', 'nasbench201', 's1', 's2', 's3', 's4', 'tiny']
@@ -25,14 +25,14 @@ def list_spaces() -> list[str]:
 
 
 def describe_spaces() -> dict[str, str]:
-    """{name: one line}."""
+    """Returns {name: one line about the space}."""
     return {name: (_SPACES[name].__doc__ or "").strip() for name in list_spaces()}
 
 
 def create_space(
     name: str, *, activations: Sequence[str] | None = None, added_skip: bool | None = None, **options
 ) -> Space | MLPSpace:
-    """The space of that name.
+    """Creates the space of that name.
 
     Args:
         activations: of the convolutions, see `list_activations`; by default ("relu",). Where there are several, every
@@ -57,11 +57,12 @@ def create_space(
         space = _SPACES[name](**options)
     except TypeError as error:
         raise SpaceError(f"space {name}: {error}") from None
-    asked = {
-        "activations": activations if activations is None or isinstance(activations, str) else tuple(activations),
-        "added_skip": added_skip,
-    }
-    asked = {name: value for name, value in asked.items() if value is not None}
+    settings: dict[str, object] = {}
+    if activations is not None:
+        settings["activations"] = activations if isinstance(activations, str) else tuple(activations)
+    if added_skip is not None:
+        settings["added_skip"] = added_skip
     if isinstance(space, MLPSpace):
-        return replace(space, **asked)
-    return replace(space, cells={group: replace(cell, **asked) for group, cell in space.cells.items()})
+        return replace(space, **settings)
+    cells = {group: replace(cell, **settings) for group, cell in space.cells.items()}
+    return replace(space, cells=cells)

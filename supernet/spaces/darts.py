@@ -4,6 +4,7 @@
 subspaces in which DARTS fails (Zela et al. 2020).
 """
 
+from ..macro import connect_all
 from ..space import CellSpace, Space
 
 DARTS = (
@@ -32,10 +33,10 @@ _S1_REDUCE = "mp,ap mp,d3 mp,ap mp,ap skip,d5 mp,ap mp,s3 skip,d3 skip,d5 mp,ap 
 
 
 def darts_cell(operations: tuple[tuple[str, ...], ...], steps: int = 4) -> CellSpace:
-    """A cell in which each of `steps` nodes reads both inputs and every node before it; the output is all nodes side by
-    side."""
-    edges = tuple((source, node) for node in range(2, 2 + steps) for source in range(node))
-    return CellSpace(2, edges, operations, tuple(range(2, 2 + steps)))
+    """Returns a cell in which each of `steps` nodes reads both inputs and every node before it; the output is all nodes
+    side by side."""
+    nodes = range(2, 2 + steps)
+    return CellSpace(2, tuple(connect_all(nodes)), operations, concat=tuple(nodes))
 
 
 def _uniform(name: str, operations: tuple[str, ...]) -> Space:
@@ -44,7 +45,8 @@ def _uniform(name: str, operations: tuple[str, ...]) -> Space:
 
 
 def _expand(table: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(_SHORT[short] for short in edge.split(",")) for edge in table.split())
+    edges = [edge.split(",") for edge in table.split()]
+    return tuple(tuple(_SHORT[short] for short in edge) for edge in edges)
 
 
 def darts() -> Space:
@@ -59,13 +61,8 @@ def darts_pt() -> Space:
 
 def s1() -> Space:
     """Two operations on each edge, not the same on all."""
-    return Space(
-        "s1",
-        "darts",
-        {"normal": darts_cell(_expand(_S1_NORMAL)), "reduce": darts_cell(_expand(_S1_REDUCE))},
-        keep=2,
-        excluded=("none",),
-    )
+    cells = {"normal": darts_cell(_expand(_S1_NORMAL)), "reduce": darts_cell(_expand(_S1_REDUCE))}
+    return Space("s1", "darts", cells, keep=2, excluded=("none",))
 
 
 def s2() -> Space:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..activations import check_activations
+from ..choices import name_choice
+from ..edge import ADD_SKIP, LINEAR, Edge
 from ..errors import GenotypeError, SpaceError
-from ..genotype import ADD_SKIP, LINEAR, Edge, Genotype
-from ..space import SKIPS
+from ..genotype import Genotype
+from ..space import SKIPS, check_options, merge_tables
 
 ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "swish")
 
@@ -37,91 +39,76 @@ class MLPSpace:
             raise SpaceError(f"layers must be at least 1, not {self.layers}")
 
     def tables(self) -> dict[str, dict[str, tuple[str, ...]]]:
-        """{name of a table of alphas: {choice: options}}, a row a choice."""
-        acts = (
-            {f"layer/{layer}/act": self.activations for layer in range(self.layers)}
-            if len(self.activations) > 1
-            else {}
-        )
-        skips = {f"layer/{layer}/skip": SKIPS for layer in range(1, self.layers)} if self.added_skip else {}
-        return {name: rows for name, rows in (("act", acts), ("skip", skips)) if rows}
+        """Returns {name of a table of alphas: {choice: options}}, a row a choice."""
+        tables = {}
+        if len(self.activations) > 1:
+            tables["act"] = {name_choice("layer", layer, "act"): self.activations for layer in range(self.layers)}
+        if self.added_skip and self.layers > 1:
+            tables["skip"] = {name_choice("layer", layer, "skip"): SKIPS for layer in range(1, self.layers)}
+        return tables
 
     def choices(self) -> dict[str, tuple[str, ...]]:
-        """{choice: options}: "layer/0/act" is the first hidden layer's activation, "layer/1/skip" whether its output is
-        added to the second's.
+        """Returns {choice: options}: "layer/0/act" is the first hidden layer's activation, "layer/1/skip" whether its
+        output is added to the second's.
 
         >>> list(MLPSpace(layers=2).choices())
         ['layer/0/act', 'layer/1/act', 'layer/1/skip']
         """
-        return {choice: options for rows in self.tables().values() for choice, options in rows.items()}
+        return merge_tables(self.tables())
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
-        """Nothing is dropped."""
+        """Returns nothing: no node drops an input."""
         return {}
 
     def genotype(self, decisions: dict[str, str], inputs: dict[str, list[str]] | None = None) -> Genotype:
-        """The architecture of decisions {choice: option}.
+        """Returns the architecture of decisions {choice: option}.
 
         Raises:
             GenotypeError: a choice is undecided, or an option is not among its choice's.
         """
         choices = self.choices()
-        for choice, option in decisions.items():
-            if option not in choices.get(choice, ()):
-                raise GenotypeError(
-                    f"{choice}: {option!r} is not an option of space {self.name} "
-                    f"({', '.join(choices.get(choice, ('no such choice',)))})"
-                )
+        check_options(self.name, choices, decisions)
         for node in inputs or {}:
             raise GenotypeError(f"{node}: space {self.name} has no nodes that choose their inputs")
         for choice in choices:
             if choice not in decisions:
                 raise GenotypeError(f"{choice} is undecided")
-        return _chain(
-            [
-                (
-                    decisions.get(f"layer/{layer}/act", self.activations[0]),
-                    decisions.get(f"layer/{layer}/skip") == ADD_SKIP,
-                )
-                for layer in range(self.layers)
-            ]
-        )
+        edges = []
+        for layer in range(self.layers):
+            act = decisions.get(name_choice("layer", layer, "act"), self.activations[0])
+            skip = decisions.get(name_choice("layer", layer, "skip")) == ADD_SKIP
+            edges.append(_layer(layer, act, skip))
+        return self._chain(edges)
 
     def check(self, genotype: Genotype) -> None:
         """Raises GenotypeError, in one line, unless the genotype is an architecture of this space."""
-        if genotype.format != "mlp":
+        if genotype.format != self.macro:
             raise GenotypeError(f"a genotype of space {self.name} is MLP(...); this one is of format {genotype.format}")
         edges, _ = genotype.cells["layer"]
         if len(edges) != self.layers:
             raise GenotypeError(f"space {self.name} has {self.layers} hidden layers here, not {len(edges)}")
         for edge in edges:
             if edge.act not in self.activations or (edge.skip and not self.added_skip):
-                raise GenotypeError(
-                    f"layer {edge.source}: {edge.act}{f':{ADD_SKIP}' * edge.skip} is not in space {self.name}"
-                )
+                raise GenotypeError(f"layer {edge.source}: {edge.layer_label} is not in space {self.name}")
 
     def architectures(self) -> Iterator[Genotype]:
-        """Every architecture once.
+        """Yields every architecture once.
 
         >>> sum(1 for _ in MLPSpace(layers=3).architectures())
         500
         """
         skips = (False, True) if self.added_skip else (False,)
         for acts in product(self.activations, repeat=self.layers):
-            for chosen in product(skips, repeat=self.layers - 1):
-                yield _chain(list(zip(acts, (False, *chosen))))
+            for later_skips in product(skips, repeat=self.layers - 1):
+                layers = enumerate(zip(acts, (False, *later_skips)))
+                yield self._chain([_layer(layer, act, skip) for layer, (act, skip) in layers])
+
+    def _chain(self, edges: list[Edge]) -> Genotype:
+        return Genotype(self.macro, {"layer": (tuple(edges), (len(edges),))})
 
 
-def _chain(layers: list[tuple[str, bool]]) -> Genotype:
-    return Genotype(
-        "mlp",
-        {
-            "layer": (
-                tuple(Edge(LINEAR, layer, layer + 1, act, skip) for layer, (act, skip) in enumerate(layers)),
-                (len(layers),),
-            )
-        },
-    )
+def _layer(layer: int, act: str, skip: bool) -> Edge:
+    return Edge(LINEAR, layer, layer + 1, act, skip)
 
 
 def mlp(layers: int = 4) -> MLPSpace:

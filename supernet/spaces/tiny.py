@@ -7,9 +7,6 @@ from .darts import darts_cell
 
 def tiny() -> Space:
     """Five edges of which four stay."""
-    return Space(
-        "tiny",
-        "darts",
-        {"normal": darts_cell((("max_pool_3x3", "skip_connect", "sep_conv_3x3"),) * 5, steps=2)},
-        keep=2,
-    )
+    operations = ("max_pool_3x3", "skip_connect", "sep_conv_3x3")
+    cell = darts_cell((operations,) * 5, steps=2)
+    return Space("tiny", "darts", {"normal": cell}, keep=2)

@@ -26,7 +26,7 @@ SMALL = [*DATA, *"--space tiny --channels 2 --layers 1".split()]
         (["search", *SMALL, "--cutout", "99"], ["cutout must be smaller than the images", "8 pixels"]),
         (["search", "--config", "digit"], ["unknown preset or file 'digit'", "'digits'"]),
         (["search", *SMALL, "--channels", "3"], "channels must be even and at least 2, not 3"),
-        (["search", *SMALL, "--channels", "0"], "channels must be even and at least 2, not 0"),
+        (["search", *SMALL, "--channels", "0"], "channels must be at least 1, not 0"),
         (["search", *SMALL, "--epochs", "0"], "epochs must be at least 1"),
         (["search", *SMALL, "--layers", "-1"], "layers must be at least 1"),
         (["search", *SMALL, "--batch_size", "500"], ["batch of 500", "60 images", "--batch_size"]),

@@ -239,9 +239,10 @@ def test_finite_difference_is_quark0s_in_float32(momentum, layout):
 
 def ours(name):
     """A parameter's name here, from its name in quark0/darts."""
-    from supernet.quark0 import _rename
+    from supernet.checkpoints.filling import rename
+    from supernet.checkpoints.quark0 import _RENAMES
 
-    return _rename(name)
+    return rename(name, _RENAMES)
 
 
 def test_unrolled_weights_are_quark0s():

@@ -42,7 +42,7 @@ def steps_of(net, x):
         return net.blocks[0](net.stem(x)), [lambda f, block=block: block(f.clone()) for block in list(net.blocks)[1:]]
     older, first, steps = None, net.stem(x), []
     current = first
-    for site, cell in zip(net.sites, net.cells):
+    for site, cell in zip(net.cell_specs, net.cells):
         mixing = {"weights": net.mixing_weights()[site.group]} if isinstance(net, Supernet) and site.group else {}
         if site.group is None:
             step = cell

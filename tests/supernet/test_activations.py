@@ -53,7 +53,7 @@ def test_an_edge_with_a_convolution_has_an_activation_and_a_skip_beside_its_oper
     assert {choice: len(row) for choice, row in net.logits().items()} == {
         choice: len(options) for choice, options in space.items()
     }
-    cells = {group: sum(site.group == group for site in net.sites) for group in net.space.cells}
+    cells = {group: sum(spec.group == group for spec in net.cell_specs) for group in net.space.cells}
     for choice, options in net.choices().items():
         assert all(len(modules) == cells[choice.split("/")[0]] for modules in options.values())
     assert net.inputs() == create_space(name).inputs()
@@ -163,7 +163,8 @@ def test_an_activation_counts_only_where_there_is_a_convolution():
     space = space_of("nasbench201")
     decisions = {choice: options[-1] for choice, options in space.choices().items()} | {"cell/0/op": "nor_conv_1x1"}
     edges, _ = space.genotype(decisions).cells["cell"]
-    assert edges[0] == Edge("nor_conv_1x1", 0, 1, "tanh", True) and edges[1] == Edge("avg_pool_3x3", 0, 2, "relu", True)
+    assert edges[0] == Edge("nor_conv_1x1", 0, 1, "tanh", True)
+    assert edges[1] == Edge("avg_pool_3x3", 0, 2, "relu", True)
     genotype = space.genotype(decisions)
     assert (genotype.skips, genotype.added_skips) == (0, 6)
 
@@ -186,8 +187,8 @@ def test_a_network_equals_the_supernet_with_its_genotype_committed(training, scr
         child = build(net.genotype(decisions), channels=4, layers=1, num_classes=3).double().train(training)
         for part in ("stem", "last", "classifier"):
             getattr(child, part).load_state_dict(getattr(net, part).state_dict())
-        for site, wide, cell in zip(net.sites, net.cells, child.cells):
-            if site.group is None:
+        for spec, wide, cell in zip(net.cell_specs, net.cells, child.cells):
+            if spec.group is None:
                 cell.load_state_dict(wide.state_dict())
             else:
                 for edge, op, mixed in zip(cell.wiring, cell.edges, wide.edges):
@@ -197,11 +198,10 @@ def test_a_network_equals_the_supernet_with_its_genotype_committed(training, scr
 
 def test_an_added_skip_is_projected_where_the_stride_is_2(scrambled):
     net = scrambled(Supernet(space_of("darts"), channels=4, layers=3, num_classes=3, seed=0))
-    cell = next(cell for site, cell in zip(net.sites, net.cells) if site.reduction)
+    cell = next(cell for spec, cell in zip(net.cell_specs, net.cells) if spec.reduction)
     kinds = [type(edge.skip.options[1]).__name__ for edge in cell.edges]
-    assert [kind == "Sequential" for kind in kinds] == [source < 2 for source, _ in cell.space.edges] and set(
-        kinds
-    ) == {"Sequential", "Identity"}
+    assert [kind == "Sequential" for kind in kinds] == [source < 2 for source, _ in cell.space.edges]
+    assert set(kinds) == {"Sequential", "Identity"}
     x = torch.randn(2, cell.channels, 7, 9, dtype=torch.float64)
     assert cell.edges[0].skip(x, torch.tensor([0.5, 0.5])).shape == (2, cell.channels, 4, 5)
 
@@ -238,7 +238,7 @@ def test_architectures_are_counted_by_what_they_compute():
         ({"activations": ("relu", "gelu", "relu")}, "twice"),
     ],
 )
-def test_wrong_activations(arguments, message):
+def test_wrong_activations_are_refused(arguments, message):
     with pytest.raises(SpaceError, match=message) as caught:
         create_space("darts", **arguments)
     assert "\n" not in str(caught.value)
@@ -256,7 +256,7 @@ def test_wrong_activations(arguments, message):
         ("Genotype(normal=[('sep_conv_3x3:', 0), ('skip_connect', 1)], normal_concat=[2])", "unknown activation ''"),
     ],
 )
-def test_wrong_labels(text, message):
+def test_wrong_labels_are_refused(text, message):
     with pytest.raises(GenotypeError, match=message) as caught:
         Genotype.from_text(text)
     assert "\n" not in str(caught.value)

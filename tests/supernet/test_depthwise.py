@@ -13,7 +13,7 @@ from supernet.depthwise import depthwise_conv2d, is_depthwise
     ("kernel", "stride", "dilation"),
     [(3, 1, 1), (5, 1, 1), (7, 1, 1), (3, 2, 1), (5, 2, 1), (3, 1, 2), (5, 1, 2), (5, 2, 2)],
 )
-def test_depthwise_is_torchs(kernel, stride, dilation, size, layout):
+def test_values_and_gradients_equal_torchs_convolution(kernel, stride, dilation, size, layout):
     generator = torch.Generator().manual_seed(kernel + 10 * stride + 100 * dilation)
     x = torch.randn(2, 3, *size, generator=generator).double().contiguous(memory_format=layout).requires_grad_()
     weight = torch.randn(3, 1, kernel, kernel, generator=generator).double().requires_grad_()

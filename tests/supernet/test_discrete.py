@@ -52,8 +52,8 @@ def copy_weights(supernet, net):
     """The supernet's stem, fixed blocks and head, and on every edge the option that the genotype names."""
     for part in ("stem", "last", "classifier"):
         getattr(net, part).load_state_dict(getattr(supernet, part).state_dict())
-    for site, wide, cell in zip(net.sites, supernet.cells, net.cells):
-        if site.group is None:
+    for spec, wide, cell in zip(net.cell_specs, supernet.cells, net.cells):
+        if spec.group is None:
             cell.load_state_dict(wide.state_dict())
             continue
         if wide.preprocess is not None:
@@ -136,7 +136,8 @@ def test_auxiliary_pooling_is_that_of_the_original(channels, size):
         net.auxiliary_head.register_forward_pre_hook(lambda head, inputs: seen.append(inputs[0].shape))
         logits, auxiliary = net.train()(torch.empty(2, 3, size, size))
     side, stride = (7, 2) if stem == "imagenet" else (8, 3)
-    assert seen == [(2, 4 * 4 * channels, side, side)] and logits.shape == auxiliary.shape
+    assert seen == [(2, 4 * 4 * channels, side, side)]
+    assert logits.shape == auxiliary.shape
     features = torch.rand(1, 16, side, side)
     head = build(
         DARTS_V2, channels=2 if stem == "cifar" else 4, layers=3, num_classes=2, auxiliary=True, stem=stem
@@ -151,7 +152,7 @@ def test_auxiliary_pooling_is_that_of_the_original(channels, size):
     ("stem", "size", "side"),
     [("cifar", 32, 8), ("imagenet", 224, 7), ("imagenet", 160, 5), ("cifar", 28, 7), ("cifar", 1, 1)],
 )
-def test_resolution(stem, size, side):
+def test_the_stem_decides_the_resolution_of_the_last_cell(stem, size, side):
     net = build(DARTS_V2, channels=4, layers=3, num_classes=5, stem=stem).eval()
     seen = []
     net.cells[-1].register_forward_hook(lambda cell, inputs, output: seen.append(output.shape))
@@ -176,9 +177,9 @@ def test_block_outputs_are_the_stem_and_every_cell(kind, scrambled):
     got = net.train().block_outputs(x)
     older = net.stem(x)
     wanted = [older if net.second_stem is None else net.second_stem(older)]
-    for site, cell in zip(net.sites, net.cells):
-        settings = {"weights": net.mixing_weights()[site.group]} if kind == "supernet" else {}
-        output = cell(wanted[-1]) if site.group is None else cell(older, wanted[-1], **settings)
+    for spec, cell in zip(net.cell_specs, net.cells):
+        settings = {"weights": net.mixing_weights()[spec.group]} if kind == "supernet" else {}
+        output = cell(wanted[-1]) if spec.group is None else cell(older, wanted[-1], **settings)
         older = wanted[-1]
         wanted.append(output)
     torch.testing.assert_close(got, wanted, **CLOSE)
@@ -203,7 +204,7 @@ REDUCE_ONLY = Genotype("darts", {"reduce": DARTS_V2.cells["reduce"]})
 
 def test_a_genotype_without_reduction_keeps_the_resolution():
     net = build(NORMAL_ONLY, channels=3, layers=4, num_classes=2)
-    assert not any(site.reduction for site in net.sites)
+    assert not any(spec.reduction for spec in net.cell_specs)
     assert net(torch.zeros(2, 3, 9, 9)).shape == (2, 2)
 
 
@@ -225,7 +226,7 @@ def test_a_genotype_without_reduction_keeps_the_resolution():
         (NASBENCH201.to_text(), {}, r"build takes a Genotype, not str: Genotype.from_text\(...\) reads a text"),
     ],
 )
-def test_networks_that_cannot_be_built(genotype, arguments, message):
+def test_networks_that_cannot_be_built_are_refused(genotype, arguments, message):
     with pytest.raises(SpaceError, match=message) as caught:
         build(genotype, **({"channels": 4, "layers": 4, "num_classes": 3} | arguments))
     assert "\n" not in str(caught.value)

@@ -32,13 +32,13 @@ def parameters(genotype, **sizes):
         (DARTS_V2, True, 3_825_768),
     ],
 )
-def test_darts_on_cifar10(genotype, auxiliary, count):
+def test_darts_on_cifar10_has_the_published_number_of_parameters(genotype, auxiliary, count):
     assert parameters(genotype, num_classes=10, auxiliary=auxiliary) == count
     assert parameters(genotype, num_classes=10, auxiliary=auxiliary, channels=36, layers=20) == count
 
 
 @pytest.mark.parametrize(("genotype", "count"), [(DARTS_V1, 4_510_432), (DARTS_V2, 4_718_752)])
-def test_darts_on_imagenet(genotype, count):
+def test_darts_on_imagenet_has_the_published_number_of_parameters(genotype, count):
     assert parameters(genotype, channels=48, layers=14, num_classes=1000, stem="imagenet") == count
 
 
@@ -58,13 +58,13 @@ def additive():
     return empty, np.array(added)
 
 
-def test_options_add_up(additive):
+def test_parameters_of_options_add_up(additive):
     empty, added = additive
     for operations in np.random.default_rng(0).integers(0, 5, (100, 6)):
         assert nasbench201_parameters(operations) == empty + added[range(6), operations].sum()
 
 
-def test_every_cell_of_nasbench201(additive):
+def test_every_cell_of_nasbench201_has_the_published_number_of_parameters(additive):
     empty, added = additive
     operations = NASBENCH201["ops"]
     assert len(np.unique(operations, axis=0)) == len(operations) == 15625

@@ -32,7 +32,7 @@ def recorded(probability):
 
 
 def is_identity(net, index, edge):
-    return edge.op == "skip_connect" and not (net.sites[index].reduction and edge.source < 2)
+    return edge.op == "skip_connect" and not (net.cell_specs[index].reduction and edge.source < 2)
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 0.8])
@@ -87,4 +87,5 @@ def test_the_rate_can_be_changed():
     assert {layer.drop_prob for layer in layers} == {0.25}
     with pytest.raises(SpaceError, match=r"\[0, 1\), not 1.5") as caught:
         net.set_drop_path(1.5)
-    assert "\n" not in str(caught.value) and {layer.drop_prob for layer in layers} == {0.25}
+    assert "\n" not in str(caught.value)
+    assert {layer.drop_prob for layer in layers} == {0.25}

@@ -44,7 +44,9 @@ def assert_round_trips(genotype):
 
 def assert_short_line(error):
     message = str(error)
-    assert message and "\n" not in message and len(message) < 700
+    assert message
+    assert "\n" not in message
+    assert len(message) < 700
     message.encode()  # can be printed
 
 
@@ -55,7 +57,7 @@ def assert_runs(genotype):
 
 
 @pytest.mark.parametrize("text", [*PUBLISHED.values(), NASBENCH201], ids=[*PUBLISHED, "NAS-Bench-201"])
-def test_published_architectures(text):
+def test_published_architectures_round_trip(text):
     genotype = Genotype.from_text(text)
     assert_round_trips(genotype)
     assert_runs(genotype)
@@ -64,14 +66,18 @@ def test_published_architectures(text):
     assert genotype.to_text() == text
 
 
-def test_what_the_texts_mean():
+def test_texts_give_edges_outputs_and_skips():
     genotype = Genotype.from_text(DARTS_V2)
     edges, concat = genotype.cells["normal"]
-    assert genotype.format == "darts" and concat == (2, 3, 4, 5)
-    assert edges[0][:3] == ("sep_conv_3x3", 0, 2) and edges[-1][:3] == ("dil_conv_3x3", 2, 5) and edges[-1].node == 5
+    assert genotype.format == "darts"
+    assert concat == (2, 3, 4, 5)
+    assert edges[0][:3] == ("sep_conv_3x3", 0, 2)
+    assert edges[-1][:3] == ("dil_conv_3x3", 2, 5)
+    assert edges[-1].node == 5
     assert genotype.skips == 5
     cell = Genotype.from_text(NASBENCH201)
-    assert cell.format == "nasbench201" and cell.skips == 1
+    assert cell.format == "nasbench201"
+    assert cell.skips == 1
     edges, concat = cell.cells["cell"]
     assert (tuple(edge[:3] for edge in edges), concat) == (
         (
@@ -96,7 +102,7 @@ def test_what_the_texts_mean():
         DARTS_V2.replace(" ", ""),
     ],
 )
-def test_spellings_of_one_genotype(text):
+def test_spellings_of_one_genotype_are_read_alike(text):
     assert Genotype.from_text(text) == Genotype.from_text(DARTS_V2)
 
 
@@ -116,7 +122,8 @@ def test_random_genotypes_run():
 def test_equal_genotypes_have_equal_hashes_whatever_the_order_of_their_cells():
     genotype = Genotype.from_text(DARTS_V1)
     turned = Genotype("darts", dict(reversed(genotype.cells.items())))
-    assert turned == genotype and hash(turned) == hash(genotype)
+    assert turned == genotype
+    assert hash(turned) == hash(genotype)
     assert Genotype.from_text(turned.to_text()) == genotype
 
 

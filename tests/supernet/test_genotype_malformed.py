@@ -10,7 +10,9 @@ from supernet import Genotype, GenotypeError
 
 def assert_short_line(error):
     message = str(error)
-    assert message and "\n" not in message and len(message) < 700
+    assert message
+    assert "\n" not in message
+    assert len(message) < 700
     message.encode()  # can be printed
 
 
@@ -89,7 +91,7 @@ MALFORMED_TEXTS = [
     MALFORMED_TEXTS,
     ids=[f"{index}: {text[:40]!a}" for index, (text, _) in enumerate(MALFORMED_TEXTS)],
 )
-def test_texts_that_are_no_genotype(text, message):
+def test_texts_that_are_no_genotype_are_refused(text, message):
     with pytest.raises(GenotypeError, match=message) as caught:
         Genotype.from_text(text)
     assert_short_line(caught.value)
@@ -161,7 +163,7 @@ MALFORMED_JSONS = [
     MALFORMED_JSONS,
     ids=[f"{index}: {text[:40]!a}" for index, (text, _) in enumerate(MALFORMED_JSONS)],
 )
-def test_json_that_is_no_genotype(text, message):
+def test_json_that_is_no_genotype_is_refused(text, message):
     with pytest.raises(GenotypeError, match=message) as caught:
         Genotype.from_json(text)
     assert_short_line(caught.value)

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from supernet import MLP, Genotype, GenotypeError, SpaceError, Supernet, build, create_space, prune_nodes
-from supernet.nodescale import node_scales
+from supernet.nodescale import list_node_scales
 
 SIZES = {"channels": 8, "num_classes": 3, "in_chans": 2, "image_size": 4}
 FUNCTIONS = {
@@ -45,7 +45,7 @@ def by_formula(net, x, act, skip):
     return f @ net.readout.weight.T * net.factors[-1]
 
 
-def test_the_choices():
+def test_every_layer_has_an_activation_and_all_but_the_first_a_skip_to_choose():
     choices = create_space("mlp", layers=3).choices()
     five = ("relu", "leaky_relu", "sigmoid", "tanh", "swish")
     assert choices == {
@@ -54,7 +54,8 @@ def test_the_choices():
     }
     net = supernet()
     assert {choice: tuple(options) for choice, options in net.choices().items()} == choices
-    assert net.inputs() == {} and net.excluded() == ()
+    assert net.inputs() == {}
+    assert net.excluded() == ()
     assert {choice: len(row) for choice, row in net.logits().items()} == {
         choice: len(options) for choice, options in choices.items()
     }
@@ -85,7 +86,9 @@ def test_a_network_is_the_formula(text, parametrisation):
         by_formula(net, images(), [{edge.act: 1.0} for edge in edges], [float(edge.skip) for edge in edges[1:]]),
     )
     assert Genotype.from_json(genotype.to_json()) == genotype == Genotype.from_text(genotype.to_text())
-    assert genotype.to_text() == text and genotype.added_skips == text.count("add_skip") and genotype.skips == 0
+    assert genotype.to_text() == text
+    assert genotype.added_skips == text.count("add_skip")
+    assert genotype.skips == 0
     assert sum(p.numel() for p in net.parameters()) == 32 * 8 + 64 * (len(edges) - 1) + 24
 
 
@@ -152,16 +155,17 @@ def test_node_scaling_in_cells_stands_behind_every_convolution():
     assert [names[-2:] for names in found] == [["BatchNorm2d", "NodeScale"]] * 3
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     assert not torch.allclose(plain(x), scaled(x))
-    for scale in node_scales(scaled):
+    for scale in list_node_scales(scaled):
         scale.scale.fill_(1.0)
     torch.testing.assert_close(plain(x), scaled(x))
     with prune_nodes(scaled, 0.5):
-        assert all(scale.kept == scale.width // 2 for scale in node_scales(scaled))
+        assert all(scale.kept == scale.width // 2 for scale in list_node_scales(scaled))
 
 
 def test_fixed_activations_and_skips_are_no_choices():
     net = supernet(space={"activations": ("relu",), "added_skip": False})
-    assert net.choices() == {} and net.genotype().to_text() == "MLP(relu, relu, relu)"
+    assert net.choices() == {}
+    assert net.genotype().to_text() == "MLP(relu, relu, relu)"
     torch.testing.assert_close(net(images()), by_formula(net, images(), [{"relu": 1.0}] * 3, [0.0, 0.0]))
 
 
@@ -184,7 +188,7 @@ def test_what_the_kernel_at_infinite_width_needs_is_decided():
     }
 
 
-def test_one_line_for_every_mistake():
+def test_every_mistake_is_refused_in_one_line():
     relu = Genotype.from_text("MLP(relu)")
     cell = Genotype.from_text("|nor_conv_3x3~0|")
     for call, message in [

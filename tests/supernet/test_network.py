@@ -27,7 +27,8 @@ def set_alphas(net, seed):
 def test_choices_hold_the_modules_of_every_cell_of_the_group(name):
     net = build(name)
     cells = {
-        group: [cell for site, cell in zip(net.sites, net.cells) if site.group == group] for group in net.space.cells
+        group: [cell for spec, cell in zip(net.cell_specs, net.cells) if spec.group == group]
+        for group in net.space.cells
     }
     assert sum(map(len, cells.values())) == sum(isinstance(cell, MixedCell) for cell in net.cells) > 1
     choices = net.choices()
@@ -69,7 +70,8 @@ def test_weights_and_alphas_are_apart(name):
     assert not {id(p) for p in weights} & {id(p) for p in alphas}
     assert {id(p) for p in weights} | {id(p) for p in alphas} == {id(p) for p in net.parameters()}
     assert all(0 < alpha.abs().max() < 0.01 for alpha in alphas), "1e-3 times a standard normal"
-    assert net.inputs() == net.space.inputs() and net.excluded() == net.space.excluded
+    assert net.inputs() == net.space.inputs()
+    assert net.excluded() == net.space.excluded
 
 
 def test_mixing_weights_are_softmax():
@@ -122,7 +124,8 @@ def test_decisions_and_inputs_come_before_the_alphas():
         assert {edge.op for edge in edges if (edge.source, edge.node) == (0, 2)} == {option}
         assert edges[2:] == free[2:]
     edges, _ = net.genotype(inputs={"normal/n2": ["normal/4/op", "normal/2/op"]}).cells["normal"]
-    assert [edge.source for edge in edges[2:]] == [2, 0] and edges[:2] == free[:2]
+    assert [edge.source for edge in edges[2:]] == [2, 0]
+    assert edges[:2] == free[:2]
     with pytest.raises(GenotypeError, match="'sep_conv_7x7' is not an option"):
         net.genotype({"normal/0/op": "sep_conv_7x7"})
     with pytest.raises(GenotypeError, match="normal/n7"):
@@ -142,10 +145,10 @@ def test_a_seed_makes_the_net_and_leaves_the_global_generator(name):
 
 
 @pytest.mark.parametrize(("layers", "reductions"), [(3, [1, 2]), (4, [1, 2]), (8, [2, 5]), (20, [6, 13])])
-def test_darts_skeleton(layers, reductions):
+def test_darts_reduces_after_a_third_and_two_thirds(layers, reductions):
     with torch.device("meta"):
         net = build("s2", layers=layers, channels=4, num_classes=7, in_chans=1)
-    assert [index for index, site in enumerate(net.sites) if site.group == "reduce"] == reductions
+    assert [index for index, spec in enumerate(net.cell_specs) if spec.group == "reduce"] == reductions
     channels, previous = 4, [12, 12]
     for index, cell in enumerate(net.cells):
         channels *= 2 if index in reductions else 1
@@ -160,17 +163,17 @@ def test_darts_skeleton(layers, reductions):
     assert net(torch.empty(2, 1, 32, 32, device="meta")).shape == (2, 7)
 
 
-def test_nasbench201_skeleton():
+def test_nasbench201_has_three_stages_and_two_residual_blocks():
     with torch.device("meta"):
         net = build("nasbench201", layers=5, channels=16, num_classes=10)
-    assert [site.group for site in net.sites] == ["cell"] * 5 + [None] + ["cell"] * 5 + [None] + ["cell"] * 5
+    assert [spec.group for spec in net.cell_specs] == ["cell"] * 5 + [None] + ["cell"] * 5 + [None] + ["cell"] * 5
     assert [cell.channels for cell in net.cells if isinstance(cell, MixedCell)] == [16] * 5 + [32] * 5 + [64] * 5
     assert all(cell.preprocess is None for cell in net.cells if isinstance(cell, MixedCell))
     assert net(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 10)
 
 
 @pytest.mark.parametrize(("name", "channels", "cells"), [("darts", 16, 8), ("nasbench201", 16, 17)])
-def test_sizes_by_default(name, channels, cells):
+def test_usual_sizes_are_those_of_the_papers(name, channels, cells):
     with torch.device("meta"):
         net = Supernet(create_space(name), num_classes=10)
     assert (net.cells[0].channels, len(net.cells)) == (channels, cells)
@@ -178,7 +181,7 @@ def test_sizes_by_default(name, channels, cells):
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (28, 28)])
-def test_images_of_any_size(name, size):
+def test_images_of_any_size_are_taken(name, size):
     net = build(name, in_chans=1).eval()
     assert net(torch.zeros(2, 1, *size)).shape == (2, 3)
 
@@ -195,7 +198,7 @@ def test_images_of_any_size(name, size):
         ("tiny", {"in_chans": 0}, "in_chans must be at least 1"),
     ],
 )
-def test_sizes_that_cannot_be_built(name, sizes, message):
+def test_sizes_that_cannot_be_built_are_refused(name, sizes, message):
     with pytest.raises(SpaceError, match=message) as caught:
         Supernet(create_space(name), **({"channels": 4, "layers": 2, "num_classes": 3} | sizes))
     assert "\n" not in str(caught.value)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from supernet import SpaceError
-from supernet.nodescale import NodeScale, node_scales, prune_nodes, top_nodes
+from supernet.nodescale import NodeScale, list_node_scales, prune_nodes, top_nodes
 
 SEEDS = 25
 
@@ -51,7 +51,7 @@ def expected_kernel(x):
     return x @ x.T / x.shape[1] * p, p
 
 
-def test_the_weights_are_the_formula():
+def test_the_weights_are_those_of_the_formula():
     for width, gamma, alpha in ((1, 0.3, 0.5), (7, 0.2, 0.5), (40, 0.0, 0.3), (49, 0.5, 0.9)):
         scaling, total = NodeScale(width, gamma, alpha), sum(k ** (-1 / alpha) for k in range(1, width + 1))
         for j in range(1, width + 1):
@@ -145,7 +145,9 @@ def test_pruning_destroys_the_symmetric_network_and_hardly_changes_the_asymmetri
         assert whole < 0.7 * nothing
         kept[gamma] = (nothing - pruned) / (nothing - whole)
     assert kept[1.0] < 0.15 < 0.3 < kept[0.5] < 0.9 < kept[0.0] < 1.05
-    assert moved[1.0] < 1.5 and moved[0.5] > 3 and moved[0.0] > 3
+    assert moved[1.0] < 1.5
+    assert moved[0.5] > 3
+    assert moved[0.0] > 3
 
 
 def convolutional():
@@ -165,13 +167,15 @@ def test_pruning_silences_the_last_nodes_of_every_layer_and_is_undone_to_the_bit
     net = convolutional().eval()
     before, state = net(IMAGES), copy.deepcopy(net.state_dict())
     with prune_nodes(net, 0.5):
-        assert [scaling.kept for scaling in node_scales(net)] == [4, 3, 3]
-        assert not net[:4](IMAGES)[:, 4:].any() and net[:4](IMAGES)[:, :4].any()
+        assert [scaling.kept for scaling in list_node_scales(net)] == [4, 3, 3]
+        assert not net[:4](IMAGES)[:, 4:].any()
+        assert net[:4](IMAGES)[:, :4].any()
         pruned = net(IMAGES)
         with prune_nodes(net, 0.25):  # silent nodes stay so
             assert torch.equal(net(IMAGES), pruned)
         assert torch.equal(net(IMAGES), pruned)
-    assert not torch.equal(pruned, before) and torch.equal(net(IMAGES), before)
+    assert not torch.equal(pruned, before)
+    assert torch.equal(net(IMAGES), before)
     assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
     with prune_nodes(net, 0.0):
         assert torch.equal(net(IMAGES), before)
@@ -192,15 +196,17 @@ def test_silent_nodes_get_no_gradient_and_a_backward_pass_may_come_after_the_blo
     with prune_nodes(net, 0.5):
         loss = net(torch.randn(8, 4)).square().sum()
     loss.backward()
-    assert not net.hidden.weight.grad[3:].any() and net.hidden.weight.grad[:3].any()
+    assert not net.hidden.weight.grad[3:].any()
+    assert net.hidden.weight.grad[:3].any()
 
 
 def test_a_pruned_network_that_is_saved_and_loaded_stays_pruned():
     net, other = convolutional().eval(), convolutional().eval()
-    node_scales(net)[0].keep(2)
+    list_node_scales(net)[0].keep(2)
     other.load_state_dict(net.state_dict())
-    assert node_scales(other)[0].kept == 2 and torch.equal(other(IMAGES), net(IMAGES))
-    node_scales(other)[0].keep(8)
+    assert list_node_scales(other)[0].kept == 2
+    assert torch.equal(other(IMAGES), net(IMAGES))
+    list_node_scales(other)[0].keep(8)
     assert torch.equal(other(IMAGES), convolutional().eval()(IMAGES))
 
 
@@ -210,14 +216,15 @@ def test_top_nodes_are_the_first_that_the_last_scaling_puts_out():
     modes = [module.training for module in net.modules()]
     state = copy.deepcopy(net.state_dict())
     features = top_nodes(net, IMAGES, 2)
-    assert [module.training for module in net.modules()] == modes and not features.requires_grad
+    assert [module.training for module in net.modules()] == modes
+    assert not features.requires_grad
     assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
     assert torch.equal(features, net.eval()[:-1](IMAGES)[:, :2])
     assert torch.equal(top_nodes(net[:8], IMAGES, 3), net[:8](IMAGES)[:, :3])
-    assert not any(scaling._forward_hooks for scaling in node_scales(net))
+    assert not any(scaling._forward_hooks for scaling in list_node_scales(net))
 
 
-def test_mistakes():
+def test_values_out_of_range_are_refused():
     for arguments, says in (
         ((0, 0.5), "has none"),
         ((3, 1.1), "gamma"),
@@ -229,9 +236,9 @@ def test_mistakes():
             NodeScale(*arguments)
     net = convolutional()
     with pytest.raises(SpaceError, match="of 8 nodes 9 cannot be kept"):
-        node_scales(net)[0].keep(9)
+        list_node_scales(net)[0].keep(9)
     with pytest.raises(SpaceError, match=r"takes \[B, 8, \.\.\.\], not \[2, 7\]"):
-        node_scales(net)[0](torch.ones(2, 7))
+        list_node_scales(net)[0](torch.ones(2, 7))
     with pytest.raises(SpaceError, match="share of nodes"), prune_nodes(net, 1.5):
         pass
     with pytest.raises(SpaceError, match="no NodeScale"), prune_nodes(nn.ReLU(), 0.5):

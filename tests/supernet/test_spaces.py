@@ -98,16 +98,17 @@ DARTS_INPUTS = {
 }
 
 
-def test_the_list():
+def test_every_space_is_listed():
     assert list_spaces() == ["darts", "darts_pt", "mlp", "nasbench201", "s1", "s2", "s3", "s4", "tiny"]
     for name, line in describe_spaces().items():
-        assert line and "\n" not in line
+        assert line
+        assert "\n" not in line
         assert create_space(name).name == name
     assert list(describe_spaces()) == list_spaces()
 
 
 @pytest.mark.parametrize("name", DARTS_LIKE)
-def test_darts_like(name):
+def test_darts_like_spaces_have_their_operations_and_rules(name):
     space = create_space(name)
     normal, reduce = DARTS_LIKE[name] if name == "s1" else (DARTS_LIKE[name],) * 2
     assert (space.macro, space.keep, list(space.cells)) == ("darts", 2, ["normal", "reduce"])
@@ -127,7 +128,7 @@ def test_darts_like(name):
     assert "none" in space.excluded or all("none" not in options for options in space.choices().values())
 
 
-def test_nasbench201():
+def test_nasbench201_has_six_edges_of_five_operations():
     space = create_space("nasbench201")
     cell = space.cells["cell"]
     assert (space.macro, space.keep, space.excluded, space.inputs()) == ("nasbench201", None, (), {})
@@ -136,7 +137,7 @@ def test_nasbench201():
     assert list(space.choices().items()) == [(f"cell/{row}/op", options) for row in range(6)]
 
 
-def test_tiny():
+def test_tiny_has_two_nodes_and_no_reduction():
     space = create_space("tiny")
     cell = space.cells["normal"]
     assert (list(space.cells), cell.inputs, cell.edges, cell.concat) == (["normal"], 2, DARTS_EDGES[:5], (2, 3))
@@ -193,7 +194,7 @@ def one_line(caught):
         ("tiny", {"steps": 3}, "steps"),
     ],
 )
-def test_unknown_spaces_and_options(name, options, message):
+def test_unknown_spaces_and_options_are_refused(name, options, message):
     with pytest.raises(SpaceError, match=message) as caught:
         create_space(name, **options)
     one_line(caught)
@@ -210,7 +211,7 @@ def test_unknown_spaces_and_options(name, options, message):
         ((), (), "edge"),
     ],
 )
-def test_cells_that_cannot_be(edges, operations, message):
+def test_cells_that_cannot_be_are_refused(edges, operations, message):
     with pytest.raises(SpaceError, match=message) as caught:
         CellSpace(2, edges, operations, (2,))
     one_line(caught)
@@ -220,7 +221,7 @@ TINY = {f"normal/{row}/op": SKIP for row in range(5)}
 KEPT = {"normal/n2": ["normal/4/op", "normal/2/op"]}
 
 
-def test_the_genotype_of_decisions():
+def test_decisions_and_kept_inputs_make_the_genotype():
     genotype = create_space("tiny").genotype({**TINY, "normal/4/op": S3}, KEPT)
     edges = (Edge(SKIP, 0, 2), Edge(SKIP, 1, 2), Edge(S3, 2, 3), Edge(SKIP, 0, 3))
     assert genotype == Genotype("darts", {"normal": (edges, (2, 3))})
@@ -243,7 +244,7 @@ def test_the_genotype_of_decisions():
         (TINY, {**KEPT, "reduce/n1": ["normal/2/op"]}, "reduce/n1"),
     ],
 )
-def test_decisions_that_make_no_genotype(decisions, inputs, message):
+def test_decisions_that_make_no_genotype_are_refused(decisions, inputs, message):
     with pytest.raises(GenotypeError, match=message) as caught:
         create_space("tiny").genotype(decisions, inputs)
     one_line(caught)

@@ -80,7 +80,7 @@ def forget_statistics(module):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("change", [stop_tracking, forget_statistics, nn.Module.eval, nn.Module.train])
 @pytest.mark.parametrize("every", [1, 5])
-def test_batch_norms_of_another_mode(change, every, training, scrambled):
+def test_batch_norms_of_another_mode_equal_the_definition(change, every, training, scrambled):
     """All of them, or every fifth, which differs between edges that share a state."""
     net = scrambled(build("tiny")).train(training)
     for module in [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)][::every]:
@@ -112,7 +112,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_an_option_changed_on_one_edge(change, scrambled):
+def test_an_option_changed_on_one_edge_counts(change, scrambled):
     """Edges 0 and 2 read the same state; only edge 0 is changed, in every cell."""
     net = scrambled(build("tiny")).train()
     name, apply = CHANGES[change]
@@ -127,7 +127,7 @@ STACKABLE = sorted(set(OPERATIONS) - {"none", "noise"})
 @pytest.mark.parametrize("pool_norm", [True, False])
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("name", STACKABLE)
-def test_every_operation_side_by_side(name, affine, pool_norm, scrambled):
+def test_every_operation_run_side_by_side_equals_itself(name, affine, pool_norm, scrambled):
     for stride in (1, 2):
         options = [
             scrambled(build_operation(name, 4, stride, affine=affine, pool_norm=pool_norm), seed) for seed in range(3)
@@ -154,7 +154,7 @@ def test_operations_of_different_strides_or_kernels_are_not_alike():
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_second_derivatives(training, scrambled):
+def test_second_derivatives_equal_those_of_the_definition(training, scrambled):
     """The gradient of the alpha gradient's squared norm, by alphas and weights."""
     net, x = scrambled(build("tiny", layers=2)).train(training), images()
     results = []

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from supernet import SpaceError, Supernet, create_space, from_quark0
 
-FIXTURE = torch.load(Path(__file__).parents[1] / "fixtures" / "quark0.pt", weights_only=True)
+FIXTURE = torch.load(Path(__file__).parents[2] / "fixtures" / "quark0.pt", weights_only=True)
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
 TOLERANCE = {"f32": {"rtol": 1e-5, "atol": 1e-5}, "f64": {"rtol": 1e-9, "atol": 1e-9}}
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -64,12 +64,12 @@ def test_sizes_dtype_and_every_tensor_come_from_the_checkpoint(precision):
 
 
 @pytest.mark.parametrize("precision", DTYPES)
-def test_logits_in_eval_mode(precision):
+def test_logits_in_eval_mode_are_the_originals(precision):
     assert_close(load(precision).eval()(batch("train", precision)[0]), precision, "logits_eval")
 
 
 @pytest.mark.parametrize("precision", DTYPES)
-def test_training_step(precision):
+def test_a_training_step_is_the_originals(precision):
     net = load(precision).train()
     x, y = batch("train", precision)
     logits = net(x)
@@ -83,7 +83,7 @@ def test_training_step(precision):
 
 
 @pytest.mark.parametrize("precision", DTYPES)
-def test_gradient_norm_of_every_weight(precision):
+def test_the_gradient_norm_of_every_weight_is_the_originals(precision):
     net = load(precision).train()
     x, y = batch("train", precision)
     F.cross_entropy(net(x), y).backward()
@@ -98,7 +98,7 @@ def test_gradient_norm_of_every_weight(precision):
 
 
 @pytest.mark.parametrize("precision", DTYPES)
-def test_first_order_architecture_step(precision):
+def test_a_first_order_architecture_step_is_the_originals(precision):
     net = load(precision).train()
     hyper = {key: value.item() for key, value in FIXTURE["hyper"].items()}
     adam = torch.optim.Adam(
@@ -119,7 +119,7 @@ def test_first_order_architecture_step(precision):
 
 @pytest.mark.parametrize("precision", DTYPES)
 @pytest.mark.parametrize("case", FIXTURE["genotype_alphas"])
-def test_genotype(case, precision):
+def test_the_genotype_is_the_originals(case, precision):
     """`alphas`: random; `tie`: all equal; `nonewins`: `none` largest; `share`: the ranking by softmax is not that by
     alpha."""
     net = load(precision)
@@ -130,7 +130,7 @@ def test_genotype(case, precision):
     assert net.genotype().to_text() == FIXTURE["genotypes"][key]
 
 
-def test_seven_operations_round_trip():
+def test_a_net_of_seven_operations_written_as_the_original_is_read_back():
     space = create_space("darts_pt")
     net = Supernet(space, channels=4, layers=3, num_classes=7, in_chans=1, seed=3).double()
     generator = torch.Generator().manual_seed(0)
@@ -163,7 +163,8 @@ def test_the_global_generator_and_the_given_tensors_stay_as_they_are():
         for tensor in net.state_dict().values():
             tensor.zero_()
     assert all(torch.equal(state[name], tensor) for name, tensor in FIXTURE["state_dict"].items())
-    assert torch.equal(alphas[0], FIXTURE["alphas_normal"]) and torch.equal(alphas[1], FIXTURE["alphas_reduce"])
+    assert torch.equal(alphas[0], FIXTURE["alphas_normal"])
+    assert torch.equal(alphas[1], FIXTURE["alphas_reduce"])
 
 
 def without(name):
