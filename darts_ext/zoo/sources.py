@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 
 from supernet import Genotype, Macro, find_macro
 
-from ..networks import read_genotype
 from ..runtime.errors import UsageError
+from ..runtime.genotypes import read_genotype
 
 WEIGHTS = Path("evaluate/model.safetensors")  # of a run that `retrain` went on with
 _TEXT = re.compile(r"\s*(Genotype\s*\(|\||MLP\s*\(|\{)")

@@ -11,7 +11,7 @@ from small_supernets import batch, supernet_of
 from toy_network import Additive, columns
 
 from selection import score, select
-from selection.numerics.race import race, significant, student_quantile
+from selection.numerics.race import is_significant, race, student_quantile
 
 
 def stored(means):
@@ -35,8 +35,8 @@ def test_the_test_is_a_t_test_with_the_finite_correction():
     differences = np.array([0.3, 0.1, 0.2, -0.1, 0.4, 0.2, 0.0, 0.3])
     standard_error = differences.std(ddof=1) / math.sqrt(8) * math.sqrt(1 - 0.25)
     critical = 1 - t.cdf(differences.mean() / standard_error, 7)
-    assert significant(differences, np.ones(8), 0.25, critical * 1.02)
-    assert not significant(differences, np.ones(8), 0.25, critical * 0.98)
+    assert is_significant(differences, np.ones(8), 0.25, critical * 1.02)
+    assert not is_significant(differences, np.ones(8), 0.25, critical * 0.98)
 
 
 def test_without_error_everything_is_evaluated():
