@@ -16,7 +16,7 @@ from .numerics.spectrum import Spectrum, spectrum
 from .numerics.tnorm import calibrate
 from .plan import Plan, make_plan
 from .preserve import preserved
-from .protocol import Selectable
+from .protocol import Selectable, edge_of, group_of, kind_of
 from .registry import (
     describe_criteria,
     find_lift,
@@ -49,12 +49,15 @@ __all__ = [
     "committed",
     "decay",
     "describe_criteria",
+    "edge_of",
     "find_criterion",
     "find_lift",
     "find_measure",
+    "group_of",
     "infinite_bounds",
     "infinite_ntk",
     "kernels_shared",
+    "kind_of",
     "list_criteria",
     "list_infinite_activations",
     "list_kinds",

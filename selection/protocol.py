@@ -160,13 +160,13 @@ def edge_of(choice: str) -> str:
 
 
 def kind_of(choice: str) -> str:
-    """Returns the KIND of a choice that is called GROUP/EDGE/KIND: "op", "act" or "skip"; any other has the kind "".
+    """Returns the KIND of a choice that is called GROUP/EDGE/KIND: "op", "act" or "skip"; any other is its own kind.
 
     >>> kind_of("normal/3/op"), kind_of("depth")
-    ('op', '')
+    ('op', 'depth')
     """
     if choice.count("/") != 2:
-        return ""
+        return choice
     _, _, kind = choice.rpartition("/")
     return kind
 

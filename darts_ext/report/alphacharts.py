@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import nan
 
+from selection import group_of
+
 from .bars import draw_bars
-from .choicenames import group_of
 from .linechart import Line, draw_lines
 from .palette import Look
 

@@ -1,31 +1,9 @@
-"""The parts of a choice's name, GROUP/EDGE/KIND: `normal/3/op` is the operation on edge 3 of the normal cell."""
+"""Choices as the report shows them: `normal/3/op` is the operation on edge 3 of the normal cell."""
 
 from collections.abc import Mapping
 from typing import TypeVar
 
-from selection.protocol import edge_of
-
-__all__ = ["edge_number", "edge_of", "group_of", "kind_of", "sort_choices"]
-
 Value = TypeVar("Value")
-
-
-def group_of(choice: str) -> str:
-    """Returns the group, such as the kind of cell.
-
-    >>> group_of("normal/3/op")
-    'normal'
-    """
-    return choice.partition("/")[0]
-
-
-def kind_of(choice: str) -> str:
-    """Returns what is chosen: an operation, an activation or an added skip.
-
-    >>> kind_of("normal/3/op")
-    'op'
-    """
-    return choice.rpartition("/")[2]
 
 
 def edge_number(choice: str) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import nan
 from typing import NamedTuple
 
+from selection import edge_of, kind_of
+
 from .amounts import format_amount
 from .candidates import Candidate, list_candidates
-from .choicenames import edge_number, edge_of, kind_of, sort_choices
+from .choicenames import edge_number, sort_choices
 from .heatmap import draw_heat_map
 from .labels import join_names, label_criterion
 from .palette import Look

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from math import isnan
 
+from selection import parse
+
 from .amounts import format_amount
 from .explanation import list_facts
 from .labels import label_criterion
@@ -85,8 +87,7 @@ def _missing_accuracies(run: Run, contents: Contents) -> list[str]:
     }
     parts = []
     for name in _list_criteria(contents):
-        supernet, _, _ = name.rpartition("/")
-        if supernet == run.supernet and name not in retrained:
+        if parse(name).supernet == run.supernet and name not in retrained:
             parts.append(f"test accuracy of {name}")
     return parts
 

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from selection import kind_of
+
 
 @torch.no_grad()
 def mixing_weights(net: nn.Module) -> dict[str, list[float]]:
@@ -45,7 +47,7 @@ def skip_shares(
     """
     shares = {}
     for name, kind, skip in (("skip_share", "op", "skip_connect"), ("added_skip_share", "skip", "add_skip")):
-        choices = [choice for choice in mixing if choice.endswith(f"/{kind}")]
+        choices = [choice for choice in mixing if kind_of(choice) == kind]
         best = [_strongest(mixing[choice], options[choice], excluded) for choice in choices]
         if best:
             shares[name] = best.count(skip) / len(best)

@@ -52,8 +52,7 @@ class Selector:
         >>> Selector("alone:ntk_min@progressive", make_plan("alone:ntk_min"), {}).folder
         'alone-ntk_min@progressive'
         """
-        _, _, name = self.name.rpartition("/")
-        return re.sub(r"[^\w.+@-]", "-", name)
+        return re.sub(r"[^\w.+@-]", "-", self.name.removeprefix(f"{self.supernet}/"))
 
     def to_dict(self) -> dict[str, object]:
         """Returns it in built-in types, by which a checkpoint knows whose it is."""

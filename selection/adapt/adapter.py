@@ -8,7 +8,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from .cells import group_of
+from ..protocol import group_of
 from .forms import GenotypeTuple, KeptEdges, make_genotype, to_data
 from .rule import complete_inputs, complete_options
 

@@ -28,12 +28,3 @@ def list_edges(count: int, states: int) -> list[tuple[int, int]]:
         edges += [(source, node) for source in range(node)]
         node += 1
     return edges[:count]
-
-
-def group_of(choice: str) -> str:
-    """Returns GROUP of a choice that is called GROUP/EDGE/op.
-
-    >>> group_of("normal/3/op")
-    'normal'
-    """
-    return choice.partition("/")[0]

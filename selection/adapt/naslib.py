@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
+from ..protocol import group_of
 from .adapter import Adapter, HostChoice
-from .cells import group_of
 from .forms import KeptEdges, make_genotype, write_nasbench201
 
 OPTION_OF_NAME = {

@@ -4,8 +4,9 @@ their own."""
 import torch
 from torch import Tensor, nn
 
+from ..protocol import group_of
 from . import quark0
-from .cells import GROUPS, group_of, list_cells
+from .cells import GROUPS, list_cells
 
 
 def find_missing(host: nn.Module) -> str | None:
