@@ -16,16 +16,16 @@ from .architecture import draw_architecture, realised
 from .batches import Batches, check_batches, check_runs, fit_batches
 from .budget import Budget, Listener
 from .costs import check_reachable, count_costs
-from .decisions import Decisions, Selection
+from .decisions import Selection
 from .errors import SelectionError, unknown
 from .evaluator import PROTOCOLS, Evaluator, MeasuringProtocol
+from .measure_settings import Settings, apply_settings, check_settings
 from .measuring import take_measure
+from .notes import collect_notes
 from .protocol import Selectable, allowed_options, check_selectable
 from .registry import Criterion, find_measure, list_measures
 from .spelling import Spelling, Term, find_criterion, parse_criterion
 from .strategies import STRATEGIES, Judge, Panel, Strategy
-
-Settings = Mapping[str, Mapping[str, object]]  # {criterion: {setting of its measure: value}}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Plan:
             strategy=self.strategy.name,
             evaluations=round(budget.evaluations, 6),
             saved=round(budget.saved, 6),
-            notes=_collect_notes(panel, decisions),
+            notes=collect_notes(panel, decisions),
             seconds=time.perf_counter() - start,
         )
 
@@ -154,9 +154,9 @@ def make_plan(
     options = _join_tnorm(spelling, chosen, options)
     _check_options(chosen, options)
     chosen.check(criteria, options)
-    _check_settings(settings, list(criteria))
+    check_settings(settings, list(criteria))
     for name, values in (settings or {}).items():
-        criteria[name] = _apply_settings(name, criteria[name], values)
+        criteria[name] = apply_settings(name, criteria[name], values)
     measuring = _choose_protocol(protocol, race, chosen)
     if protocol == "darts-pt":
         _check_images_may_change(criteria)
@@ -165,6 +165,10 @@ def make_plan(
 
 def suit_strategy(spelling: Spelling, tuned: bool) -> str:
     """Returns the strategy that suits some criteria.
+
+    Perturbation is progressive if the network is tuned between decisions, and oneshot otherwise: a network in which
+    some choices are committed says little before it has been trained for them. `ntk` is progressive, several criteria
+    are a beam, `combination` is a sample.
 
     >>> suit_strategy(parse_criterion("perturbation"), tuned=False), suit_strategy(parse_criterion("ntk"), tuned=False)
     ('oneshot', 'progressive')
@@ -226,37 +230,6 @@ def _check_options(strategy: Strategy, options: Mapping[str, object]) -> None:
         raise SelectionError(f"strategy {strategy.name} takes no {', '.join(strange)}; its options: {known}")
 
 
-def _check_settings(settings: object, names: list[str]) -> None:
-    """Raises SelectionError unless these are {criterion: {setting: value}}."""
-    if settings is None:
-        return
-    if not isinstance(settings, Mapping):
-        raise SelectionError(
-            f"settings is a dict {{criterion: {{setting: value}}}}, not an object of type {type(settings).__name__}"
-        )
-    strange = [str(name) for name in settings if name not in names]
-    if strange:
-        raise SelectionError(f"settings names {', '.join(strange)}, which is not among the criteria {', '.join(names)}")
-    for name, values in settings.items():
-        if not isinstance(values, Mapping):
-            raise SelectionError(
-                f"settings of {name} is a dict {{setting: value}}, not an object of type {type(values).__name__}"
-            )
-
-
-def _apply_settings(name: str, criterion: Criterion, values: Mapping[str, object]) -> Criterion:
-    """Returns the criterion, its measure with these settings."""
-    known = criterion.measure.settings if criterion.measure else frozenset()
-    for setting in values:
-        if known is not None and not known:
-            raise SelectionError(f"{name} takes no settings: leave {setting!r} out")
-        if known is not None and setting not in known:
-            raise unknown(f"setting of {name}", setting, known)
-    if not values:
-        return criterion
-    return replace(criterion, measure=criterion.measure.with_settings(values))
-
-
 def _choose_protocol(name: str, race: float | None, strategy: Strategy) -> MeasuringProtocol:
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
@@ -274,28 +247,3 @@ def _check_images_may_change(criteria: Mapping[str, Criterion]) -> None:
     for name, criterion in criteria.items():
         if criterion.lift.same_images:
             raise SelectionError(f"{name} scores all options on the same images: leave protocol at paired")
-
-
-def _collect_notes(panel: Panel, decisions: Decisions) -> list[str]:
-    """Returns what the measures had to say, and a note on ties, each once."""
-    notes: list[str] = []
-    for judge in panel:
-        notes += judge.evaluator.notes
-    if any(judge.evaluator.measure for judge in panel):
-        notes += _describe_ties(panel[0].evaluator.net, decisions.scores)
-    return list(dict.fromkeys(notes))
-
-
-def _describe_ties(net: Selectable, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Returns a note on the choices that their order decided, if there are any."""
-    tied = []
-    for choice, row in scores.items():
-        values = sorted((row[option] for option in allowed_options(net, choice)), reverse=True)
-        if len(values) > 1 and values[0] == values[1]:
-            tied.append(choice)
-    if not tied:
-        return []
-    return [
-        f"{len(tied)} of {len(scores)} choices have equal best scores, as {tied[0]}, and take the first option: more "
-        f"images, or a loss, may tell them apart"
-    ]

@@ -6,7 +6,8 @@ from .batches import Batches
 from .budget import Budget, Listener
 from .decisions import Decisions, Selection
 from .errors import SelectionError
-from .plan import Settings, make_plan
+from .measure_settings import Settings
+from .plan import make_plan
 from .protocol import Selectable
 
 
@@ -56,12 +57,9 @@ def select(
         net: answers choices(), logits() and inputs().
         criterion: see `list_criteria`; "LIFT:MEASURE" for any pair of `list_lifts` and `list_measures`; several joined
             by "+" for "sample" and "beam"; "combination" for `COMBINATION`, joined so.
-        strategy: "oneshot", "progressive", "sample" or "beam"; see there for their options. By default what suits:
-            perturbation is "progressive" with `tune` and "oneshot" without, because a network in which some choices are
-            committed says little before it has been trained for them; "ntk" is "progressive", several criteria are
-            "beam", "combination" is "sample".
-        batches: [(x, y)] of validation images, for the criteria that measure; or a function that returns them anew for
-            each evaluation.
+        strategy: "oneshot", "progressive", "sample" or "beam"; see there for their options. By default what suits: see
+            `plan.suit_strategy`.
+        batches: [(x, y)] of validation images; or a function that returns them anew for each evaluation.
         tune: trains the network between the rounds of "progressive"; called with the `Decisions` so far: `.options`
             {choice: option}, `.inputs` {node: [choices]}.
         seed: of what is drawn: random scores and architectures, the order "random", the sequence of batches in a race.

@@ -167,15 +167,14 @@ def build(
     """Builds the network of one genotype.
 
     Args:
-        channels, layers: by default 36 channels and 20 cells (DARTS), or 16 channels and 5 cells per stage
-            (NAS-Bench-201). Of `MLP(...)`: the width of its layers, and as many as it has.
-        num_classes, in_chans: of the task.
+        channels, layers: by default those of the papers, see `macro`. Of `MLP(...)`: the width of its layers, and as
+            many as it has.
         auxiliary: a second classifier; in training mode the network then returns (logits, auxiliary logits).
         drop_path: rate at which each sample loses an operation's output, except an identity's.
         stem: "cifar", or "imagenet" (an eighth of the resolution before the first cell).
-        node_scale: gamma of a `NodeScale` behind every convolution or every activation of `MLP(...)`, so that the
-            network can be pruned in a known order (see `prune_nodes`); None has none.
-        seed: of the weights; None takes torch's global generator as it is.
+        node_scale: gamma of a `NodeScale` behind every convolution or every activation of `MLP(...)`, see
+            `prune_nodes`; None has none.
+        seed: of the weights; None takes torch's global generator.
         dense: of `MLP(...)`: image_size, parametrisation, weight_variance; see `mlp.DenseStack`.
 
     Raises:

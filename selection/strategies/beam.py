@@ -75,13 +75,7 @@ def beam(
     for choice, option in best.options.items():
         rivals = {name: option_atoms[choice, name] for name in allowed[choice]}
         decisions.reasons[choice] = explain(option, rivals, combine)
-    kept_edges = {edge for edges in best.inputs.values() for edge in edges}
-    for edge, atoms in edge_atoms.items():
-        decisions.reasons[f"{edge} (edge)"] = {
-            "chosen": edge in kept_edges,
-            "value": decisions.edges[edge],
-            "atoms": atoms,
-        }
+    _explain_edges(decisions, best, edge_atoms)
     return decisions
 
 
@@ -133,6 +127,19 @@ def _complete(net: Selectable, decisions: Decisions, allowed: Mapping[str, Seque
     for node, edges in best.inputs.items():
         strongest_first[node] = sorted(edges, key=lambda edge: -decisions.edges[edge])
     decisions.inputs = complete_architecture(net, decisions.options, strongest_first).inputs
+
+
+def _explain_edges(decisions: Decisions, best: Partial, edge_atoms: Mapping[str, Atoms]) -> None:
+    """Writes down why each edge was kept or dropped, under its name and " (edge)"."""
+    kept: set[str] = set()
+    for edges in best.inputs.values():
+        kept.update(edges)
+    for edge, atoms in edge_atoms.items():
+        decisions.reasons[f"{edge} (edge)"] = {
+            "chosen": edge in kept,
+            "value": decisions.edges[edge],
+            "atoms": atoms,
+        }
 
 
 class _Search:

@@ -58,15 +58,7 @@ def progressive(
                 for name in names:
                     _commit(evaluator, commitments, name, decisions)
                 continue
-            for name in names:  # in DARTS-PT's code too the next of a round is scored on the network with this one
-                _decide(judge, name, decisions)
-                _commit(evaluator, commitments, name, decisions)
-                evaluator.forget()
-            if tune:
-                tune(decisions)
-                evaluator.forget()
-            if evaluator.measure:
-                decisions.history.append({"decided": names, "value": evaluator.base()})
+            _decide_round(judge, commitments, names, decisions, tune)
             if checkpoint:
                 progress = {"rounds": rounds, "done": number + 1, "made": asdict(decisions)}
                 checkpoint(progress | evaluator.state())
@@ -111,6 +103,26 @@ def _measure_gap(judge: Judge, choice: str) -> float:
     allowed = [scores[option] for option in allowed_options(judge.evaluator.net, choice)]
     first, second = heapq.nlargest(2, [*allowed, float("-inf")])
     return first - second
+
+
+def _decide_round(
+    judge: Judge,
+    commitments: ExitStack,
+    names: list[str],
+    decisions: Decisions,
+    tune: Callable[[Decisions], None] | None,
+) -> None:
+    """Decides the choices and nodes of a round, tunes the network, and measures what it has become."""
+    evaluator = judge.evaluator
+    for name in names:  # in DARTS-PT's code too the next of a round is scored on the network with this one
+        _decide(judge, name, decisions)
+        _commit(evaluator, commitments, name, decisions)
+        evaluator.forget()
+    if tune:
+        tune(decisions)
+        evaluator.forget()
+    if evaluator.measure:
+        decisions.history.append({"decided": names, "value": evaluator.base()})
 
 
 def _decide(judge: Judge, name: str, decisions: Decisions) -> None:

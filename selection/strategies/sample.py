@@ -13,7 +13,7 @@ from ..evaluator import Evaluator
 from ..numerics.tnorm import tnorm
 from ..protocol import Selectable, allowed_options
 from ..registry import Criterion
-from .panel import Panel, check_combine, compute_atoms
+from .panel import Atoms, Panel, check_combine, compute_atoms
 
 Build = Callable[[dict[str, str], dict[str, list[str]]], nn.Module]
 SHOWN = 10  # candidates in the result
@@ -63,16 +63,20 @@ def sample(
     best = architectures[ranking[0]]
     decisions = Decisions(best.options, best.inputs, scores=_score_options(net, architectures, values))
     for index in ranking[:SHOWN]:
-        decisions.candidates.append(
-            {
-                "options": architectures[index].options,
-                "inputs": architectures[index].inputs,
-                "value": values[index],
-                "measured": {name: measured[index] for name, measured in scores.items()},
-                "atoms": atoms.get(index),
-            }
-        )
+        measured = {name: measures[index] for name, measures in scores.items()}
+        decisions.candidates.append(_describe(architectures[index], values[index], measured, atoms.get(index)))
     return decisions
+
+
+def _describe(architecture: Architecture, value: float, measured: dict[str, float], atoms: Atoms | None) -> dict:
+    """Returns a candidate in built-in types."""
+    return {
+        "options": architecture.options,
+        "inputs": architecture.inputs,
+        "value": value,
+        "measured": measured,
+        "atoms": atoms,
+    }
 
 
 def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
