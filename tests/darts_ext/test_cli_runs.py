@@ -34,8 +34,8 @@ def test_retrain_needs_a_genotype(fails, tmp_path, run):
 
 
 def test_select_retrain_and_report_follow_a_search(run, capsys, tmp_path):
+    """What they write can be read."""
     run = shutil.copytree(run, tmp_path / "run")
-    """select, retrain, report on a finished search; what they write can be read."""
     assert main(["select", str(run), "--criterion", "perturbation", "--select_images", "40"]) == 0
     assert capsys.readouterr().out.startswith("Genotype(normal=[")
     scores = json.loads((run / "scores.json").read_text())
