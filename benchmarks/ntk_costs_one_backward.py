@@ -7,14 +7,12 @@ Beside each other, in turn, each called twice and timed the second time, in one 
 (the floor), our kernel of the sum of logits, our trace over the logits, and TE-NAS's way restated: one backward pass a
 sample through the batch's graph, then the product of the stacked gradients. All with BatchNorm's running statistics and
 over all parameters. Peak memory is that of a process of its own for each way, above the built network. Writes
-benchmarks/results/ntk_costs_one_backward_DTYPE_Nthreads.csv.
+benchmarks/results/ntk_costs_one_backward_DTYPE_Nthreads.csv, on a GPU ntk_costs_one_backward_cuda_DTYPE_Nthreads.csv.
 """
 
 import argparse
-import csv
-import datetime
+import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,8 +20,10 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.csv_files import cpu_name, today, write_csv
+
 NETS = ("mlp", "resnet18", "nasbench201")
 WAYS = ("floor", "kernel", "trace", "loop")
 
@@ -42,32 +42,28 @@ def main() -> None:
         return
     rows = []
     for name in NETS:
-        ways = build(name, args)
-        for way in ways.values():
-            way()
-        seconds = {way: [] for way in ways}
-        for _ in range(args.repeats):
-            for way, call in ways.items():
-                call()  # the memory that another way has freed is not this one's to fetch again
-                seconds[way].append(timed(call, args.device))
-        memory = (
-            {way: float(measure_memory(name, way, args)) for way in WAYS}
-            if args.device == "cpu"
-            else dict.fromkeys(WAYS, float("nan"))
-        )
-        rows.append(row(name, seconds, memory, args))
+        seconds = time_ways(name, args)
+        if args.device == "cpu":
+            memory = {way: float(measure_memory(name, way, args)) for way in WAYS}
+        else:
+            memory = dict.fromkeys(WAYS, float("nan"))
+        rows.append(make_row(name, seconds, memory, args))
         print("  ".join(f"{key} {value}" for key, value in list(rows[-1].items())[:10]), flush=True)
-    path = (
-        ROOT
-        / "benchmarks"
-        / "results"
-        / f"ntk_costs_one_backward{'_cuda' if args.device != 'cpu' else ''}_{args.dtype}_{args.threads}threads.csv"
-    )
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"written: {path.relative_to(ROOT)}")
+    suffix = "" if args.device == "cpu" else "_cuda"
+    write_csv(f"ntk_costs_one_backward{suffix}_{args.dtype}_{args.threads}threads", rows)
+
+
+def time_ways(name: str, args: argparse.Namespace) -> dict[str, list[float]]:
+    """Returns {way: its seconds}; the ways take turns."""
+    ways = build(name, args)
+    for call in ways.values():
+        call()
+    seconds = {way: [] for way in ways}
+    for _ in range(args.repeats):
+        for way, call in ways.items():
+            call()  # the memory that another way has freed is not this one's to fetch again
+            seconds[way].append(timed(call, args.device))
+    return seconds
 
 
 def build(name: str, args: argparse.Namespace) -> dict:
@@ -85,28 +81,31 @@ def build(name: str, args: argparse.Namespace) -> dict:
     if name == "mlp":
         sizes = (784, 512, 512, 512, 10)
         layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
-        net, x = nn.Sequential(*layers[:-1]), torch.randn(64, 784)
+        net = nn.Sequential(*layers[:-1])
+        x = torch.randn(64, 784)
     elif name == "resnet18":
         import timm
 
-        net, x = timm.create_model("resnet18", num_classes=10), torch.randn(32, 3, 32, 32)
+        net = timm.create_model("resnet18", num_classes=10)
+        x = torch.randn(32, 3, 32, 32)
     else:
         cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
-        net, x = build_cell(Genotype.from_text(cell), channels=16, layers=5, num_classes=10), torch.randn(32, 3, 32, 32)
-    net, x = net.to(args.device, dtype).eval(), x.to(args.device, dtype)
+        net = build_cell(Genotype.from_text(cell), channels=16, layers=5, num_classes=10)
+        x = torch.randn(32, 3, 32, 32)
+    net = net.to(args.device, dtype).eval()
+    x = x.to(args.device, dtype)
     parameters = list(net.parameters())
 
     def floor():
         torch.autograd.grad(net(x).sum(), parameters)
 
     def loop():
-        logits = net(x).sum(1)
-        rows = [
-            torch.cat([g.flatten() for g in torch.autograd.grad(value, parameters, retain_graph=True)])
-            for value in logits
-        ]
-        rows = torch.stack(rows)
-        return rows @ rows.T
+        rows = []
+        for value in net(x).sum(1):
+            gradients = torch.autograd.grad(value, parameters, retain_graph=True)
+            rows.append(torch.cat([gradient.flatten() for gradient in gradients]))
+        jacobian = torch.stack(rows)
+        return jacobian @ jacobian.T
 
     def kernel(outputs="sum"):
         return ntk(net, x, outputs=outputs, batchnorm="running", dtype=dtype)
@@ -125,26 +124,26 @@ def timed(call, device: str) -> float:
 
 
 def peak_memory(name: str, way: str, args: argparse.Namespace) -> float:
-    """MB that one call adds to the peak of this process."""
+    """Returns the MB that one call adds to the peak of this process."""
     call = build(name, args)[way]
-    before = high_water()
+    before = read_peak()
     call()
-    return (high_water() - before) / 1024
+    return (read_peak() - before) / 1024
 
 
-def high_water() -> int:
-    """kB; not getrusage's, which a child inherits from its parent."""
-    return int(
-        next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    )
+def read_peak() -> int:
+    """Reads the peak of this process in kB; not getrusage's, which a child inherits from its parent."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 
 
 def measure_memory(name: str, way: str, args: argparse.Namespace) -> str:
+    """Returns what `peak_memory` prints in a process of its own."""
     command = [sys.executable, __file__, "--memory", name, way, "--threads", str(args.threads), "--dtype", args.dtype]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def row(name: str, seconds: dict, memory: dict, args: argparse.Namespace) -> dict:
+def make_row(name: str, seconds: dict, memory: dict, args: argparse.Namespace) -> dict:
     import torch
 
     def ratio(way: str, to: str) -> float:
@@ -157,14 +156,14 @@ def row(name: str, seconds: dict, memory: dict, args: argparse.Namespace) -> dic
         "loop_over_floor": ratio("loop", "floor"),
         "loop_over_kernel": ratio("loop", "kernel"),
         "floor_seconds": round(statistics.median(seconds["floor"]), 4),
-        **{f"{way}_mb": round(memory[way]) if memory[way] == memory[way] else "" for way in WAYS},
+        **{f"{way}_mb": "" if math.isnan(memory[way]) else round(memory[way]) for way in WAYS},
         "repeats": args.repeats,
         "threads": args.threads,
         "dtype": args.dtype,
         "device": args.device,
-        "cpu": platform.processor() or platform.machine(),
+        "cpu": cpu_name(),
         "torch": torch.__version__,
-        "date": datetime.date.today().isoformat(),
+        "date": today(),
     }
 
 

@@ -10,28 +10,27 @@ benchmarks/results/ntk_scores_more_cells_a_minute.csv.
 """
 
 import argparse
-import csv
-import datetime
 import os
-import platform
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.csv_files import cpu_name, today, write_csv
 
 
 def by_kernel(net, x, y) -> float:
-    """As `rank` scores."""
+    """Scores a cell as `rank` does."""
     from selection import measure
 
     return measure("ntk_min_relative", net, x, y, batchnorm="running")
 
 
 def by_loop(net, x, y) -> float:
-    """A backward pass a sample, stacked (TE-NAS's way)."""
+    """Scores a cell by a backward pass a sample, stacked (TE-NAS's way)."""
     import torch
 
     net = net.double().eval()
@@ -40,9 +39,9 @@ def by_loop(net, x, y) -> float:
     for value in net(x.double()).sum(1):
         gradients = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
         rows.append(torch.cat([gradient.flatten() for gradient in gradients]))
-    rows = torch.stack(rows)
-    values = torch.linalg.eigvalsh(rows @ rows.T)
-    return float(values[0] / values.mean())
+    jacobian = torch.stack(rows)
+    eigenvalues = torch.linalg.eigvalsh(jacobian @ jacobian.T)
+    return float(eigenvalues[0] / eigenvalues.mean())
 
 
 def main() -> None:
@@ -60,24 +59,35 @@ def main() -> None:
 
     torch.set_num_threads(1)
     table = NasBench201()
-    x, y = (
-        torch.randn(args.images, 3, 32, 32, generator=torch.Generator().manual_seed(0)),
-        torch.arange(args.images) % 10,
-    )
-    seconds: dict = {by_kernel: [], by_loop: []}
+    x = torch.randn(args.images, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(args.images) % 10
+    sizes = {"channels": 16, "layers": args.layers, "num_classes": 10, "seed": 0}
+
+    def time_score(way: Callable, cell: int) -> tuple[float, float]:
+        """Returns the score of a cell that is built anew, and the seconds for both."""
+        start = time.perf_counter()
+        score = way(build(table.genotype(cell), **sizes), x, y)
+        return score, time.perf_counter() - start
+
+    kernel, loop = [], []
     for cell in [0, *sample_cells(table, args.cells, seed=0)]:
-        found = []
-        for way, spent in seconds.items():
-            start = time.perf_counter()
-            found.append(
-                way(build(table.genotype(cell), channels=16, layers=args.layers, num_classes=10, seed=0), x, y)
-            )
-            spent.append(time.perf_counter() - start)
-        if abs(found[0] - found[1]) > 1e-6 * max(1e-3, abs(found[1])):
-            raise SystemExit(f"cell {cell}: the kernel finds {found[0]}, the loop {found[1]}")
-    kernel, loop = (spent[1:] for spent in seconds.values())  # the first cell warms up
-    ratios = [b / a for a, b in zip(kernel, loop)]
-    row = {
+        kernel_score, kernel_seconds = time_score(by_kernel, cell)
+        loop_score, loop_seconds = time_score(by_loop, cell)
+        if abs(kernel_score - loop_score) > 1e-6 * max(1e-3, abs(loop_score)):
+            raise SystemExit(f"cell {cell}: the kernel finds {kernel_score}, the loop {loop_score}")
+        kernel.append(kernel_seconds)
+        loop.append(loop_seconds)
+    row = make_row(kernel[1:], loop[1:], args)  # the first cell warms up
+    write_csv("ntk_scores_more_cells_a_minute", [row])
+    print("  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+def make_row(kernel: list[float], loop: list[float], args: argparse.Namespace) -> dict:
+    """Makes the row of the CSV, of the seconds that each cell took by either way."""
+    import torch
+
+    ratios = [slow / fast for fast, slow in zip(kernel, loop)]
+    return {
         "cells": args.cells,
         "layers": args.layers,
         "images": args.images,
@@ -89,15 +99,9 @@ def main() -> None:
         "ratio_max": round(max(ratios), 2),
         "threads": 1,
         "torch": torch.__version__,
-        "cpu": platform.processor() or platform.machine(),
-        "date": datetime.date.today().isoformat(),
+        "cpu": cpu_name(),
+        "date": today(),
     }
-    path = ROOT / "benchmarks" / "results" / f"{Path(__file__).stem}.csv"
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(row)
-    print("  ".join(f"{name} {value}" for name, value in row.items()))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 % of choices, at a third of the cost or less.
 
     python benchmarks/race_decides_the_same.py RUN [RUN ...] [--sequences 50] [--error 0.05] [--batch_size 64]
+        [--threads 1] [--device cuda]
 
 RUN is a folder that `run-darts search` wrote. Of every choice of its supernet and every option the accuracy without it
 is measured on every batch of the whole validation half; those tables decide in full. Then the choice is raced, with the
@@ -11,15 +12,14 @@ measuring all but `none`. Writes benchmarks/results/race_decides_the_same.csv, a
 """
 
 import argparse
-import csv
-import datetime
 import os
-import platform
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.csv_files import cpu_name, today, write_csv
+
 MEASURES = ("accuracy", "loss")
 
 
@@ -33,55 +33,37 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(args.threads)}
-    rows = [row for run in args.runs for row in races(run, args)]
+    rows = []
+    for run in args.runs:
+        rows += race_choices(run, args)
     for measure in MEASURES:
-        mine = [row for row in rows if row["measure"] == measure]
-        mean = {name: sum(row[name] for row in mine) / len(mine) for name in ("same", "cost", "cost_of_unknown")}
+        choices = [row for row in rows if row["measure"] == measure]
+        mean = {}
+        for name in ("same", "cost", "cost_of_unknown"):
+            mean[name] = sum(row[name] for row in choices) / len(choices)
         print(
-            f"{measure}: same option in {100 * mean['same']:.1f} % of {len(mine)} choices x {args.sequences} "
-            f"sequences,",
-            end=" ",
+            f"{measure}: same option in {100 * mean['same']:.1f} % of {len(choices)} choices x {args.sequences} "
+            f"sequences, at {mean['cost']:.3f} of the cost ({mean['cost_of_unknown']:.3f} of measuring all but `none`)"
         )
-        print(f"at {mean['cost']:.3f} of the cost ({mean['cost_of_unknown']:.3f} of measuring all but `none`)")
-    path = ROOT / "benchmarks" / "results" / "race_decides_the_same.csv"
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"written: {path.relative_to(ROOT)}")
+    write_csv("race_decides_the_same", rows)
 
 
-def races(run: Path, args: argparse.Namespace) -> list[dict]:
-    """A row for every choice and measure."""
+def race_choices(run: Path, args: argparse.Namespace) -> list[dict]:
+    """Returns a row for every choice and measure."""
     import numpy as np
     import torch
 
-    from selection.numerics.race import race
-
     torch.set_num_threads(args.threads)
-    choices, tables, sizes, state = measured(run, args)
+    choices, tables, sizes, state = measure_options(run, args)
     rows = []
     for measure in MEASURES:
         for choice, options in choices.items():
             lost = {option: tables[measure]["base"] - tables[measure][choice, option] for option in options}
             full = {option: np.average(values, weights=sizes) for option, values in lost.items()}
             winner = max(full, key=full.get)
-            runner_up = max((value for option, value in full.items() if option != winner))
+            runner_up = max(value for option, value in full.items() if option != winner)
             unknown = [option for option in options if option != "none"]
-            same, cost = [], []
-            for sequence in range(args.sequences):
-                order = np.random.default_rng(sequence).permutation(len(sizes))
-                shuffled = {option: values[order] for option, values in lost.items()}
-                known = {option: shuffled[option] for option in options if option not in unknown}
-                found = race(
-                    lambda option, part, of=shuffled: of[option][part.start : part.stop],
-                    options,
-                    sizes[order],
-                    error=args.error,
-                    known=known,
-                )
-                same.append(max(found.estimates, key=found.estimates.get) == winner)
-                cost.append(sum(sizes[order][: found.seen[option]].sum() for option in unknown) / sizes.sum())
+            same, cost = race_sequences(lost, unknown, winner, sizes, args)
             rows.append(
                 {
                     "run": run.name,
@@ -98,17 +80,52 @@ def races(run: Path, args: argparse.Namespace) -> list[dict]:
                     "error": args.error,
                     "images": int(sizes.sum()),
                     "batch_size": args.batch_size,
-                    "cpu": platform.processor() or platform.machine(),
+                    "cpu": cpu_name(),
                     "torch": torch.__version__,
-                    "date": datetime.date.today().isoformat(),
+                    "date": today(),
                 }
             )
     return rows
 
 
-def measured(run: Path, args: argparse.Namespace):
-    """The choices, {measure: {(choice, option) or "base": the measure of every batch without it}}, the batches' sizes,
-    and what the run was."""
+def race_sequences(
+    lost: dict, unknown: list[str], winner: str, sizes, args: argparse.Namespace
+) -> tuple[list[bool], list[float]]:
+    """Races a choice with the batches in many random sequences.
+
+    Args:
+        lost: {option: what is lost without it, on every batch}.
+        unknown: options that the race has to measure.
+        winner: the option that all batches decide for.
+        sizes: images of every batch.
+
+    Returns:
+        whether each race ends with that winner, and the images that it measured of its unknown options, as a multiple
+            of all images.
+    """
+    import numpy as np
+
+    from selection.numerics.race import race
+
+    same, cost = [], []
+    for sequence in range(args.sequences):
+        order = np.random.default_rng(sequence).permutation(len(sizes))
+        shuffled = {option: values[order] for option, values in lost.items()}
+        known = {option: values for option, values in shuffled.items() if option not in unknown}
+
+        def look_up(option: str, part: range, values: dict = shuffled):
+            return values[option][part.start : part.stop]
+
+        outcome = race(look_up, list(lost), sizes[order], error=args.error, known=known)
+        same.append(max(outcome.estimates, key=outcome.estimates.get) == winner)
+        measured = sum(sizes[order][: outcome.seen[option]].sum() for option in unknown)
+        cost.append(measured / sizes.sum())
+    return same, cost
+
+
+def measure_options(run: Path, args: argparse.Namespace):
+    """Returns the choices, {measure: {(choice, option) or "base": the measure of every batch without it}}, the batches'
+    sizes, and what the run was."""
     import numpy as np
     import torch
     from tqdm import tqdm
@@ -127,18 +144,18 @@ def measured(run: Path, args: argparse.Namespace):
     batches = list(images.clean(half, args.batch_size).epoch(0))
     choices = {choice: list(options) for choice, options in net.choices().items()}
 
-    def of(measure: str, without: dict) -> np.ndarray:
+    def measure_batches(measure: str, without: dict) -> np.ndarray:
         with masked(net, without):
             return np.array([find_measure(measure)(net, [batch]) for batch in batches])
 
-    things = {
-        "base": {},
-        **{(choice, option): {choice: [option]} for choice, options in choices.items() for option in options},
-    }
+    masks = {"base": {}}
+    for choice, options in choices.items():
+        for option in options:
+            masks[choice, option] = {choice: [option]}
     tables = {measure: {} for measure in MEASURES}
-    for thing, without in tqdm(things.items(), desc=f"{run.name}: every option on {len(half)} images"):
+    for key, mask in tqdm(masks.items(), desc=f"{run.name}: every option on {len(half)} images"):
         for measure in MEASURES:
-            tables[measure][thing] = of(measure, without)
+            tables[measure][key] = measure_batches(measure, mask)
     state = {
         "space": search.space,
         "epochs": search.epochs,

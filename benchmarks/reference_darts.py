@@ -116,10 +116,8 @@ class ReferenceSupernet(nn.Module):
         self.sizes = {"channels": channels, "layers": layers, "num_classes": num_classes}
         self.stem = nn.Sequential(nn.Conv2d(3, 3 * channels, 3, padding=1, bias=False), nn.BatchNorm2d(3 * channels))
         before_last = last = 3 * channels
-        self.cells, self.reductions = (
-            nn.ModuleList(),
-            [layer in (layers // 3, 2 * layers // 3) for layer in range(layers)],
-        )
+        self.cells = nn.ModuleList()
+        self.reductions = [layer in (layers // 3, 2 * layers // 3) for layer in range(layers)]
         for reduction, reduction_prev in zip(self.reductions, [False, *self.reductions]):
             channels *= 2 if reduction else 1
             self.cells.append(ReferenceCell(before_last, last, channels, reduction, reduction_prev))
@@ -152,9 +150,8 @@ def copy_weights(ours: nn.Module, reference: ReferenceSupernet) -> None:
         RuntimeError: the two have different sizes.
     """
     reference.to(ours.classifier.weight)
-    reference.load_state_dict(
-        {name: tensor for name, tensor in ours.state_dict().items() if not name.startswith("alphas.")}
-    )
+    weights = {name: tensor for name, tensor in ours.state_dict().items() if not name.startswith("alphas.")}
+    reference.load_state_dict(weights)
     reference.alphas = [ours.alphas[group].detach().clone().requires_grad_() for group in ("normal", "reduce")]
 
 
@@ -170,7 +167,9 @@ class ReferenceArchitect:
     def __init__(
         self, net: ReferenceSupernet, loss_fn: Callable[[Tensor, Tensor], Tensor], weights_optimizer: torch.optim.SGD
     ):
-        self.net, self.loss_fn, self.weights_optimizer = net, loss_fn, weights_optimizer
+        self.net = net
+        self.loss_fn = loss_fn
+        self.weights_optimizer = weights_optimizer
 
     def first_order(self, val_batch: Batch) -> list[Tensor]:
         """At the present weights; the gradients of all weights are computed too, and left in them."""
@@ -203,9 +202,8 @@ class ReferenceArchitect:
         gradients = torch.autograd.grad(self._loss(self.net, batch), weights)
         for weight, gradient in zip(weights, gradients):
             momentum = self.weights_optimizer.state.get(weight, {}).get("momentum_buffer", torch.zeros_like(weight))
-            yield weight.detach() - group["lr"] * (
-                group["momentum"] * momentum + gradient + group["weight_decay"] * weight.detach()
-            )
+            step = group["momentum"] * momentum + gradient + group["weight_decay"] * weight.detach()
+            yield weight.detach() - group["lr"] * step
 
     def _move(self, vector: list[Tensor], length: Tensor) -> None:
         with torch.no_grad():

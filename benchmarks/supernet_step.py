@@ -1,12 +1,13 @@
-"""A search step of the supernet takes a fraction of the reference's time: same mathematics, same weights, timed in turn
-in one process.
+"""Claim: a search step of the supernet takes a fraction of the reference's time: same mathematics, same weights, timed
+in turn in one process.
 
-    python benchmarks/supernet_step.py [--repeats 7] [--threads 2] [--channels 8 --layers 4 --batch 32 --size 32]
-    [--device cuda] python benchmarks/supernet_step.py --profile
+    python benchmarks/supernet_step.py [--repeats 7] [--threads 2] [--channels 8] [--layers 4] [--batch 32] [--size 32]
+        [--device cuda]
+    python benchmarks/supernet_step.py --profile
 
 A ratio is the reference's seconds divided by ours, for two runs that followed each other; other load on the machine
 moves both. Ours gets its images as `darts_ext.data` hands them out, on the CPU in channels_last memory format; since
-that alone helps, the reference is timed with such images too. Written to results/supernet_step.csv.
+that alone helps, the reference is timed with such images too. Writes benchmarks/results/supernet_step.csv.
 """
 
 import argparse
@@ -66,7 +67,8 @@ def build(args: argparse.Namespace) -> dict[str, dict[str, Callable[[], None]]]:
         return [(x.contiguous(memory_format=layout), y) for x, y in zip(images, labels)]
 
     def reference() -> ReferenceSupernet:
-        copy_weights(net, copy := ReferenceSupernet(**sizes))
+        copy = ReferenceSupernet(**sizes)
+        copy_weights(net, copy)
         return copy
 
     return {
@@ -84,7 +86,7 @@ def optimizers(weights: list, alphas: list) -> tuple:
 
 
 def our_steps(net, train, val) -> dict[str, Callable[[], None]]:
-    """As `darts_ext.search` runs them."""
+    """Returns the steps as `darts_ext.search` runs them."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -105,11 +107,15 @@ def our_steps(net, train, val) -> dict[str, Callable[[], None]]:
         torch.nn.utils.clip_grad_norm_(weights, 5)
         sgd.step()
 
-    return dict(zip(STEPS, (forward_backward, lambda: step("first"), lambda: step("finite_difference"))))
+    return {
+        "forward_backward": forward_backward,
+        "first_order": lambda: step("first"),
+        "second_order": lambda: step("finite_difference"),
+    }
 
 
 def reference_steps(net, train, val) -> dict[str, Callable[[], None]]:
-    """As public DARTS code runs them."""
+    """Returns the steps as public DARTS code runs them."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -132,16 +138,11 @@ def reference_steps(net, train, val) -> dict[str, Callable[[], None]]:
         torch.nn.utils.clip_grad_norm_(weights, 5)
         sgd.step()
 
-    return dict(
-        zip(
-            STEPS,
-            (
-                forward_backward,
-                lambda: step(architect.first_order(val)),
-                lambda: step(architect.second_order(train, val)),
-            ),
-        )
-    )
+    return {
+        "forward_backward": forward_backward,
+        "first_order": lambda: step(architect.first_order(val)),
+        "second_order": lambda: step(architect.second_order(train, val)),
+    }
 
 
 def seconds(call: Callable[[], None], device: str) -> float:
@@ -199,29 +200,34 @@ def profile(args: argparse.Namespace) -> dict[str, float]:
 
     call = build(args)["ours"]["first_order"]
     seconds(call, args.device)
-    activities = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * (
-        args.device == "cuda"
-    )
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if args.device == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
     with torch.profiler.profile(activities=activities) as profiler:
         for _ in range(args.repeats):
             seconds(call, args.device)
     shares: dict[str, float] = dict.fromkeys([*KINDS, "other"], 0.0)
     for event in profiler.key_averages():
-        if (
-            event.device_type == torch.autograd.DeviceType.CPU
-        ):  # the operations; the kernels that they launch are events of their own
-            kind = next((kind for kind, words in KINDS.items() if any(word in event.key for word in words)), "other")
+        # the operations; the kernels that they launch are events of their own
+        if event.device_type == torch.autograd.DeviceType.CPU:
+            kind = kind_of(event.key)
             shares[kind] += event.self_device_time_total if args.device == "cuda" else event.self_cpu_time_total
     total = sum(shares.values())
     return {kind: 100 * share / total for kind, share in sorted(shares.items(), key=lambda item: -item[1])}
 
 
+def kind_of(operation: str) -> str:
+    """Returns the first kind one of whose words is in the operation's name."""
+    for kind, words in KINDS.items():
+        if any(word in operation for word in words):
+            return kind
+    return "other"
+
+
 def main() -> None:
     args = parse()
-    os.environ |= {
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "OMP_NUM_THREADS": str(args.threads),
-    }  # OpenMP reads them once, when torch is imported
+    # OpenMP reads them once, when torch is imported
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(args.threads)}
     if args.profile:
         for kind, share in profile(args).items():
             print(f"{share:5.1f} %  {kind}")

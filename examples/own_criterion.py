@@ -16,27 +16,38 @@ from selection.testing import Planted, check_criterion, textures
 
 @register_measure("margin", additive=True)  # a mean over images: it may be raced
 def margin(net: nn.Module, batches: list) -> float:
-    """Mean of the right logit minus the largest other one."""
-    total, count = 0.0, 0
+    """Returns the mean of the right logit minus the largest other one."""
+    total = 0.0
+    count = 0
     with preserved(net), torch.no_grad():  # statistics, modes and random state are left as they were
         for x, y in batches:
             logits = net(x)
             right = logits.gather(1, y[:, None])[:, 0]
             others = logits.scatter(1, y[:, None], -torch.inf).amax(1)
-            total, count = total + (right - others).sum().item(), count + len(y)
+            total += (right - others).sum().item()
+            count += len(y)
     return total / count
 
 
+# A criterion says which options a measure compares: here the network with and without each option.
 register_criterion("margin", "removal", "margin", "the margin that is lost when the option is removed")
 
 
 def main() -> None:
+    # A mistake in a measure is found here, not in a search: it raises where the criterion is not sound.
     check_criterion("margin")
-    net, batches = Planted(), [textures()]  # alpha favours the identity, only the convolution tells the classes apart
-    print({option: round(value, 2) for option, value in score(net, "margin", batches)["cell/0/op"].items()})
+
+    # In this network alpha favours the identity, but only the convolution tells the classes apart.
+    net = Planted()
+    batches = [textures()]
+    scores = score(net, "margin", batches)
+    print({option: round(value, 2) for option, value in scores["cell/0/op"].items()})
+
+    # So magnitude is wrong and the margin is right; a combination compares whole architectures, by a beam.
     for criterion in ("magnitude", "margin", "margin+parameters"):
         strategy = "beam" if "+" in criterion else "oneshot"
-        print(f"{criterion:18} {select(net, criterion, strategy, batches=batches).decisions}")
+        selection = select(net, criterion, strategy, batches=batches)
+        print(f"{criterion:18} {selection.decisions}")
 
 
 if __name__ == "__main__":

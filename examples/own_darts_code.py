@@ -39,7 +39,8 @@ class Network(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.classifier = nn.Conv2d(1, 8, 1, bias=False), nn.Linear(8, 2)
+        self.stem = nn.Conv2d(1, 8, 1, bias=False)
+        self.classifier = nn.Linear(8, 2)
         self.edges = nn.ModuleList(MixedOp() for _ in range(3))
         self.alphas = nn.Parameter(1e-3 * torch.randn(3, 3))
 
@@ -51,16 +52,17 @@ class Network(nn.Module):
 
 
 def stripes(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images [count, 1, 12, 12] with stripes across (0) or down (1), in noise."""
+    """Draws images [count, 1, 12, 12] with stripes across (0) or down (1), in noise."""
     generator = torch.Generator().manual_seed(seed)
     y = torch.randint(2, (count,), generator=generator)
     across = (torch.arange(12) % 2).float()[None, :, None].expand(count, 12, 12)
     x = torch.where(y[:, None, None] == 1, across.transpose(1, 2), across)
-    return (x + 0.5 * torch.randn(count, 12, 12, generator=generator))[:, None], y
+    x = x + 0.5 * torch.randn(count, 12, 12, generator=generator)
+    return x[:, None], y
 
 
 def train(model: nn.Module, steps: int) -> None:
-    """Your training, whatever it is; alphas and weights together here."""
+    """Stands for your training, whatever it is; alphas and weights together here."""
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     x, y = stripes(256, seed=0)
     for _ in range(steps):
@@ -70,19 +72,27 @@ def train(model: nn.Module, steps: int) -> None:
 
 
 def main() -> None:
+    # A supernet that you have trained already.
     torch.manual_seed(0)
-    model, batches = Network(), [stripes(256, seed=1)]
+    model = Network()
     train(model, 60)
     before = copy.deepcopy(model.state_dict())
 
-    net = selection.adapt(model, kind="generic")  # what a search finds; print it to see whether it is right
+    # A search finds its mixed operations and their alphas; print them to see whether they are the right ones.
+    net = selection.adapt(model, kind="generic")
     print(net)
+
+    # Every criterion chooses from images that the training has not seen.
+    batches = [stripes(256, seed=1)]
     for criterion, strategy in (("magnitude", "oneshot"), ("perturbation_loss", "oneshot"), ("ntk", "progressive")):
         chosen = selection.select(net, criterion, strategy, batches=batches)
         print(f"{criterion:18} {list(chosen.decisions.values())}")
+
+    # Selecting only looks: nothing of the network has changed, so that one supernet serves all criteria.
     same = all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     print(f"the network is what it was: {same}")
 
+    # Or decide one edge at a time and train in between, as DARTS-PT does: `tune` is your own training.
     chosen = selection.select(net, "perturbation_loss", batches=batches, tune=lambda decisions: train(model, 10))
     print(f"trained in between {list(chosen.decisions.values())}")
 
