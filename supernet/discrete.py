@@ -186,27 +186,25 @@ def build(
     """
     if not isinstance(genotype, Genotype):
         raise SpaceError(f"build takes a Genotype, not {type(genotype).__name__}: Genotype.from_text(...) reads a text")
-    macro = find_macro(genotype.format)
+    sizes = {"num_classes": num_classes, "in_chans": in_chans, "node_scale": node_scale}
+    of_cells = {"auxiliary": auxiliary, "drop_path": drop_path, "stem": stem}
     with seeded(seed):
-        if not macro.made_of_cells:
-            dense |= {"channels": channels, "num_classes": num_classes, "in_chans": in_chans, "node_scale": node_scale}
-            return _build_mlp(genotype, layers, bool(auxiliary or drop_path or stem != "cifar"), **dense)
-        if dense:
-            raise SpaceError(
-                f"{', '.join(dense)} belongs to fully-connected networks, and the genotype is one of cells"
-            )
-        channels, layers = macro.network_sizes["cifar"].complete(channels, layers)
-        return DiscreteNetwork(
-            genotype,
-            channels=channels,
-            layers=layers,
-            num_classes=num_classes,
-            in_chans=in_chans,
-            auxiliary=auxiliary,
-            drop_path=drop_path,
-            stem=stem,
-            node_scale=node_scale,
-        )
+        if find_macro(genotype.format).made_of_cells:
+            _check_has_none(dense)
+            return _build_cells(genotype, channels, layers, **sizes, **of_cells)
+        has_cells = bool(auxiliary or drop_path or stem != "cifar")
+        return _build_mlp(genotype, layers, has_cells, channels=channels, **sizes, **dense)
+
+
+def _check_has_none(dense: dict[str, Any]) -> None:
+    if dense:
+        raise SpaceError(f"{', '.join(dense)} belongs to fully-connected networks, and the genotype is one of cells")
+
+
+def _build_cells(genotype: Genotype, channels: int | None, layers: int | None, **options: Any) -> DiscreteNetwork:
+    usual = find_macro(genotype.format).network_sizes["cifar"]
+    channels, layers = usual.complete(channels, layers)
+    return DiscreteNetwork(genotype, channels=channels, layers=layers, **options)
 
 
 def _build_mlp(genotype: Genotype, layers: int | None, has_cells: bool, **sizes: Any) -> MLP:
