@@ -34,7 +34,7 @@ class Mine(nn.Module):
         return self.head(x.mean((2, 3)))
 
     def choices(self) -> dict[str, dict[str, list[nn.Module]]]:
-        """Returns {choice: {option: every module that carries it, to be masked}}; choices are called GROUP/EDGE/KIND."""
+        """Returns {choice: {option: every module that carries it, to be masked}}; choices are named GROUP/EDGE/KIND."""
         return {
             "cell/0/op": {name: [op] for name, op in self.ops.items()},
             "cell/0/act": {name: [act] for name, act in self.acts.items()},
