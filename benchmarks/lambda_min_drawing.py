@@ -6,10 +6,10 @@ from statistics import fmean
 
 from markupsafe import Markup
 
-from benchmarks.lambda_min_landscape import ACTIVATIONS, count_lowered
-from darts_ext.report.axes import Frame, rule
-from darts_ext.report.palette import MAGNITUDE, QUIET, assign_looks
-from darts_ext.report.svg import drawing, element, text
+from benchmarks.lambda_min_space import ACTIVATIONS, count_lowered
+from darts_ext.report.charts.axes import Frame, rule
+from darts_ext.report.charts.palette import MAGNITUDE, QUIET, assign_looks
+from darts_ext.report.charts.svg import drawing, element, text
 
 WIDTH, DECADE = 860, 44  # pixels
 HIGHEST = 0.75  # power of ten

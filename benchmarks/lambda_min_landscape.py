@@ -12,7 +12,6 @@ benchmarks/results/lambda_min_landscape.svg.
 """
 
 import argparse
-import itertools
 import math
 import os
 import sys
@@ -24,10 +23,9 @@ from statistics import fmean, median
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.csv_files import RESULTS, cpu_name, today, write_csv
+from benchmarks.lambda_min_space import SPACE, count_lowered
 
 NAME = "lambda_min_landscape"
-ACTIVATIONS = ("relu", "leaky_relu", "swish", "tanh", "sigmoid")
-SPACE = list(itertools.product(itertools.product(ACTIVATIONS, repeat=3), itertools.product((0, 1), repeat=2)))
 MODES = {"plain": False, "normalised": True}  # and whether each layer is normalised
 
 
@@ -100,19 +98,6 @@ def compute_landscape(x, variance: float) -> dict[str, dict[tuple, dict[str, flo
                 "upper": upper,
             }
     return landscape
-
-
-def count_lowered(values: dict[tuple, float]) -> tuple[int, int]:
-    """Counts how often one more skip lowers the value, and out of how many cases."""
-    lowered = 0
-    cases = 0
-    for (activations, skips), value in values.items():
-        for place, skip in enumerate(skips):
-            if not skip:
-                with_skip = (*skips[:place], 1, *skips[place + 1 :])
-                lowered += values[activations, with_skip] < value
-                cases += 1
-    return lowered, cases
 
 
 def print_summary(mode: str, values: dict[tuple, float]) -> None:

@@ -2,6 +2,7 @@
 Needs torch and numpy only."""
 
 from .adapt import adapt, list_kinds
+from .architecture import count_architectures, draw_architecture
 from .combination import COMBINATION, combined
 from .decisions import Decisions, Selection
 from .errors import SelectionError
@@ -47,8 +48,10 @@ __all__ = [
     "calibrate",
     "combined",
     "committed",
+    "count_architectures",
     "decay",
     "describe_criteria",
+    "draw_architecture",
     "edge_of",
     "find_criterion",
     "find_lift",

@@ -7,8 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from selection import SelectionError, measure, parse_measures, split_names
-from selection.architecture import count_architectures, draw_architecture
+from selection import (
+    SelectionError,
+    count_architectures,
+    draw_architecture,
+    measure,
+    parse_measures,
+    split_names,
+)
 from supernet import Genotype, Supernet
 
 from ..config import CompareSettings, SearchSettings

@@ -1,6 +1,6 @@
 """A folder of results as one HTML page: imports nothing of the search, reads files only."""
 
-from .cellgraph import draw_cell
+from .charts.cellgraph import draw_cell
 from .page import write_report
 from .ranking import write_ranking
 

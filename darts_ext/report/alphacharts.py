@@ -6,9 +6,9 @@ from math import nan
 
 from selection import group_of
 
-from .bars import draw_bars
-from .linechart import Line, draw_lines
-from .palette import Look
+from .charts.bars import draw_bars
+from .charts.linechart import Line, draw_lines
+from .charts.palette import Look
 
 SIZE = (195, 120)  # six of them side by side on a wide page
 

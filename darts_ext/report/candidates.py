@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .amounts import format_amount
-from .palette import QUIET, Look
-from .svg import drawing, element
+from .charts.palette import QUIET, Look
+from .charts.svg import drawing, element
 
 SQUARE = 15
 

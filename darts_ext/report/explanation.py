@@ -8,13 +8,13 @@ from selection import edge_of, kind_of
 
 from .amounts import format_amount
 from .candidates import Candidate, list_candidates
+from .charts.heatmap import draw_heat_map
+from .charts.palette import Look
+from .charts.stepchart import Step, draw_steps
 from .choicenames import edge_number, sort_choices
-from .heatmap import draw_heat_map
 from .labels import join_names, label_criterion
-from .palette import Look
 from .reasons import Reason, list_criteria, list_reasons
 from .runfolder import Outcome
-from .stepchart import Step, draw_steps
 
 LIMITS = {
     "max_parameters": ("parameters", "{:,.0f}"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from .cellgraph import find_arcs
-from .palette import Look
+from .charts.cellgraph import find_arcs
+from .charts.palette import Look
+from .charts.svg import drawing, element
 from .runfolder import Contents
-from .svg import drawing, element
 
 
 def list_options(contents: Contents) -> list[str]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
 
 from .amounts import format_amount
+from .charts.scatter import draw_scatter
 from .labels import BASELINES
 from .resultfiles import Rows, column, number
-from .scatter import draw_scatter
 
 SIGNED = "{:+.3f}"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ..runtime.files import write_whole
 from .alphacharts import draw_alphas
+from .charts.dotplot import draw_dots
+from .charts.palette import Look, assign_looks
 from .criteriatable import tabulate_criteria
-from .dotplot import draw_dots
 from .headline import write_headline
 from .labels import BASELINES, label_criterion
 from .legend import draw_swatches, list_options
 from .measures import draw_measures, tabulate_measures
-from .palette import Look, assign_looks
 from .picks import draw_picks
 from .progress import describe_run, list_missing
 from .resultfiles import Rows, number

@@ -10,9 +10,9 @@ from math import isnan, nan
 import numpy as np
 
 from ..runtime.bootstrap import mean_interval
+from .charts.linechart import Line, draw_lines, find_last
+from .charts.palette import MAGNITUDE, QUIET
 from .labels import label_criterion
-from .linechart import Line, draw_lines, find_last
-from .palette import MAGNITUDE, QUIET
 from .resultfiles import Rows, column
 from .runfolder import Run
 

@@ -6,9 +6,9 @@ from math import isnan
 from selection import parse
 
 from .amounts import format_amount
+from .charts.linechart import find_last
 from .explanation import list_facts
 from .labels import label_criterion
-from .linechart import find_last
 from .resultfiles import Rows, column, number
 from .runfolder import Contents, Outcome, Run
 

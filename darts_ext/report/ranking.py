@@ -8,8 +8,8 @@ from scipy.stats import rankdata
 
 from ..runtime.files import write_whole
 from .amounts import format_mean
+from .charts.scatter import draw_scatter
 from .labels import BASELINES
-from .scatter import draw_scatter
 from .template import fill_template
 
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "in16": "ImageNet16-120"}

@@ -5,9 +5,9 @@ from math import isfinite, nan
 from typing import NamedTuple
 
 from .amounts import format_amount
+from .charts.palette import MAGNITUDE
+from .charts.svg import drawing, element
 from .choicenames import sort_choices
-from .palette import MAGNITUDE
-from .svg import drawing, element
 
 BAR_WIDTH, BAR_HEIGHT = 54, 9
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .cellgraph import draw_cell
+from .charts.cellgraph import draw_cell
+from .charts.palette import Look
 from .explanation import Explanation, explain
 from .labels import join_names, label_criterion
 from .macros import head_cell
-from .palette import Look
 from .runfolder import Outcome, Run
 from .trainingcurves import draw_retraining_curves
 

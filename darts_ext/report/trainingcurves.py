@@ -2,8 +2,8 @@
 
 from math import isnan
 
-from .linechart import Line, draw_lines, find_last
-from .palette import MAGNITUDE, QUIET
+from .charts.linechart import Line, draw_lines, find_last
+from .charts.palette import MAGNITUDE, QUIET
 from .picks import draw_run_picks
 from .resultfiles import Rows, column
 

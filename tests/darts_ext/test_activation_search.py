@@ -13,7 +13,7 @@ from torch import nn
 
 from darts_ext.cli import main
 from darts_ext.config import SearchSettings
-from darts_ext.report.cellgraph import draw_cell
+from darts_ext.report.charts.cellgraph import draw_cell
 from darts_ext.runtime.errors import UsageError
 from darts_ext.runtime.training import Average
 from darts_ext.search import read_space

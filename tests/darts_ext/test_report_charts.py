@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 from report_pages import SVG, of_class, titles
 
-from darts_ext.report.axes import find_ticks
-from darts_ext.report.dotplot import draw_dots
-from darts_ext.report.heatmap import draw_heat_map
-from darts_ext.report.linechart import Line, draw_lines
-from darts_ext.report.palette import assign_looks
+from darts_ext.report.charts.axes import find_ticks
+from darts_ext.report.charts.dotplot import draw_dots
+from darts_ext.report.charts.heatmap import draw_heat_map
+from darts_ext.report.charts.linechart import Line, draw_lines
+from darts_ext.report.charts.palette import assign_looks
 
 NAN = float("nan")
 

@@ -8,11 +8,11 @@ import pytest
 from report_pages import SVG, of_class, report_on, titles
 
 from darts_ext.report.candidates import list_candidates
+from darts_ext.report.charts.palette import assign_looks
+from darts_ext.report.charts.stepchart import Step, draw_steps
 from darts_ext.report.explanation import explain, list_facts
-from darts_ext.report.palette import assign_looks
 from darts_ext.report.reasons import list_reasons
 from darts_ext.report.runfolder import Outcome
-from darts_ext.report.stepchart import Step, draw_steps
 
 OPTIONS = ["none", "skip_connect", "nor_conv_3x3"]
 LOOK = assign_looks(OPTIONS)

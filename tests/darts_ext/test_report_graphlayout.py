@@ -5,7 +5,7 @@ from itertools import combinations, pairwise, product
 
 import pytest
 
-from darts_ext.report.graphlayout import LANE_HEIGHT, _count_crossings, _spread, arrange
+from darts_ext.report.charts.graphlayout import LANE_HEIGHT, _count_crossings, _spread, arrange
 
 
 def spread_by_search(wanted, heights, gap):

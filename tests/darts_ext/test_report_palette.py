@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 from report_folders import NB201, OPERATIONS
 
-from darts_ext.report.palette import assign_looks, pick_ink
+from darts_ext.report.charts.palette import assign_looks, pick_ink
 
 TO_XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 EYES = {

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from ..runtime.errors import UsageError
+from ...runtime.errors import UsageError
+from ..macros import is_dense
 from .cellarcs import CONCAT_PORT, PORT, STUB, Arc, Column, draw_arc, label_width
 from .graphlayout import Layout, arrange
-from .macros import is_dense
 from .palette import Look, assign_looks
 from .svg import drawing, element, text
 

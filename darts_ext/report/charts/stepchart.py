@@ -32,7 +32,7 @@ def draw_steps(steps: Sequence[Step], *, title: str, unit: str = "", look: Mappi
 
     The decisions stand below, the value is a dot in the colour of the round's first option; a line joins the values.
 
-    >>> from darts_ext.report.palette import assign_looks
+    >>> from darts_ext.report.charts.palette import assign_looks
     >>> steps = [Step([("cell/0/op", "none")], 0.5), Step([("cell/1/op", "none"), ("n3", "keeps 1")], float("nan"))]
     >>> svg = draw_steps(steps, title="accuracy", unit="%", look=assign_looks(["none"]))
     >>> svg.count('class="step"'), svg.count('class="decision"')

@@ -31,7 +31,7 @@ def draw_heat_map(
         kept: the choices that the topology kept, in bold; all of them when None.
         look: how each option looks, for the head of its column.
 
-    >>> from darts_ext.report.palette import assign_looks
+    >>> from darts_ext.report.charts.palette import assign_looks
     >>> scores = {"cell/0/op": {"none": 0.1, "skip_connect": 0.9}}
     >>> look = assign_looks(["none", "skip_connect"])
     >>> svg = draw_heat_map(scores, title="t", chosen={"cell/0/op": "none"}, look=look)
