@@ -30,7 +30,7 @@ def normalisation(split: Split) -> tuple[Tensor, Tensor]:
     return mean.float(), deviation.float()
 
 
-class Batches:
+class ImageBatches:
     """The batches of a split, on a device.
 
     Order, crops, mirror images and cutouts are drawn on the CPU as a function of (seed, stream, epoch), so a resumed
@@ -48,7 +48,7 @@ class Batches:
         UsageError: if `batch_size` is below 1 or larger than the split.
 
     >>> split = Split(torch.zeros(5, 8, 8, 3, dtype=torch.uint8), torch.arange(5))
-    >>> batches = Batches(split, 2, mean=[0.5] * 3, std=[0.5] * 3, shuffle=False)
+    >>> batches = ImageBatches(split, 2, mean=[0.5] * 3, std=[0.5] * 3, shuffle=False)
     >>> [(tuple(x.shape), y.tolist()) for x, y in batches.epoch(0)]
     [((2, 3, 8, 8), [0, 1]), ((2, 3, 8, 8), [2, 3]), ((1, 3, 8, 8), [4])]
     """

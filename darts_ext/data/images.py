@@ -7,7 +7,7 @@ import torch
 from ..config import DataSettings
 from ..runtime.errors import UsageError
 from .augment import Augmentation
-from .batches import Batches, normalisation
+from .batches import ImageBatches, normalisation
 from .sources import load
 from .splits import Dataset, Split
 
@@ -50,7 +50,7 @@ class Images:
         """
         return {"size": self.dataset.image_size, "mean": self.mean.tolist(), "std": self.std.tolist()}
 
-    def augmented(self, split: Split, batch_size: int, stream: str, *, whole: bool = False) -> Batches:
+    def augmented(self, split: Split, batch_size: int, stream: str, *, whole: bool = False) -> ImageBatches:
         """Returns batches of shuffled, cropped, mirrored and cut-out images.
 
         All are full, so that a rest is left out; with `whole` the last one holds the rest.
@@ -68,13 +68,15 @@ class Images:
             batch_size = min(batch_size, len(split))
         return self._batches(split, batch_size, augmentation=augmentation, drop_last=not whole, stream=stream)
 
-    def clean(self, split: Split, batch_size: int = EVALUATION_BATCH) -> Batches:
+    def clean(self, split: Split, batch_size: int = EVALUATION_BATCH) -> ImageBatches:
         """Returns batches of the images as they are, in order."""
         return self._batches(split, min(batch_size, len(split)), shuffle=False)
 
-    def shuffled(self, split: Split, batch_size: int, stream: str) -> Batches:
+    def shuffled(self, split: Split, batch_size: int, stream: str) -> ImageBatches:
         """Returns full batches of the images as they are, shuffled."""
         return self._batches(split, batch_size, drop_last=True, stream=stream)
 
-    def _batches(self, split: Split, batch_size: int, **options) -> Batches:
-        return Batches(split, batch_size, mean=self.mean, std=self.std, device=self.device, seed=self.seed, **options)
+    def _batches(self, split: Split, batch_size: int, **options) -> ImageBatches:
+        return ImageBatches(
+            split, batch_size, mean=self.mean, std=self.std, device=self.device, seed=self.seed, **options
+        )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import RetrainSettings
-from ..data import Batches
+from ..data import ImageBatches
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 
 
@@ -27,7 +27,13 @@ class Retrain:
     name = "retrain"
 
     def __init__(
-        self, net: nn.Module, settings: RetrainSettings, train: Batches, train_clean: Batches, test: Batches, seed: int
+        self,
+        net: nn.Module,
+        settings: RetrainSettings,
+        train: ImageBatches,
+        train_clean: ImageBatches,
+        test: ImageBatches,
+        seed: int,
     ):
         self.net = net
         self.settings = settings

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from supernet import Genotype
 
 from ..config import SearchSettings
-from ..data import Batches
+from ..data import ImageBatches
 from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
@@ -44,9 +44,9 @@ class Search:
         self,
         net: nn.Module,
         settings: SearchSettings,
-        train: Batches,
-        val: Batches,
-        val_clean: Batches,
+        train: ImageBatches,
+        val: ImageBatches,
+        val_clean: ImageBatches,
         seed: int,
         lookup: Lookup | None = None,
         tracker=None,

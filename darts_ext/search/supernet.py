@@ -6,7 +6,7 @@ from pathlib import Path
 from supernet import Macro, Supernet, find_macro
 
 from ..config import RetrainSettings, SearchSettings
-from ..data import Batches, Images, Split, halves
+from ..data import ImageBatches, Images, Split, halves
 from ..runtime.epochs import run_epochs
 from ..runtime.errors import UsageError
 from ..runtime.events import event_writer
@@ -51,7 +51,7 @@ def build_tuning(net: Supernet, images: Images, settings: SearchSettings, *, epo
 
 def halved_batches(
     images: Images, settings: SearchSettings, streams: tuple[str, str]
-) -> tuple[Batches, Batches, Batches]:
+) -> tuple[ImageBatches, ImageBatches, ImageBatches]:
     """Returns batches of the weights' half and of the alphas' half, both augmented, and of the latter as it is."""
     train, val = halves(images.dataset, settings.train_portion, images.seed)
     train_stream, val_stream = streams

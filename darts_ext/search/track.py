@@ -11,7 +11,7 @@ from selection import Plan, SelectionError, make_plan, parse_criterion, split_na
 from supernet import Genotype
 
 from ..config import SearchSettings
-from ..data import Batches
+from ..data import ImageBatches
 from ..runtime.errors import unknown
 from .bilevel import Lookup
 from .tuning import Tuning
@@ -34,7 +34,13 @@ class Tracker:
     """
 
     def __init__(
-        self, settings: SearchSettings, train: Batches, val: Batches, val_clean: Batches, seed: int, lookup: Lookup
+        self,
+        settings: SearchSettings,
+        train: ImageBatches,
+        val: ImageBatches,
+        val_clean: ImageBatches,
+        seed: int,
+        lookup: Lookup,
     ):
         self.settings = settings
         self.train = train
@@ -106,11 +112,11 @@ def _make_plan(name: str) -> Plan:
     return plan
 
 
-def _first_batches(clean: Batches, images: int) -> list[tuple[Tensor, Tensor]]:
+def _first_batches(clean: ImageBatches, images: int) -> list[tuple[Tensor, Tensor]]:
     """Returns the first images, in as many batches of 64 as hold them."""
     return list(islice(_split_batches(clean), ceil(images / BATCH)))
 
 
-def _split_batches(clean: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+def _split_batches(clean: ImageBatches) -> Iterator[tuple[Tensor, Tensor]]:
     for x, y in clean.epoch(0):
         yield from zip(x.split(BATCH), y.split(BATCH))

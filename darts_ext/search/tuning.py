@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import nn
 
 from ..config import SearchSettings
-from ..data import Batches
+from ..data import ImageBatches
 from ..runtime.seed import seed_epoch
 from .bilevel import Search
 
@@ -31,9 +31,9 @@ class Tuning(Search):
         self,
         net: nn.Module,
         settings: SearchSettings,
-        train: Batches,
-        val: Batches,
-        val_clean: Batches,
+        train: ImageBatches,
+        val: ImageBatches,
+        val_clean: ImageBatches,
         seed: int,
         *,
         epochs: float,

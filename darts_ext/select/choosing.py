@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from selection import Selection
 
-from ..data import Batches
+from ..data import ImageBatches
 from ..runtime.files import load_checkpoint, save_checkpoint
 from ..search import Tuning
 from .selector import Selector
@@ -23,7 +23,7 @@ class ResampledBatches:
     """A function that returns the images anew at each call, in another order and augmentation; `count` calls have been
     made."""
 
-    def __init__(self, batches: Batches):
+    def __init__(self, batches: ImageBatches):
         self.batches = batches
         self.count = 0
 

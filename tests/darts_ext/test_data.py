@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from darts_ext.data import Augmentation, Batches, Dataset, Split, halves, normalisation
+from darts_ext.data import Augmentation, Dataset, ImageBatches, Split, halves, normalisation
 from darts_ext.data.augment import crop_and_flip, cut_out, draw
 from darts_ext.data.batches import _create_generator
 from darts_ext.data.splits import limited
@@ -53,7 +53,7 @@ def test_batches_equal_a_loop_over_images_with_the_same_draws(augmentation, monk
         "darts_ext.data.batches.draw", lambda *arguments: recorded.append(draw(*arguments)) or recorded[-1]
     )
     split = random_split(20)
-    batches = Batches(split, 6, mean=MEAN, std=STD, augmentation=augmentation, shuffle=False)
+    batches = ImageBatches(split, 6, mean=MEAN, std=STD, augmentation=augmentation, shuffle=False)
     found = torch.cat([x for x, _ in batches.epoch(3)])
     expected = [
         slow_augmentation(image, draws, augmentation, MEAN, STD)
@@ -92,7 +92,7 @@ def test_switching_one_augmentation_off_leaves_the_other_draws():
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("augmentation", [None, Augmentation(1, True, 2)])
 def test_batches_are_float32_and_channels_last(channels, augmentation):
-    batches = Batches(
+    batches = ImageBatches(
         random_split(6, channels=channels), 4, mean=MEAN[:channels], std=STD[:channels], augmentation=augmentation
     )
     for x, y in batches.epoch(0):
@@ -104,7 +104,7 @@ def test_batches_are_float32_and_channels_last(channels, augmentation):
 
 def test_values_without_augmentation_are_normalised_pixels_in_order():
     split = random_split(7)
-    x, y = next(Batches(split, 7, mean=MEAN, std=STD, shuffle=False).epoch(0))
+    x, y = next(ImageBatches(split, 7, mean=MEAN, std=STD, shuffle=False).epoch(0))
     pixels = split.images.double().permute(0, 3, 1, 2) / 255
     expected = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     torch.testing.assert_close(x, expected.float(), rtol=1e-5, atol=1e-5)
@@ -112,7 +112,7 @@ def test_values_without_augmentation_are_normalised_pixels_in_order():
 
 
 def drawn(epoch, *, size=4, **options):
-    batches = Batches(random_split(16), size, mean=MEAN, std=STD, augmentation=Augmentation(2, True, 4), **options)
+    batches = ImageBatches(random_split(16), size, mean=MEAN, std=STD, augmentation=Augmentation(2, True, 4), **options)
     return torch.cat([x for x, _ in batches.epoch(epoch)])
 
 
@@ -135,7 +135,7 @@ def test_the_seed_of_an_epoch_is_the_same_in_every_process():
 @pytest.mark.parametrize("drop_last, sizes", [(False, [4, 4, 2]), (True, [4, 4])])
 def test_every_image_comes_once_and_the_ragged_batch_can_be_dropped(drop_last, sizes):
     split = Split(random_split(10).images, torch.arange(10))
-    batches = Batches(split, 4, mean=MEAN, std=STD, drop_last=drop_last)
+    batches = ImageBatches(split, 4, mean=MEAN, std=STD, drop_last=drop_last)
     labels = [y for _, y in batches.epoch(0)]
     assert [len(y) for y in labels] == sizes
     assert len(batches) == len(sizes)
@@ -151,7 +151,7 @@ def test_every_image_comes_once_and_the_ragged_batch_can_be_dropped(drop_last, s
 )
 def test_an_impossible_batch_size_is_a_usage_error(size, message):
     with pytest.raises(UsageError, match=message):
-        Batches(random_split(40), size, mean=MEAN, std=STD)
+        ImageBatches(random_split(40), size, mean=MEAN, std=STD)
 
 
 def test_normalisation_is_that_of_numpy():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from darts_ext.data import Augmentation, Batches, list_data, load, normalisation
+from darts_ext.data import Augmentation, ImageBatches, list_data, load, normalisation
 from darts_ext.runtime.errors import UsageError
 
 
@@ -86,8 +86,8 @@ def test_synthetic_is_learnt_by_a_small_net_but_not_perfectly():
     assert (len(data.train), len(data.test), data.num_classes, data.in_chans, data.image_size) == (2000, 500, 10, 3, 32)
     assert torch.equal(data.train.images, load("synthetic").train.images)
     mean, std = normalisation(data.train)
-    batches = Batches(data.train, 50, mean=mean, std=std, augmentation=Augmentation(pad=2))
-    test = Batches(data.test, 500, mean=mean, std=std, shuffle=False)
+    batches = ImageBatches(data.train, 50, mean=mean, std=std, augmentation=Augmentation(pad=2))
+    test = ImageBatches(data.test, 500, mean=mean, std=std, shuffle=False)
     assert 0.5 < accuracy_of_a_small_net(batches, test, epochs=4) < 0.99
 
 
