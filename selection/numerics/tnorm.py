@@ -40,15 +40,6 @@ def tnorm(name: str, atoms: Iterable[float]) -> float:
     return value
 
 
-def conorm(name: str, atoms: Iterable[float]) -> float:
-    """The dual 1 - T(1 - a1, 1 - a2, ...): "this or that".
-
-    >>> [round(conorm(name, [0.2, 0.3]), 3) for name in TNORMS]
-    [0.3, 0.44, 0.5]
-    """
-    return 1.0 - tnorm(name, (1.0 - atom for atom in atoms))
-
-
 def calibrate(values: Sequence[float]) -> list[float]:
     """Returns atoms in (0, 1]: a value's rank among all, over their number; higher = better as before.
 

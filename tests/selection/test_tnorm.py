@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import rankdata
 
 from selection import SelectionError
-from selection.numerics.tnorm import TNORMS, calibrate, conorm, tnorm
+from selection.numerics.tnorm import TNORMS, calibrate, tnorm
 
 GRID = [i / 8 for i in range(9)]
 
@@ -20,9 +20,6 @@ def test_every_tnorm_keeps_the_axioms(name):
             assert tnorm(name, [x, y]) <= tnorm(name, [x, z])
         assert tnorm(name, [x, 1.0]) == x
         assert tnorm(name, [x, 0.0]) == 0
-        assert conorm(name, [x, y]) == pytest.approx(
-            {"minimum": max(x, y), "product": x + y - x * y, "lukasiewicz": min(1, x + y)}[name]
-        )
 
 
 def test_from_the_strictest_to_the_mildest():
