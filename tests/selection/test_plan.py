@@ -1,4 +1,4 @@
-"""Plans: what suits a criterion, what is refused before there is a network, and what its check and its run have in common."""
+"""Plans: what suits a criterion, what is refused before there is a network, and the check of a plan beside its run."""
 
 import pytest
 import torch
