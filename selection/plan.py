@@ -47,8 +47,12 @@ class Plan:
     protocol: MeasuringProtocol
 
     def with_options(self, **options: object) -> "Plan":
-        """Returns the plan with further options of its strategy."""
-        joined = {**self.options, **options}
+        """Returns the plan with further options of its strategy.
+
+        Raises:
+            SelectionError: an option that the strategy does not take, or a value that cannot be.
+        """
+        joined = _join_tnorm(self.spelling, self.strategy, {**self.options, **options})
         _check_options(self.strategy, joined)
         self.strategy.check(self.criteria, joined)
         return replace(self, options=joined)
@@ -61,6 +65,7 @@ class Plan:
         Raises:
             SelectionError: what `run` would raise in the end.
         """
+        check_selectable(net)
         if self.strategy.whole:
             state = realised(net, draw_architecture(net, torch.Generator().manual_seed(0)))
         else:
@@ -70,7 +75,7 @@ class Plan:
             for criterion in self.criteria.values():
                 if criterion.measure:
                     take_measure(criterion.measure, net, batches)
-        limited = count_costs(net, self.options.get("limits") or {}, x)
+        limited = count_costs(net, self.options.get("limits") or {}, x, self.options.get("tables"))
         check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
 
     def run(
@@ -88,10 +93,10 @@ class Plan:
             options: further options of the strategy, for this call only, as `tune`, `build`, `checkpoint`, `resume`.
         """
         start = time.perf_counter()
-        _check_options(self.strategy, options)
+        joined = self.with_options(**options).options
         budget = Budget(listener)
         panel = self.form_panel(net, batches, seed=seed, budget=budget)
-        decisions = self.strategy.decide(panel, **{**self.options, **options})
+        decisions = self.strategy.decide(panel, **joined)
         return Selection(
             **vars(decisions),
             criterion=self.spelling.criterion,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .combination import COMBINATION
 from .errors import SelectionError, unknown
 from .numerics.tnorm import TNORMS
-from .registry import Criterion, find_lift, find_measure, find_registered, list_criteria, list_measures
+from .registry import Criterion, find_lift, find_measure, find_registered, list_criteria, list_lifts, list_measures
 
 IMAGES = "images"
 NOISE = "noise"
@@ -76,8 +76,8 @@ class Spelling:
     @property
     def criterion(self) -> str:
         """The text without supernet and strategy; `combination` is left as it is."""
-        _, _, rest = self.text.rpartition("/")
-        criterion, _, _ = re.sub(r"\s", "", rest).partition("@")
+        _, _, rest = _modernise(self.text).rpartition("/")
+        criterion, _, _ = rest.partition("@")
         return criterion
 
     @property
@@ -90,7 +90,8 @@ def parse(text: str) -> Spelling:
     """Takes a spelling apart; whether its names exist is not asked here.
 
     Raises:
-        SelectionError: a name is missing, the t-norm is unknown, or something other than noise stands behind `~`.
+        SelectionError: not a string, a name is missing, the t-norm is unknown or does not join all terms, or something
+            other than noise stands behind `~`.
 
     >>> parse("fixed/removal:accuracy+ntk@beam")  # doctest: +NORMALIZE_WHITESPACE
     Spelling(text='fixed/removal:accuracy+ntk@beam',
@@ -100,24 +101,38 @@ def parse(text: str) -> Spelling:
     >>> parse("minimum:naswot+trainability@noise").joined
     'minimum(naswot+trainability~noise)'
     """
-    compact = re.sub(r"\s", "", text)
-    modern = re.sub(r"@noise(?=$|[+)@])", "~noise", compact)
-    supernet, _, rest = modern.rpartition("/")
-    body, _, strategy = rest.partition("@")
-    tnorm, body = _split_tnorm(body)
+    if not isinstance(text, str):
+        raise SelectionError(
+            f"a criterion or measure is given by name, a string, not as an object of type {type(text).__name__}"
+        )
+    supernet, slash, rest = _modernise(text).rpartition("/")
+    body, at, strategy = rest.partition("@")
+    if slash and not supernet:
+        raise SelectionError(f"a name is missing in {text!r}: write SUPERNET/CRITERION")
+    if at and not strategy:
+        raise SelectionError(f"a name is missing in {text!r}: write CRITERION@STRATEGY")
+    tnorm, body = _split_tnorm(body, text)
     terms: list[Term] = []
     for part in body.split("+"):
         terms += _read_terms(part, text)
     return Spelling(text, tuple(terms), tnorm, strategy or None, supernet)
 
 
-def _split_tnorm(body: str) -> tuple[str | None, str]:
-    called = re.fullmatch(r"([\w-]*)\((.*)\)", body)
+def _modernise(text: str) -> str:
+    """Returns the text without spaces, and `A~noise` for the older `A@noise`."""
+    compact = re.sub(r"\s", "", text)
+    return re.sub(r"@noise(?=$|[+)@])", "~noise", compact)
+
+
+def _split_tnorm(body: str, text: str) -> tuple[str | None, str]:
+    called = re.fullmatch(r"([\w-]+)\(([^()]*)\)", body)
     if called:
         name, inner = called.groups()
         if name not in TNORMS:
             raise unknown("t-norm", name, TNORMS)
         return name, inner
+    if "(" in body or ")" in body:
+        raise SelectionError(f"{text!r}: parentheses stand behind a t-norm, around all terms, as in minimum(A+B)")
     name, _, rest = body.partition(":")
     if name in TNORMS:
         return name, rest
@@ -131,6 +146,10 @@ def _read_terms(part: str, text: str) -> list[Term]:
     lift, colon, name = measured.rpartition(":")
     if not name or (colon and not lift):
         raise SelectionError(f"a name is missing in {text!r}: write A+B, or LIFT:MEASURE")
+    if lift in TNORMS:
+        raise SelectionError(f"{text!r}: a t-norm stands in front of all terms, as in {lift}(A+B)")
+    if name == "combination":
+        raise SelectionError(f"{text!r}: combination stands for several measures: it takes no lift and no ~noise")
     if tilde and inputs != NOISE:
         raise SelectionError(f"{text!r}: behind ~ stands noise, for normal noise in place of images, not {inputs!r}")
     return [Term(name, lift, inputs or IMAGES)]
@@ -149,7 +168,7 @@ def find_criterion(term: Term | str) -> Criterion:
     if not isinstance(term, (Term, str)):
         raise SelectionError(f"a criterion is given by name, a string, not as an object of type {type(term).__name__}")
     if isinstance(term, str):
-        (term,) = parse(term).terms
+        term = _read_single_term(term)
     if term.inputs != IMAGES:
         raise SelectionError(f"{term}: a criterion sees the images that it is given: leave ~{term.inputs} out")
     if term.lift:
@@ -160,6 +179,13 @@ def find_criterion(term: Term | str) -> Criterion:
     if term.name in list_measures():
         return _lift_measure("alone", term.name)
     raise unknown("criterion", term.name, {*list_criteria(), *list_measures(), "combination", "LIFT:MEASURE"})
+
+
+def _read_single_term(text: str) -> Term:
+    terms = parse(text).terms
+    if len(terms) > 1:
+        raise SelectionError(f"{text!r} names {len(terms)} criteria, where one is expected")
+    return terms[0]
 
 
 def _lift_measure(lift: str, measure: str) -> Criterion:
@@ -207,6 +233,8 @@ def parse_measures(text: str) -> Spelling:
 
 
 def _check_is_measure(term: Term) -> None:
+    if term.lift in list_lifts():
+        raise SelectionError(f"{term}: a measure of a whole network has no lift: leave {term.lift}: out")
     if term.lift:
         raise unknown("t-norm", term.lift, TNORMS)
     if term.name not in list_measures():
