@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+from functools import partial
 from importlib.util import find_spec
 from itertools import combinations
 
@@ -109,6 +110,12 @@ def test_cells_are_different_and_those_that_compute_the_same_share_their_scores(
     assert len(set(first.values())) == len({int(TABLE.classes[cell]) for cell in cells}) < 2000
     with pytest.raises(UsageError, match="has 15625 cells, not 20000"):
         sample_cells(TABLE, 20000, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    """The bootstrap is most of a small run's time, and has a test of its own."""
+    monkeypatch.setattr("darts_ext.rank.statistics.interval", partial(interval, resamples=10))
 
 
 def shown(repeat=0):
