@@ -21,8 +21,8 @@ class SupernetSettings:
     channels: int = field(default=16, metadata=AT_LEAST_ONE)
     """Channels of the first cells; mlp: width of the layers."""
     layers: int | None = field(default=None, metadata=AT_LEAST_ONE)
-    """Cells (DARTS spaces; 8 by default), cells per stage (nasbench201; 5 by default) or hidden layers (mlp; 4 by
-    default)."""
+    """Cells (spaces of DARTS cells; 8 by default), cells per stage (cells as in NAS-Bench-201; 5 by default) or hidden
+    layers (mlp; 4 by default)."""
 
 
 @dataclass(frozen=True)

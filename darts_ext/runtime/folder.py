@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 import yaml
 
+from ..config import is_default
 from .errors import UsageError
 from .files import write_whole
 
@@ -41,6 +42,8 @@ def _check_same(folder: Path, settings: Mapping[str, object], free: Sequence[str
     for name, value in settings.items():
         if name in free or before.get(name) == value:
             continue
+        if name not in before and is_default(name, value):
+            continue  # the folder was made before there was this setting
         old, new = (textwrap.shorten(str(word), 40, placeholder="...") for word in (before.get(name), value))
         raise UsageError(
             f"{folder} was made with {name}={old}, now it is {new}: repeat the old setting or give another --out"

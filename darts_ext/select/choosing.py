@@ -14,7 +14,7 @@ from selection import Selection
 from ..data import ImageBatches
 from ..runtime.files import load_checkpoint, save_checkpoint
 from ..search import Tuning
-from .selector import Selector
+from .selector import Selector, drop_defaults
 
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.4g}/{total:.4g} [{elapsed}<{remaining}{postfix}]"
 
@@ -139,7 +139,7 @@ class _Progress:
         if not self.checkpoint.exists():
             return None
         saved = load_checkpoint(self.checkpoint)
-        if saved.get("asked") != self.identity:
+        if _read_identity(saved) != self.identity:
             return None
         progress = saved["progress"]
         if self.tuning:
@@ -152,3 +152,10 @@ class _Progress:
         rounds = f"{self.rounds} of {len(progress['rounds'])} rounds"
         tqdm.write(f"{self.selector.name}: goes on after {rounds}", file=sys.stderr)
         return progress
+
+
+def _read_identity(saved: dict) -> dict:
+    """Returns whose checkpoint it is; older ones hold settings at their defaults, too."""
+    identity = saved.get("asked", {})
+    selector = identity.get("entry", {})
+    return {**identity, "entry": {**selector, "taken": drop_defaults(selector.get("taken", {}))}}

