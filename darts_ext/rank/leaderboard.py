@@ -47,7 +47,7 @@ def make_leaderboard(
     columns |= _collect_columns(table, cells, scored, repeats, scores)
     for spelling in asked:
         if spelling.joined not in scored:
-            columns[spelling.text] = join_columns(spelling, columns)
+            columns[spelling.criterion] = join_columns(spelling, columns)
     accuracies = {dataset: table.test(dataset)[cells] for dataset in DATASETS}
     seconds = {}
     for name in scored:
