@@ -49,8 +49,8 @@ class StrategySettings(MeasuringSettings):
     """Of progressive: fixed, random, or certain (the widest gap between the best two first); by default fixed (paired)
     or random (darts-pt)."""
     joint: bool | None = None
-    """Of progressive: one order over all choices; false decides one choice of each kind of cell (normal, reduce) a round; by default true
-    (paired) or false (darts-pt)."""
+    """Of progressive: one order over all choices; false decides one choice of each kind of cell (normal, reduce) a
+    round; by default true (paired) or false (darts-pt)."""
     tune_epochs: float = field(default=0, metadata=_part_of("tune", **NOT_NEGATIVE))
     """Of progressive: epochs, or a share of one, that the supernet trains after each round (5 in DARTS-PT); undecided
     alphas learn on, unless the search had them fixed."""
