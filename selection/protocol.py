@@ -44,7 +44,7 @@ class Selectable(Protocol):
 SelectableModule: TypeAlias = Any
 
 
-def check_selectable(net: SelectableModule) -> Selectable:
+def check_selectable(net: Any) -> Selectable:
     """Returns the network, or raises SelectionError that names the question it does not answer."""
     choices, logits, inputs = (_ask(net, question) for question in ("choices", "logits", "inputs"))
     if not choices:

@@ -196,7 +196,8 @@ def _batch_norm(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -
     if not (is_tracked and first.training):
         return F.batch_norm(x, mean, var, weight, bias, first.training or not is_tracked, 0.0, first.eps)
     counts = [layer.num_batches_tracked for layer in layers]
-    torch._foreach_add_(counts, 1)  # pyright: ignore[reportPrivateImportUsage]  # torch's stubs leave it out
+    # torch's stubs leave the foreach functions out
+    torch._foreach_add_(counts, 1)  # pyright: ignore[reportPrivateImportUsage]
     momentum = 1 / float(first.num_batches_tracked) if first.momentum is None else first.momentum
     x = F.batch_norm(x, mean, var, weight, bias, True, momentum, first.eps)
     means = [layer.running_mean for layer in layers]

@@ -65,7 +65,7 @@ def grasp(net: nn.Module, batches: Batches, **settings) -> float:
     """-W' H g, g = dL/dW and H the Hessian (Wang et al. 2020)."""
     with _loss(net, batches, **settings) as (loss, weights):
         slopes = gradients(loss, weights, create_graph=True)
-        slope: Any = sum((g.detach() * g).sum() for g in slopes)  # along g
+        slope: Any = sum((g.detach() * g).sum() for g in slopes)  # of the loss, along g
         hessian_product = gradients(slope, weights)
         return float(sum((-w * hg).detach().sum() for w, hg in zip(weights, hessian_product)))
 
