@@ -23,10 +23,11 @@ test: lint  ## lint, layers, unit tests and doctests
 coverage: $(VENV)/installed  ## which lines the tests reach
 	$(PYTEST) --cov supernet --cov selection --cov darts_ext --cov-report term:skip-covered
 
-lint: $(VENV)/installed  ## ruff, its layout, and the layers of setup.cfg
+lint: $(VENV)/installed  ## ruff, its layout, the layers of setup.cfg, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/basedpyright
 
 bench: $(VENV)/installed  ## the claims of benchmarks/ that need no data, measured again on this machine
 	$(BIN)/python benchmarks/supernet_step.py

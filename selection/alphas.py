@@ -1,8 +1,11 @@
 """Where a selectable network keeps its alphas, which are no weights."""
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 from torch import Tensor, nn
+
+from .protocol import Selectable
 
 QUESTIONS = ("choices", "logits", "inputs")  # of a selectable network
 
@@ -22,7 +25,7 @@ def find_alphas(net: nn.Module) -> Callable[[Tensor], bool]:
     return is_alpha
 
 
-def _is_selectable(net: nn.Module) -> bool:
+def _is_selectable(net: nn.Module) -> TypeGuard[Selectable]:
     answers = [getattr(net, question, None) for question in QUESTIONS]
     return all(callable(answer) and not isinstance(answer, nn.Module) for answer in answers)
 

@@ -1,6 +1,7 @@
 """Batches: what a network is measured on."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ Batches = Sequence[tuple[Tensor, Tensor]]
 FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError)
 
 
-def check_batches(batches: object) -> Batches:
+def check_batches(batches: Any) -> Batches:
     """Returns the batches, or raises SelectionError unless they are pairs of inputs and as many labels."""
     batches = list(batches)
     for pair in batches:
@@ -34,7 +35,7 @@ def _is_batch(pair: object) -> bool:
     return isinstance(x, Tensor) and isinstance(y, Tensor) and len(x) == len(y)
 
 
-def fit_batches(net: nn.Module, batches: Batches) -> Batches:
+def fit_batches(net: nn.Module, batches: Sequence[tuple[Tensor, Any]]) -> Batches:
     """Returns the batches with floating inputs in the network's own precision."""
     dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
     return [(_cast(x, dtype), y) for x, y in batches]

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,10 @@ from .errors import SelectionError, unknown
 from .gates import running_modules
 from .numerics.flops import count_multiply_adds
 from .preserve import hooked, preserved
-from .protocol import Selectable, edge_of, surplus
+from .protocol import Selectable, SelectableModule, edge_of, surplus
 
 KINDS = ("parameters", "flops", "latency")
-Table = Mapping[str, float] | Mapping[str, Mapping[str, float]]
+Table = Mapping[str, Any]  # {option: cost} or {choice: {option: cost}}; "base" may be there too
 OfModule = Callable[[nn.Module], float]  # the cost of an option's module
 
 
@@ -61,7 +62,7 @@ class Costs:
             else:
                 cheapest[choice] = min(costs[option] for option in names)
         total = self.base + sum(cheapest.values())
-        edge_costs: Counter[str] = Counter()
+        edge_costs: Any = Counter()  # {edge: cost}; the type Counter holds whole numbers
         for choice, cost in cheapest.items():
             edge_costs[edge_of(choice)] += cost
         for node, (keep, names) in surplus(net).items():
@@ -72,7 +73,7 @@ class Costs:
 
 
 def count_costs(
-    net: Selectable, limits: Mapping[str, float], x: Tensor | None, tables: Mapping[str, Table] | None = None
+    net: SelectableModule, limits: Mapping[str, float], x: Tensor | None, tables: Mapping[str, Table] | None = None
 ) -> list[Costs]:
     """The costs that have a limit.
 
@@ -113,7 +114,7 @@ def _tabulated(net: Selectable, kind: str, limit: float, table: Table) -> Costs:
     return Costs(kind, float(table.get("base", 0.0)), rows, limit)
 
 
-def _measured(net: Selectable, kind: str, limit: float, x: Tensor | None) -> Costs:
+def _measured(net: SelectableModule, kind: str, limit: float, x: Tensor | None) -> Costs:
     if kind not in KINDS:
         raise unknown("cost", kind, KINDS)
     if x is None and kind != "parameters":
@@ -137,7 +138,7 @@ def _row(kind: str, choice: str, options: Mapping, table: Table) -> dict[str, fl
     return {option: float(row[option]) for option in options}
 
 
-def _count_parameters(net: Selectable, _: Tensor | None) -> tuple[float, OfModule]:
+def _count_parameters(net: SelectableModule, _: Tensor | None) -> tuple[float, OfModule]:
     is_alpha = find_alphas(net)
     whole = sum(p.numel() for p in net.parameters() if not is_alpha(p))
 
@@ -147,7 +148,7 @@ def _count_parameters(net: Selectable, _: Tensor | None) -> tuple[float, OfModul
     return whole, of_module
 
 
-def _count_flops(net: Selectable, x: Tensor) -> tuple[float, OfModule]:
+def _count_flops(net: SelectableModule, x: Tensor) -> tuple[float, OfModule]:
     counts = count_multiply_adds(net, x, running_modules(net))
 
     def of_module(module: nn.Module) -> float:
@@ -156,7 +157,7 @@ def _count_flops(net: Selectable, x: Tensor) -> tuple[float, OfModule]:
     return sum(counts.values()), of_module
 
 
-def _time_passes(net: Selectable, x: Tensor, repeats: int = 5) -> tuple[float, OfModule]:
+def _time_passes(net: SelectableModule, x: Tensor, repeats: int = 5) -> tuple[float, OfModule]:
     """Seconds of a forward pass: of the whole network, and of an option's module by itself on the input it gets."""
     inputs: dict[nn.Module, Tensor] = {}
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from .budget import Budget
 from .errors import SelectionError, first_line
 from .gates import masked
 from .preserve import hooked, preserved
-from .protocol import Selectable
+from .protocol import SelectableModule
 from .registry import Measure
 
 Mask = dict[str, list[str]]
@@ -56,7 +56,7 @@ class Evaluator:
 
     def __init__(
         self,
-        net: Selectable,
+        net: SelectableModule,
         measure: Measure | None,
         batches: Batches | Callable[[], Iterable],
         *,
@@ -65,7 +65,7 @@ class Evaluator:
         protocol: MeasuringProtocol = PAIRED,
     ):
         self.net = net
-        self.measure = measure
+        self.measure: Measure | Any = measure  # None is never called
         self.protocol = protocol
         self.budget = budget or Budget()
         self.generator = torch.Generator().manual_seed(seed)
@@ -75,7 +75,7 @@ class Evaluator:
         self.sequence = [self.batches[index] for index in order]
         self.sizes = [len(y) for _, y in self.sequence]
         self.notes: list[str] = []
-        self.cache: dict[str, object] = {}  # what holds until the network changes
+        self.cache: dict[str, Any] = {}  # what holds until the network changes
 
     @property
     def racing(self) -> bool:

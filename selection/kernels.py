@@ -10,6 +10,7 @@ per-sample gradients, with a warning that names them.
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -110,9 +111,10 @@ def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
         return directions
 
     def project(logits: Tensor, _: slice) -> list[Tensor]:
+        count = cast(int, outputs)
         generator = torch.Generator().manual_seed(seed)
-        signs = torch.randint(0, 2, (outputs, logits.shape[1]), generator=generator) * 2.0 - 1
-        return [row.to(logits).expand_as(logits) / outputs**0.5 for row in signs]
+        signs = torch.randint(0, 2, (count, logits.shape[1]), generator=generator) * 2.0 - 1
+        return [row.to(logits).expand_as(logits) / count**0.5 for row in signs]
 
     if outputs == "sum":
         return add_up

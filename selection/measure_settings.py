@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from .errors import SelectionError, unknown
-from .registry import Criterion
+from .registry import Criterion, Measure
 
 Settings = Mapping[str, Mapping[str, object]]  # {criterion: {setting of its measure: value}}
 
@@ -29,7 +30,8 @@ def check_settings(settings: object, names: list[str]) -> None:
 
 def apply_settings(name: str, criterion: Criterion, values: Mapping[str, object]) -> Criterion:
     """Returns the criterion, its measure with these settings."""
-    known = criterion.measure.settings if criterion.measure else frozenset()
+    measure: Measure | Any = criterion.measure  # None takes no settings
+    known = measure.settings if measure else frozenset()
     for setting in values:
         if known is not None and not known:
             raise SelectionError(f"{name} takes no settings: leave {setting!r} out")
@@ -37,4 +39,4 @@ def apply_settings(name: str, criterion: Criterion, values: Mapping[str, object]
             raise unknown(f"setting of {name}", setting, known)
     if not values:
         return criterion
-    return replace(criterion, measure=criterion.measure.with_settings(values))
+    return replace(criterion, measure=measure.with_settings(values))

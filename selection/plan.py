@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from .evaluator import PROTOCOLS, Evaluator, MeasuringProtocol
 from .measure_settings import Settings, apply_settings, check_settings
 from .measuring import take_measure
 from .notes import collect_notes
-from .protocol import Selectable, allowed_options, check_selectable
+from .protocol import Selectable, SelectableModule, allowed_options, check_selectable
 from .registry import Criterion, find_measure, list_measures
 from .spelling import Spelling, Term, find_criterion, parse_criterion
 from .strategies import STRATEGIES, Judge, Panel, Strategy
@@ -43,7 +44,7 @@ class Plan:
     spelling: Spelling
     criteria: Mapping[str, Criterion]
     strategy: Strategy
-    options: Mapping[str, object]
+    options: Mapping[str, Any]
     protocol: MeasuringProtocol
 
     def with_options(self, **options: object) -> "Plan":
@@ -57,7 +58,7 @@ class Plan:
         self.strategy.check(self.criteria, joined)
         return replace(self, options=joined)
 
-    def check(self, net: Selectable, x: Tensor, y: Tensor) -> None:
+    def check(self, net: SelectableModule, x: Tensor, y: Tensor) -> None:
         """Takes every measure once, and compares limits with the least cost: what would fail late fails here.
 
         Measures are taken of the network as it is; if the strategy judges whole architectures, of one of them.
@@ -108,7 +109,7 @@ class Plan:
         )
 
     def form_panel(
-        self, net: Selectable, batches: Batches | Callable[[], Iterable] | None, *, seed: int, budget: Budget
+        self, net: SelectableModule, batches: Batches | Callable[[], Iterable] | None, *, seed: int, budget: Budget
     ) -> Panel:
         """Gives every criterion an evaluator of the network on the batches."""
         check_selectable(net)
@@ -180,9 +181,10 @@ def suit_strategy(spelling: Spelling, tuned: bool) -> str:
     """
     if spelling.is_combination:
         return "sample"
+    first = spelling.terms[0]
     if len(spelling.terms) > 1:
         return "beam"
-    criterion = find_criterion(spelling.terms[0])
+    criterion = find_criterion(first)
     if tuned and criterion.measure:
         return "progressive"
     return criterion.strategy

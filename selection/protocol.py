@@ -1,7 +1,7 @@
 """What a network must answer to be selectable, in built-in types and tensors only."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,12 @@ class Selectable(Protocol):
         ...
 
 
-def check_selectable(net: object) -> Selectable:
+# A Selectable that is an nn.Module as well and may give the optional answers. No type of Python says all three, and
+# networks need not inherit from anything, so that checkers take it for Any.
+SelectableModule: TypeAlias = Any
+
+
+def check_selectable(net: Any) -> Selectable:
     """Returns the network, or raises SelectionError that names the question it does not answer."""
     choices, logits, inputs = (_ask(net, question) for question in ("choices", "logits", "inputs"))
     if not choices:
@@ -112,21 +117,21 @@ def _check_owners(choices: Mapping[str, Mapping[str, list[nn.Module]]]) -> None:
                     )
 
 
-def allowed_options(net: Selectable, choice: str) -> list[str]:
+def allowed_options(net: SelectableModule, choice: str) -> list[str]:
     """Lists the options of a choice that may be chosen."""
     excluded = net.excluded() if hasattr(net, "excluded") else ()
     return [option for option in net.choices()[choice] if option not in excluded]
 
 
 @torch.no_grad()
-def option_strengths(net: Selectable, choice: str) -> Tensor:
+def option_strengths(net: SelectableModule, choice: str) -> Tensor:
     """Returns what a network ranks the options of a choice by [options]: softmax(alpha), unless it says otherwise."""
     if hasattr(net, "strengths"):
         return net.strengths(choice)
     return net.logits()[choice].softmax(0)
 
 
-def edge_carriers(net: Selectable) -> dict[str, list[nn.Module]]:
+def edge_carriers(net: SelectableModule) -> dict[str, list[nn.Module]]:
     """Returns the modules that are masked when all options of a choice are."""
     return net.carriers() if hasattr(net, "carriers") else {}
 

@@ -3,18 +3,20 @@ known."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from .batches import Batches
 from .evaluator import Evaluator
-from .protocol import Selectable
+from .protocol import SelectableModule
 from .registry import find_lift, find_measure
 from .selecting import score, select
 
 USEFUL = "nor_conv_3x3"
 Case = tuple[nn.Module, Batches]
+Result = TypeVar("Result")
 
 
 class Planted(nn.Module):
@@ -27,6 +29,8 @@ class Planted(nn.Module):
     >>> (net(x).argmax(1) == y).float().mean().item()
     1.0
     """
+
+    edges: Any  # nn.ModuleList of nn.ModuleDict
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +117,7 @@ def check_measure(name: str, better: Case, worse: Case, **settings) -> None:
 
 
 def check_lift(
-    name: str, measure: str | None = "loss", net: Selectable | None = None, batches: Batches | None = None
+    name: str, measure: str | None = "loss", net: SelectableModule = None, batches: Batches | None = None
 ) -> None:
     """Raises AssertionError unless a registered lift scores every option of every choice, repeats itself, leaves the
     network as it was, and does not depend on the order of options.
@@ -159,7 +163,7 @@ def _names(options_by_choice: Mapping[str, Mapping]) -> dict[str, set[str]]:
 
 
 @contextmanager
-def _reordered(net: Selectable) -> Iterator[None]:
+def _reordered(net: SelectableModule) -> Iterator[None]:
     """Inside the block every choice names its options, and their alphas, in the opposite order."""
     choices, logits = net.choices(), net.logits()
     net.choices = lambda: {choice: dict(reversed(options.items())) for choice, options in choices.items()}
@@ -170,7 +174,7 @@ def _reordered(net: Selectable) -> Iterator[None]:
         del net.choices, net.logits
 
 
-def _repeat(net: nn.Module, compute: Callable[[], object], name: str) -> object:
+def _repeat(net: nn.Module, compute: Callable[[], Result], name: str) -> Result:
     """Returns the result, if it comes out the same twice and leaves no trace."""
     torch.manual_seed(7)
     before = _traces(net)

@@ -1,7 +1,10 @@
 """Activation functions by name: timm's, and a few of our own."""
 
+from typing import Any
+
 import torch
-from timm.layers import get_act_layer, set_layer_config
+from timm.layers.config import set_layer_config
+from timm.layers.create_act import get_act_layer
 from torch import Tensor, nn
 
 from .errors import SpaceError, unknown
@@ -54,7 +57,8 @@ def list_activations() -> list[str]:
     return sorted([*OURS, *TIMM])
 
 
-def build_activation(name: str) -> nn.Module:
+# timm's block returns False at its end, which its type does not say
+def build_activation(name: str) -> nn.Module:  # pyright: ignore[reportReturnType]
     """Builds the activation of that name.
 
     Raises:
@@ -68,7 +72,8 @@ def build_activation(name: str) -> nn.Module:
     if name in OURS:
         return OURS[name]()
     with set_layer_config(exportable=True):  # plain formulas: timm's memory-saving ones have no vmap rule
-        return get_act_layer(name)()
+        layer: Any = get_act_layer(name)
+        return layer()
 
 
 def check_activations(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,8 @@ class MixedCell(nn.Module):
         preprocess: bring the inputs to `channels` by ReLU, 1x1 convolution and BatchNorm (DARTS).
         pool_norm: BatchNorm behind poolings (DARTS).
     """
+
+    edges: Any  # nn.ModuleList of MixedOp
 
     def __init__(
         self,
@@ -147,7 +149,7 @@ class MixedCell(nn.Module):
             for column, (name, option) in enumerate(zip(mixed.skip.names, mixed.skip.options)):
                 yield Term("skip", self._parametric_row[edge], column, name, option)
 
-    def _activate(self, x: Tensor, edges: list[int], weights: Tensor | None) -> Activated | None:
+    def _activate(self, x: Tensor, edges: list[int], weights: Tensor) -> Activated | Any:
         """Returns x through the activations of the edges that have a choice of them."""
         mixed = [edge for edge in edges if self.edges[edge].activation is not None]
         if not mixed:

@@ -33,7 +33,7 @@ class CellSupernet(Supernet, Skeleton):
         seed: int | None = None,
     ):
         macro = find_macro(space.macro)
-        channels, layers = macro.supernet_sizes.complete(channels, layers)
+        sizes = macro.supernet_sizes.complete(channels, layers)
         widths = {group: len(cell.concat) for group, cell in space.cells.items()}
 
         def build_cell(spec: CellSpec) -> MixedCell:
@@ -53,16 +53,16 @@ class CellSupernet(Supernet, Skeleton):
                 macro,
                 widths,
                 build_cell,
-                channels=channels,
-                layers=layers,
+                channels=sizes.channels,
+                layers=sizes.layers,
                 num_classes=num_classes,
                 in_chans=in_chans,
             )
             absent = space.cells.keys() - {spec.group for spec in self.cell_specs}
             if absent:
                 raise SpaceError(
-                    f"with layers={layers} space {space.name} has no {', '.join(sorted(absent))} cell to search: take "
-                    f"at least 3 layers"
+                    f"with layers={sizes.layers} space {space.name} has no {', '.join(sorted(absent))} cell to search: "
+                    f"take at least 3 layers"
                 )
             self.add_alphas(space)
 

@@ -18,7 +18,7 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, stride: int, dilation: int) -> T
 
 
 def is_depthwise(
-    weight: Tensor, groups: int, stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
+    weight: Tensor, groups: int, stride: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...]
 ) -> bool:
     """Returns whether `depthwise_conv2d` is this convolution: one input channel a group, a square odd kernel, padding
     that keeps the size."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -44,7 +44,7 @@ class DiscreteCell(nn.Module):
         strides = [2 if spec.reduction and edge.source < 2 else 1 for edge in edges]
         self.edges = nn.ModuleList()
         for edge, stride in zip(edges, strides):
-            operation = build_operation(edge.op, spec.channels, stride, activation=edge.act)
+            operation: Any = build_operation(edge.op, spec.channels, stride, activation=edge.act)
             if node_scale is not None and edge.op in CONVOLUTIONS:
                 operation.append(NodeScale(spec.channels, node_scale))
             self.edges.append(operation)
@@ -60,11 +60,13 @@ class DiscreteCell(nn.Module):
         states = [current]
         if self.preprocess is not None:
             states = [self.preprocess[0](previous), self.preprocess[1](current)]
-        node, total = self.wiring[0].node, 0
+        node = self.wiring[0].node
+        total: Tensor | Any = 0
         for row, (edge, operation, drop) in enumerate(zip(self.wiring, self.edges, self.drop_path)):
             if edge.node != node:
                 states.append(total)
-                node, total = edge.node, 0
+                node = edge.node
+                total = 0
             x = states[edge.source]
             total = total + drop(operation(x))
             if edge.skip:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from .activations import list_activations
 from .edge import ADD_SKIP, LINEAR, Edge
@@ -255,7 +255,7 @@ def _read_darts(text: str) -> dict[str, Cell]:
     return cells
 
 
-def _is_call(value: ast.expr, name: str) -> bool:
+def _is_call(value: ast.expr, name: str) -> TypeGuard[ast.Call]:
     return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == name
 
 

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import SpaceError, unknown
 
@@ -27,7 +27,7 @@ class CellSpec:
         reduction_prev: the cell before it did so, and the older input is twice as large.
     """
 
-    group: str | None
+    group: str | Any
     channels: int
     previous: tuple[int, int]
     reduction: bool = False
@@ -38,7 +38,7 @@ class Sizes(NamedTuple):
     """The usual sizes of a network; `layers` is None where the genotype has them."""
 
     channels: int
-    layers: int | None
+    layers: int | Any
 
     def complete(self, channels: int | None, layers: int | None) -> "Sizes":
         """Returns the given sizes, with the usual one for each that is None.
@@ -93,8 +93,8 @@ class Macro:
     joins_nodes: bool
     supernet_sizes: Sizes
     network_sizes: Mapping[str, Sizes]
-    place_cells: Callable[[int, int, Mapping[str, int], int, bool], list[CellSpec]] | None = None
-    count_layers: Callable[[int], int] | None = None
+    place_cells: Callable[[int, int, Mapping[str, int], int, bool], list[CellSpec]] | Any = None
+    count_layers: Callable[[int], int] | Any = None
     stem_width: int = 1
     preprocess: bool = False
     pool_norm: bool = False

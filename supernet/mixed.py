@@ -7,6 +7,7 @@ selector can switch it off.
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +98,7 @@ class MixedOp(nn.Module):
     def forward(self, x: Tensor, weights: Tensor, act: Tensor | None = None, skip: Tensor | None = None) -> Tensor:
         """x [B, C, H, W], weights of the operations, the activations and the added skip -> [B, C, H', W']."""
         activated = self.activation(x, act) if self.activation is not None else x
-        total = 0
+        total: Tensor | Any = 0
         for name, option, weight in zip(self.names, self.options, weights):
             total = total + weight * option(activated if self.is_activated(name) else x)
         return total if self.skip is None else total + self.skip(x, skip)

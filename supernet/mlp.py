@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -36,6 +37,8 @@ class DenseStack(nn.Module):
     Raises:
         SpaceError: sizes that cannot be built, or an unknown parametrisation.
     """
+
+    linears: Any  # nn.ModuleList of nn.Linear
 
     def __init__(
         self,
@@ -141,6 +144,9 @@ class MLPSupernet(Supernet, DenseStack):
         space, seed: see Supernet. layers: None, or as many as the space has.
         sizes: see `DenseStack`.
     """
+
+    activations: Any  # nn.ModuleList, of MixedActivation where there is a choice
+    skips: Any  # nn.ModuleList of AddedSkip; None where there is no choice
 
     def __init__(self, space, *, layers: int | None = None, seed: int | None = None, **sizes):
         if layers not in (None, space.layers):

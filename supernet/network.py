@@ -38,7 +38,8 @@ class Supernet(nn.Module):
     def __new__(cls, space: Any = None, *args: Any, **sizes: Any) -> "Supernet":
         """Makes an instance of the class that fits the space; a subclass makes its own."""
         if cls is Supernet:
-            return super().__new__(SUPERNETS[find_macro(space.macro).name])
+            fitting: Any = SUPERNETS[find_macro(space.macro).name]
+            return super().__new__(fitting)
         return super().__new__(cls)
 
     def add_alphas(self, space: Any) -> None:

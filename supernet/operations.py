@@ -6,6 +6,7 @@ Yang 2020).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -152,7 +153,7 @@ def build_operation(
     """
     if name not in OPERATIONS:
         raise unknown("operation", name, OPERATIONS)
-    operation = OPERATIONS[name](channels, stride, affine, pool_norm)
+    operation: Any = OPERATIONS[name](channels, stride, affine, pool_norm)
     if name in CONVOLUTIONS and activation != "relu":
         operation[0] = nn.Identity() if activation is None else build_activation(activation)
     return operation

@@ -7,6 +7,7 @@ two before it. `nasbench201`: stem of C channels, three stages of `layers` cells
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -54,6 +55,8 @@ class Skeleton(nn.Module):
         SpaceError: sizes that cannot be built.
     """
 
+    cells: Any  # nn.ModuleList of what `build_cell` makes, and of ResidualBlocks
+
     def __init__(
         self,
         macro: Macro,
@@ -96,7 +99,7 @@ class Skeleton(nn.Module):
         return [self.stem] if self.second_stem is None else [self.stem, self.second_stem]
 
     def run_blocks(
-        self, x: Tensor, call: Callable[[CellSpec, nn.Module, Tensor, Tensor], Tensor] = call_cell
+        self, x: Tensor, call: Callable[[CellSpec, Any, Tensor, Tensor], Tensor] = call_cell
     ) -> Iterator[Tensor]:
         """Yields the output of every stem, then that of every cell; `call` runs a cell on its two inputs."""
         current = previous = self.stem(x)

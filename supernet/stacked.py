@@ -8,6 +8,7 @@ replaces (a hook, a shadowed `forward`, a layer not listed here) is called as th
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ def _kind(layer: nn.Module) -> tuple | None:
         # a cumulative average (momentum None) depends on how many batches the layer has seen
         batches = None
         if layer.momentum is None and layer.track_running_stats:
-            batches = int(layer.num_batches_tracked)
+            batches = int(cast(Tensor, layer.num_batches_tracked))
         return (
             nn.BatchNorm2d,
             layer.num_features,
@@ -125,7 +126,7 @@ class Activated:
         return torch.cat([parts[edge] for edge in edges], dim=1)
 
 
-def _activate(mixed: Sequence[nn.Module], x: Tensor, weights: Tensor) -> Tensor:
+def _activate(mixed: Sequence[Any], x: Tensor, weights: Tensor) -> Tensor:
     kinds = [_kinds(activation) for activation in mixed]
     if None in kinds[0] or len(set(kinds)) > 1:
         return torch.cat([activation(x, row) for activation, row in zip(mixed, weights)], dim=1)
@@ -133,7 +134,7 @@ def _activate(mixed: Sequence[nn.Module], x: Tensor, weights: Tensor) -> Tensor:
     return torch.tensordot(weights, maps, 1).permute(1, 2, 3, 0, 4).flatten(3).movedim(-1, 1)
 
 
-def _kinds(activation: nn.Module) -> tuple[tuple | None, ...]:
+def _kinds(activation: Any) -> tuple[tuple | None, ...]:
     """Returns the kind of every option of a mixed activation; None is one that must be called as a module."""
     if not untouched(activation):
         return (None,)
@@ -146,7 +147,7 @@ def _spread(x: Tensor, count: int, shared: bool) -> Tensor:
     return x
 
 
-def _run_layers(layers: Sequence[nn.Module], x: Tensor, shared: bool) -> tuple[Tensor, bool]:
+def _run_layers(layers: Sequence[Any], x: Tensor, shared: bool) -> tuple[Tensor, bool]:
     """Returns the outputs of layers of one kind, and whether all layers still share them."""
     first = layers[0]
     if type(first) is nn.Conv2d:
@@ -160,7 +161,9 @@ def _convolve(layers: Sequence[nn.Conv2d], x: Tensor, shared: bool) -> Tensor:
     first = layers[0]
     count = len(layers)
     is_dense = shared and first.groups == 1
-    stride, padding, dilation = first.stride, first.padding, first.dilation
+    stride = first.stride
+    padding: tuple[int, ...] | Any = first.padding
+    dilation = first.dilation
     if stride == dilation == (2, 2) and not any(size % 2 for size in padding):
         # reads every other pixel only: the same sum as a plain convolution of those, whose backward is ten times as
         # fast
@@ -176,9 +179,11 @@ def _convolve(layers: Sequence[nn.Conv2d], x: Tensor, shared: bool) -> Tensor:
     return F.conv2d(x, weight, None, stride, padding, dilation, groups)
 
 
-def _batch_norm(layers: Sequence[nn.BatchNorm2d], x: Tensor, scale: Tensor | None = None) -> Tensor:
+def _batch_norm(layers: Sequence[Any], x: Tensor, scale: Tensor | None = None) -> Tensor:
     first = layers[0]
-    weight = bias = mean = var = None
+    weight = bias = None
+    mean: Tensor | Any = None
+    var: Tensor | Any = None
     if first.affine:
         weight = torch.cat([layer.weight for layer in layers])
         bias = torch.cat([layer.bias for layer in layers])
@@ -190,9 +195,13 @@ def _batch_norm(layers: Sequence[nn.BatchNorm2d], x: Tensor, scale: Tensor | Non
         var = torch.cat([layer.running_var for layer in layers])
     if not (is_tracked and first.training):
         return F.batch_norm(x, mean, var, weight, bias, first.training or not is_tracked, 0.0, first.eps)
-    torch._foreach_add_([layer.num_batches_tracked for layer in layers], 1)
+    counts = [layer.num_batches_tracked for layer in layers]
+    # torch's stubs leave the foreach functions out
+    torch._foreach_add_(counts, 1)  # pyright: ignore[reportPrivateImportUsage]
     momentum = 1 / float(first.num_batches_tracked) if first.momentum is None else first.momentum
     x = F.batch_norm(x, mean, var, weight, bias, True, momentum, first.eps)
-    torch._foreach_copy_([layer.running_mean for layer in layers], list(mean.split(first.num_features)))
-    torch._foreach_copy_([layer.running_var for layer in layers], list(var.split(first.num_features)))
+    means = [layer.running_mean for layer in layers]
+    variances = [layer.running_var for layer in layers]
+    torch._foreach_copy_(means, mean.split(first.num_features))  # pyright: ignore[reportPrivateImportUsage]
+    torch._foreach_copy_(variances, var.split(first.num_features))  # pyright: ignore[reportPrivateImportUsage]
     return x

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..protocol import group_of
 from .forms import GenotypeTuple, KeptEdges, make_genotype, to_data
+from .host import Host
 from .rule import complete_inputs, complete_options
 
 Decided = Mapping[str, str] | None  # {choice: option}
@@ -30,7 +32,7 @@ class HostChoice:
     """
 
     options: dict[str, list[nn.Module]]
-    owner: object
+    owner: Any
     path: tuple[str | int, ...] = ()
     source: int = 0
     node: int = 0
@@ -53,6 +55,7 @@ class Adapter(nn.Module):
         genotype: the type of the host's own form: its namedtuple, or its Structure.
     """
 
+    host: Host
     json_format = "darts"
     never_chosen: tuple[str, ...] = ("none",)  # mixed, but never chosen
     edges_per_node: int | None = 2  # edges that a node keeps; None keeps all

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from torch import nn
+from .host import Host
 
 GROUPS = ("normal", "reduce")
 
 
-def list_cells(cells: Iterable[nn.Module], group: str) -> list[nn.Module]:
+def list_cells(cells: Iterable[Host], group: str) -> list[Host]:
     """Lists the cells of a group: the hosts tell a reduction cell by its flag `reduction`."""
     wanted = group == "reduce"
     return [cell for cell in cells if bool(cell.reduction) == wanted]

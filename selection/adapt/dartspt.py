@@ -1,13 +1,16 @@
 """darts-pt: the layout of quark0/darts, with operations that may differ from edge to edge, and a projection of its
 own."""
 
+from typing import Any
+
 from torch import nn
 
 from ..errors import SelectionError
 from . import quark0
+from .host import Host
 
 
-def find_missing(host: nn.Module) -> str | None:
+def find_missing(host: Host) -> str | None:
     """Returns the first part of this layout that the network does not have; None where it has all."""
     missing = quark0.find_missing(host)
     if missing is not None:
@@ -29,7 +32,7 @@ class DartsPT(quark0.Quark0):
         super().__init__(host, primitives=primitives, genotype=genotype)
 
 
-def check_unprojected(flags: object) -> None:
+def check_unprojected(flags: Any) -> None:
     """Raises SelectionError where darts-pt's own projection has decided edges: it overwrites their weights, so that
     nothing else could decide them.
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sized
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -95,7 +96,7 @@ class Generic(Adapter):
         return json.dumps({"format": "generic", "decisions": self.genotype(decisions, inputs)})
 
 
-def _pick_part(returned: object, output: int | str) -> Tensor:
+def _pick_part(returned: Any, output: int | str) -> Tensor:
     """Returns that part of what a network returns."""
     if isinstance(returned, Tensor):
         raise SelectionError(f"the network returns one tensor, which has no part output={output!r}: leave output out")

@@ -4,6 +4,7 @@ mixed operation."""
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -11,6 +12,7 @@ from ..errors import SelectionError
 from .adapter import Adapter, HostChoice
 from .dartspt import check_unprojected
 from .forms import KeptEdges, group_by_node, write_nasbench201
+from .host import Host
 from .operation_names import name_operations
 
 ALPHAS = ("arch_parameters", "_arch_parameters")
@@ -26,7 +28,7 @@ def find_missing(host: nn.Module) -> str | None:
     return None
 
 
-def list_search_cells(host: nn.Module) -> list[nn.Module]:
+def list_search_cells(host: nn.Module) -> list[Host]:
     """Lists the cells that hold candidates; those between them, which reduce the image, do not."""
     cells = getattr(host, "_cells", getattr(host, "cells", None))
     if not isinstance(cells, nn.ModuleList):
@@ -55,7 +57,7 @@ def find_choices(host: nn.Module) -> dict[str, HostChoice]:
     """Finds the choices cell/0/op ... cell/5/op, node by node."""
     cells = list_search_cells(host)
     names = getattr(cells[0], "op_names", None)
-    alphas = _find_alphas(host)
+    alphas: Any = _find_alphas(host)  # not None, see `find_missing`
     edges = []
     for key in cells[0].edges:
         node, source = key.split("<-")

@@ -2,6 +2,7 @@
 share."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from ..errors import SelectionError
 from ..protocol import group_of
 from .adapter import Adapter, HostChoice
 from .forms import KeptEdges, make_genotype, write_nasbench201
+from .host import Host
 
 OPTION_OF_NAME = {
     "Identity": "skip_connect",
@@ -44,10 +46,10 @@ def _is_graph(module: nn.Module) -> bool:
     return all(hasattr(type(module), name) for name in ("nodes", "edges", "in_degree"))
 
 
-def find_cells(host: nn.Module) -> dict[str, tuple[nn.Module, MixedEdges]]:
+def find_cells(host: nn.Module) -> dict[str, tuple[Host, MixedEdges]]:
     """Finds {name of a cell: (its first copy, its mixed edges)}, in the order of nodes; NASLib itself lists edges by
     the state that they leave."""
-    cells: dict[str, tuple[nn.Module, MixedEdges]] = {}
+    cells: dict[str, tuple[Host, MixedEdges]] = {}
     for graph in _list_graphs(host):
         for tail, head, data in sorted(graph.edges.data(), key=lambda edge: (edge[1], edge[0])):
             if data.has("alpha"):
@@ -56,11 +58,11 @@ def find_cells(host: nn.Module) -> dict[str, tuple[nn.Module, MixedEdges]]:
     return cells
 
 
-def _list_graphs(host: nn.Module) -> Iterator[nn.Module]:
+def _list_graphs(host: nn.Module) -> Iterator[Host]:
     return (module for module in host.modules() if _is_graph(module))
 
 
-def _count_inputs(graph: nn.Module) -> int:
+def _count_inputs(graph: Host) -> int:
     """Counts a cell's inputs: nodes that no edge reaches."""
     edges = graph.edges.data()
     tails = {tail for tail, _, _ in edges}
@@ -68,7 +70,7 @@ def _count_inputs(graph: nn.Module) -> int:
     return len(tails - heads)
 
 
-def find_choices(cells: dict[str, tuple[nn.Module, MixedEdges]]) -> dict[str, HostChoice]:
+def find_choices(cells: dict[str, tuple[Host, MixedEdges]]) -> dict[str, HostChoice]:
     """Finds the choices GROUP/0/op ..., node by node; state 0 is node 1."""
     choices = {}
     for cell, (_, edges) in cells.items():
@@ -86,7 +88,7 @@ def _name_options(choice: str, cell: str, copies: list) -> dict[str, list[nn.Mod
     Args:
         copies: the edge's data in each copy of the cell.
     """
-    mixed = [getattr(data.op, "primitives", None) for data in copies]
+    mixed: list[Any] = [getattr(data.op, "primitives", None) for data in copies]
     if not all(isinstance(primitives, (list, nn.ModuleList)) for primitives in mixed):
         raise SelectionError(
             f"{choice}: a {type(copies[0].op).__name__} has no `primitives`: a mixed operation holds a list of them"

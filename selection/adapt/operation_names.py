@@ -1,6 +1,7 @@
 """The names of a host's operations, which its code often keeps outside the network."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -11,7 +12,7 @@ DARTS_PT_KEYS = {"normal": "primitives_normal", "reduce": "primitives_reduct"}
 GIVE_NAMES = "give primitives=[...], the names in the order in which the network was built"
 
 
-def read_from_source(thing: object, *names: str) -> object | None:
+def read_from_source(thing: object, *names: str) -> Any:
     """Reads a global variable of the source file in which an object's class, or one that it inherits from, is written.
 
     DARTS codes keep the names of their operations as a global, `PRIMITIVES`, of the file that defines the network, and
@@ -85,7 +86,7 @@ def _fits(name: str, module: nn.Module) -> bool:
     return True
 
 
-def pick_names(primitives: object, group: str, row: int) -> Sequence[str] | None:
+def pick_names(primitives: Any, group: str, row: int) -> Sequence[str] | None:
     """Picks the names on one edge.
 
     Args:

@@ -1,6 +1,8 @@
 """PC-DARTS: the layout of quark0/darts, where a quarter of the channels is mixed, and edges have strengths beta of
 their own."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -49,5 +51,5 @@ class PCDarts(quark0.Quark0):
 
     def _row(self, name: str) -> int:
         """The row of a choice's edge in alphas and betas."""
-        _, row = self.host_choices[name].path
+        _, row = cast(tuple[str, int], self.host_choices[name].path)
         return row

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells
 from .forms import KeptEdges, make_genotype
+from .host import Host
 from .operation_names import name_operations, read_from_source
 
 
@@ -23,7 +24,7 @@ def find_missing(host: nn.Module) -> str | None:
     return None
 
 
-def find_choices(host: nn.Module, primitives: Sequence[str] | None) -> dict[str, HostChoice]:
+def find_choices(host: Host, primitives: Sequence[str] | None) -> dict[str, HostChoice]:
     """Finds the choices normal/0/op ... reduce/13/op, node by node."""
     names = primitives
     if primitives is None:
@@ -37,7 +38,7 @@ def find_choices(host: nn.Module, primitives: Sequence[str] | None) -> dict[str,
 
 
 def _find_choices_of_group(
-    host: nn.Module, group: str, cells: list[nn.Module], names: Sequence[str] | None
+    host: Host, group: str, cells: list[Host], names: Sequence[str] | None
 ) -> dict[str, HostChoice]:
     choices = {}
     for node, edges in enumerate(cells[0].dag):

@@ -1,13 +1,12 @@
 """quark0/darts, and the codes that keep its layout: `alphas_normal`, `alphas_reduce`, and cells whose `_ops` are mixed
 operations with `_ops` of their own."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from ..errors import SelectionError
 from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells, list_edges
+from .host import Host
 from .operation_names import name_operations, pick_names, read_from_source
 
 
@@ -24,7 +23,7 @@ def find_missing(host: nn.Module) -> str | None:
     return None
 
 
-def list_mixed(cell: nn.Module) -> list[nn.Module]:
+def list_mixed(cell: Host) -> list[Host]:
     """Lists the mixed operations of a cell; empty where its `_ops` are anything else."""
     mixed = getattr(cell, "_ops", ())
     if all(isinstance(getattr(operation, "_ops", None), nn.ModuleList) for operation in mixed):
@@ -38,7 +37,7 @@ def _is_rows(alphas: object) -> bool:
     return isinstance(alphas, Tensor) and alphas.dim() == 2
 
 
-def find_choices(host: nn.Module, primitives: object) -> dict[str, HostChoice]:
+def find_choices(host: Host, primitives: object) -> dict[str, HostChoice]:
     """Finds the choices normal/0/op ... reduce/13/op; a group of which the network has no cell is left out.
 
     Args:
@@ -53,9 +52,7 @@ def find_choices(host: nn.Module, primitives: object) -> dict[str, HostChoice]:
     return choices
 
 
-def _find_choices_of_group(
-    host: nn.Module, group: str, cells: list[nn.Module], primitives: object
-) -> dict[str, HostChoice]:
+def _find_choices_of_group(host: Host, group: str, cells: list[Host], primitives: object) -> dict[str, HostChoice]:
     choices = {}
     rows = len(getattr(host, f"alphas_{group}"))
     edges = list_edges(len(list_mixed(cells[0])), states=2)
@@ -73,7 +70,7 @@ def _find_choices_of_group(
     return choices
 
 
-def _read_primitives(cell: nn.Module, mixed: nn.Module) -> object:
+def _read_primitives(cell: Host, mixed: Host) -> object:
     kept_by_cell = getattr(cell, "primitives", None)
     return kept_by_cell or read_from_source(mixed, "PRIMITIVES", "genotypes.PRIMITIVES")
 
@@ -87,9 +84,7 @@ class Quark0(Adapter):
         genotype: the namedtuple to answer with; where None, the one of the source file.
     """
 
-    def __init__(
-        self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None
-    ) -> None:
+    def __init__(self, host: nn.Module, *, primitives: object = None, genotype: type | None = None) -> None:
         own_genotype = genotype or read_from_source(host, "Genotype", "genotypes.Genotype")
         super().__init__(host, find_choices(host, primitives), own_genotype)
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
@@ -12,6 +12,7 @@ from ..protocol import Selectable, check_selectable
 from . import dartspt, nasbench201, naslib, pcdarts, ptdarts, quark0
 from .adapter import Adapter
 from .generic import Generic
+from .host import Host
 from .search import find_choices
 
 
@@ -96,7 +97,7 @@ def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selecta
     return check_selectable(adapted)
 
 
-def unwrap(net: nn.Module) -> nn.Module:
+def unwrap(net: Host) -> nn.Module:
     """Returns the network inside DataParallel, DistributedDataParallel and torch.compile."""
     while True:
         if isinstance(net, (DataParallel, DistributedDataParallel)):
@@ -107,7 +108,7 @@ def unwrap(net: nn.Module) -> nn.Module:
             return net
 
 
-def _is_selectable(host: object) -> bool:
+def _is_selectable(host: object) -> TypeGuard[Selectable]:
     """Says whether a network answers all questions itself; a module that happens to be called `inputs` is no answer."""
     answers = [getattr(host, question, None) for question in ("choices", "logits", "inputs")]
     return all(callable(answer) and not isinstance(answer, nn.Module) for answer in answers)
@@ -137,7 +138,7 @@ def _recognise(host: nn.Module) -> str:
     )
 
 
-def _build(host: nn.Module, kind: str, context: dict[str, object]) -> Adapter:
+def _build(host: nn.Module, kind: str, context: dict[str, Any]) -> Adapter:
     """Returns the adapter of a kind, or raises SelectionError where network or context do not fit it."""
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)

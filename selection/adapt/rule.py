@@ -6,7 +6,7 @@ The same as magnitude with oneshot, on which `Adapter.genotype` may not lean: li
 from collections.abc import Iterable, Mapping
 
 from ..errors import SelectionError, unknown
-from ..protocol import Selectable, allowed_options
+from ..protocol import Selectable, SelectableModule, allowed_options
 
 
 def complete_options(net: Selectable, decisions: Mapping[str, str]) -> dict[str, str]:
@@ -53,7 +53,7 @@ def complete_inputs(
     return kept
 
 
-def read_weights(net: Selectable, choice: str) -> dict[str, float]:
+def read_weights(net: SelectableModule, choice: str) -> dict[str, float]:
     """Reads {option: weight} off the network, by which its options and edges are ranked."""
     return dict(zip(net.choices()[choice], net.strengths(choice).tolist()))
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..evaluator import Evaluator
 from ..preserve import hooked, preserved
+from ..protocol import Selectable
 from ..registry import register_lift
 
 Passage = tuple[str, str, Tensor]  # choice, option, and the output of one of its modules
@@ -42,7 +43,7 @@ def _score_all(evaluator: Evaluator) -> dict[str, dict[str, float]]:
     return scores
 
 
-def _watch_options(net: nn.Module, passages: list[Passage]) -> list:
+def _watch_options(net: Selectable, passages: list[Passage]) -> list:
     """Hooks every module of every option; `passages` receives what passes through it."""
     handles = []
     for choice, options in net.choices().items():

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +125,7 @@ def _lowest_for_nan(value: Tensor) -> float:
 
 
 @contextmanager
-def _feature_maps(net: nn.Module, batches: Batches, images: int) -> Iterator[list[Tensor]]:
+def _feature_maps(net: Any, batches: Batches, images: int) -> Iterator[list[Tensor]]:
     """The outputs of the network's blocks, with their graph; inside the block the network is in training mode."""
     x, _ = first_images(batches, images)
     with preserved(net, seed=0), torch.enable_grad():

@@ -6,6 +6,7 @@ Of the first 32 images, in float64. The network describes its architecture by `l
 """
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -44,7 +45,7 @@ def ntk_infinite_min_relative(
     return values.min_relative if values.resolved else 0.0
 
 
-def _spectrum(net: nn.Module, batches: Batches, images: int, normalise: bool) -> Spectrum:
+def _spectrum(net: Any, batches: Batches, images: int, normalise: bool) -> Spectrum:
     if not hasattr(net, "layers_of_kernel"):
         name = type(net).__name__
         raise SelectionError(

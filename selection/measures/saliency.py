@@ -6,8 +6,9 @@ theirs (True), or running ones.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from ..numerics.state import call_with, converted
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, cross_entropy, first_images, read_logits
-from .weights import gradients, weight_layers, weight_names
+from .weights import WeightLayer, gradients, weight_layers, weight_names
 
 IMAGES = 64
 SETTINGS = ("images", "training")  # what the measures with `**settings` hand on
@@ -28,7 +29,7 @@ SETTINGS = ("images", "training")  # what the measures with `**settings` hand on
 @contextmanager
 def _loss(
     net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True
-) -> Iterator[tuple[Tensor, list[nn.Parameter]]]:
+) -> Iterator[tuple[Tensor, list[Tensor]]]:
     """The loss on one batch, and the weights that it is differentiated by."""
     x, y = first_images(batches, images)
     with preserved(net, seed=0), torch.enable_grad():
@@ -64,7 +65,8 @@ def grasp(net: nn.Module, batches: Batches, **settings) -> float:
     """-W' H g, g = dL/dW and H the Hessian (Wang et al. 2020)."""
     with _loss(net, batches, **settings) as (loss, weights):
         slopes = gradients(loss, weights, create_graph=True)
-        hessian_product = gradients(sum((g.detach() * g).sum() for g in slopes), weights)
+        slope: Any = sum((g.detach() * g).sum() for g in slopes)  # of the loss, along g
+        hessian_product = gradients(slope, weights)
         return float(sum((-w * hg).detach().sum() for w, hg in zip(weights, hessian_product)))
 
 
@@ -72,10 +74,10 @@ def grasp(net: nn.Module, batches: Batches, **settings) -> float:
 def fisher(net: nn.Module, batches: Batches, **settings) -> float:
     """Sum over layers and output channels of mean_n (sum_positions a dL/da)^2 / 2, times the weights of the channel
     (Theis et al. 2018, Turner et al. 2020)."""
-    layers: list[nn.Module] = []
+    layers: list[WeightLayer] = []
     outputs: list[Tensor] = []
 
-    def record(layer: nn.Module, _: tuple, output: Tensor) -> None:
+    def record(layer: WeightLayer, _: tuple, output: Tensor) -> None:
         layers.append(layer)
         outputs.append(output)
 
@@ -151,7 +153,7 @@ def synflow(net: nn.Module, batches: Batches, *, norms: bool = False, training: 
         return float(sum(saliency.abs().sum() for saliency in saliencies))
 
 
-def _products(weights: list[Tensor], slopes: tuple[Tensor, ...]) -> list[Tensor]:
+def _products(weights: Sequence[Tensor], slopes: Sequence[Tensor]) -> list[Tensor]:
     """Weights times gradients, entry by entry."""
     return [(weight * slope).detach() for weight, slope in zip(weights, slopes)]
 

@@ -1,14 +1,18 @@
 """The weights that saliencies and gradient statistics are taken of: those of convolutions and linear layers, never
 biases, norms or alphas."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..gates import running_modules
 
+WeightLayer = nn.Conv2d | nn.Linear
 
-def weight_layers(net: nn.Module) -> list[nn.Module]:
+
+def weight_layers(net: nn.Module) -> list[WeightLayer]:
     """The 2d convolutions and linear layers, in the order of `net.modules()`, without those that are switched off.
 
     >>> weight_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Linear(4, 2)))
@@ -23,7 +27,7 @@ def weight_names(net: nn.Module) -> list[str]:
     return [name for name, parameter in net.named_parameters() if id(parameter) in weights]
 
 
-def gradients(value: Tensor, tensors: list[Tensor], **options) -> tuple[Tensor, ...]:
+def gradients(value: Tensor, tensors: Sequence[Tensor], **options) -> tuple[Tensor, ...]:
     """d value / d tensors; zero for what the value does not depend on.
 
     Raises:

@@ -10,7 +10,7 @@ operations:
 What a batch contributes to a share, A and G or J, is its factor.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,7 +34,8 @@ def product(first: Factor, second: Factor) -> Tensor:
     """The share of two batches, [B1, B2]."""
     if isinstance(first, Ghost) and isinstance(second, Ghost):
         groups = range(first.a.shape[1])
-        return sum(_ghost_product(_take_group(first, k), _take_group(second, k)) for k in groups)
+        share: Any = sum(_ghost_product(_take_group(first, k), _take_group(second, k)) for k in groups)
+        return share
     return _materialise(first) @ _materialise(second).T
 
 

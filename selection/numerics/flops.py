@@ -22,7 +22,7 @@ def count_multiply_adds(net: nn.Module, x: Tensor, modules: Iterable[nn.Module] 
     """
     counts: dict[nn.Module, int] = {}
 
-    def count(layer: nn.Module, _: tuple, output: Tensor) -> None:
+    def count(layer: nn.Conv2d | nn.Linear, _: tuple, output: Tensor) -> None:
         counts[layer] = counts.get(layer, 0) + output[0].numel() * layer.weight[0].numel()
 
     if modules is None:

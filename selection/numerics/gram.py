@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Collection
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -104,7 +105,7 @@ def _coupled_kernel(
     sample."""
     model.train()
     weights = [state[name].requires_grad_() for name in names]
-    kernel = 0.0
+    kernel: Tensor | Any = 0.0
     with torch.enable_grad():
         logits = refuse_nan(check_logits(call_with(model, state, x), len(x)))
         for v in cotangents(logits, slice(len(x))):

@@ -5,6 +5,7 @@ Where a convolution has many positions, its own backward gives the per-sample gr
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,8 @@ class Use:
     def __init__(self, layer: nn.Module, a: Tensor):
         self.a = a
         self.version = a._version
-        self.g: Tensor | None = None
-        self.moments: tuple[Tensor, Tensor] | None = None
+        self.g: Tensor | Any = None
+        self.moments: tuple[Tensor, Tensor] | Any = None
         if isinstance(layer, _BatchNorm):
             self.moments = (layer.running_mean, layer.running_var)
 
@@ -70,7 +71,8 @@ def _unfold(layer: nn.Conv2d, a: Tensor) -> Tensor:
         down, right = layer.stride
         read = a[:, :, ::down, ::right]
         return read.reshape(len(a), layer.groups, a.shape[1] // layer.groups, -1).transpose(2, 3)
-    rows, columns = layer.padding
+    padding: Any = layer.padding  # two numbers, see `has_formula`
+    rows, columns = padding
     windows = F.pad(a.permute(0, 2, 3, 1), (0, 0, columns, columns, rows, rows))
     for axis, size, step, gap in zip((1, 2), layer.kernel_size, layer.stride, layer.dilation):
         windows = windows.unfold(axis, (size - 1) * gap + 1, step)[..., ::gap]
@@ -94,11 +96,11 @@ def _bias(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
     return _add_up(_sum_positions(layer, use.g) for use in uses)
 
 
-def _scale(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
+def _scale(layer: nn.GroupNorm | nn.LayerNorm, uses: Sequence[Use]) -> Tensor:
     return _add_up(_sum_positions(layer, use.g * _normalise(layer, use.a)) for use in uses)
 
 
-def _batch_norm_scale(layer: nn.Module, uses: Sequence[Use]) -> Tensor:
+def _batch_norm_scale(layer: _BatchNorm, uses: Sequence[Use]) -> Tensor:
     """The gradient of a BatchNorm's scale [B, C]: sum_l g_l (a_l - mean) / std, without the normalised input."""
 
     def gradient(use: Use) -> Tensor:
@@ -124,7 +126,7 @@ def _normalise(layer: nn.GroupNorm | nn.LayerNorm, a: Tensor) -> Tensor:
     return F.layer_norm(a, layer.normalized_shape, eps=layer.eps)
 
 
-Formula = Callable[[nn.Module, Sequence[Use]], Factor]
+Formula = Callable[[Any, Sequence[Use]], Factor]  # of a layer and its uses
 BATCH_NORM = {"weight": _batch_norm_scale, "bias": _bias}
 NORM = {"weight": _scale, "bias": _bias}
 FACTORS: dict[type[nn.Module], dict[str, Formula]] = {

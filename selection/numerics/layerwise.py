@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ def layerwise_kernel(
     dtype = state[names[0]].dtype
     while True:
         uncovered_before = len(capture.uncovered)
-        kernel = sum(assemble(partial(passage, turn), x, x2, block, dtype) for turn in turns)
+        kernel: Any = sum(assemble(partial(passage, turn), x, x2, block, dtype) for turn in turns)
         if not in_parts or len(capture.uncovered) == uncovered_before:
             break  # else what was kept of the first passages is not what the last ones have met with
     if not capture.uncovered:

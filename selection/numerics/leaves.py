@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor
 
@@ -17,7 +18,7 @@ def find_leaves(output: Tensor) -> list[Tensor]:
     """
     leaves = []
     visited = set()
-    todo = [output.grad_fn]
+    todo: list[Any] = [output.grad_fn]
     while todo:
         node = todo.pop()
         if node is None or node in visited:

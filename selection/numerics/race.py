@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import special, tensor
+from torch import float64, special, tensor
 
 FIRST_LOOK = 8  # batches: a standard error from fewer says little
 
@@ -121,7 +121,7 @@ def student_quantile(p: float, freedom: int) -> float:
     >>> round(student_quantile(0.975, 30), 3)
     2.042
     """
-    z = float(special.ndtri(tensor(p, dtype=float)))
+    z = float(special.ndtri(tensor(p, dtype=float64)))
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,

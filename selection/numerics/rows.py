@@ -5,6 +5,7 @@ Most networks use no other functions, so that it need not be tried whether their
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class Rows:
         self.count = x.shape[:1]
         self.known = True
         self._mark = object()
-        x._rows = self._mark
+        self._note_rows(x)
 
     def has_rows(self, tensor: Tensor) -> bool:
         """Whether the tensor is known to have a row for each sample."""
@@ -44,4 +45,7 @@ class Rows:
                 return
             if isinstance(result, Tensor):
                 self.known = result.shape[:1] == self.count
-                result._rows = self._mark
+                self._note_rows(result)
+
+    def _note_rows(self, tensor: Any) -> None:
+        tensor._rows = self._mark

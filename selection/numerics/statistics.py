@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ def check_running_statistics(model: nn.Module, off: Collection[nn.Module] = ()) 
             raise SelectionError(f"{name} keeps no running statistics: batchnorm='frozen' or 'coupled'")
 
 
-def _set_statistics(norm: nn.Module, a: Tensor) -> None:
+def _set_statistics(norm: Any, a: Tensor) -> None:
     """Sets a BatchNorm's running statistics to those of its input."""
     if norm.running_mean is None:
         # it would take the batch's own, which make samples depend on each other: here they become constants
@@ -58,7 +59,7 @@ def _set_statistics(norm: nn.Module, a: Tensor) -> None:
     norm.running_var.copy_(var)
 
 
-def _batch_norms(model: nn.Module, off: Collection[nn.Module]) -> list[tuple[str, nn.Module]]:
+def _batch_norms(model: nn.Module, off: Collection[nn.Module]) -> list[tuple[str, _BatchNorm]]:
     norms = []
     for name, module in model.named_modules():
         if isinstance(module, _BatchNorm) and module not in off:

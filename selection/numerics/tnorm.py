@@ -52,11 +52,11 @@ def calibrate(values: Sequence[float]) -> list[float]:
     >>> calibrate([0.1, 5.0, 0.1, float("-inf")])
     [0.625, 1.0, 0.625, 0.25]
     """
-    values = np.asarray(values, dtype=np.float64)
-    if np.isnan(values).any():
-        index = int(np.isnan(values).argmax())
+    numbers = np.asarray(values, dtype=np.float64)
+    if np.isnan(numbers).any():
+        index = int(np.isnan(numbers).argmax())
         raise SelectionError(f"value number {index} is not a number and has no rank")
-    _, indices, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, indices, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     mean_ranks = counts.cumsum() - (counts - 1) / 2
-    atoms = mean_ranks[indices] / max(1, len(values))
+    atoms = mean_ranks[indices] / max(1, len(numbers))
     return atoms.tolist()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..decisions import Decisions
 from ..registry import Criterion, list_keywords
@@ -11,10 +12,10 @@ from .panel import Judge, Panel
 from .progressive import check_progressive, progressive
 from .sample import check_sample, sample
 
-Check = Callable[[Mapping[str, Criterion], Mapping[str, object]], None]
+Check = Callable[[Mapping[str, Criterion], Mapping[str, Any]], None]
 
 
-def check_nothing(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+def check_nothing(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
     """Accepts everything: for strategies whose options cannot be wrong."""
 
 

@@ -5,6 +5,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 from ..architecture import complete_architecture, realised
 from ..costs import Costs, Table, check_reachable, count_costs
@@ -79,7 +80,7 @@ def beam(
     return decisions
 
 
-def check_beam(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+def check_beam(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
     """Raises SelectionError for options of `beam` that cannot be."""
     width = options.get("width", 1)
     if width < 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ..batches import FAILURES
 from ..errors import SelectionError, first_line, unknown
@@ -10,6 +11,7 @@ from ..numerics.tnorm import TNORMS, calibrate, tnorm
 from ..registry import Lift
 
 Atoms = dict[str, float]
+Thing = TypeVar("Thing")  # an option, an edge, or the number of an architecture
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ class Judge:
 Panel = Sequence[Judge]
 
 
-def check_combine(options: Mapping[str, object]) -> None:
+def check_combine(options: Mapping[str, Any]) -> None:
     """Raises SelectionError where the option `combine` is no t-norm."""
     combine = options.get("combine")
     if combine is not None and combine not in TNORMS:
         raise unknown("t-norm", combine, TNORMS)
 
 
-def compute_atoms(scores: Mapping[str, Mapping[object, float]]) -> dict[object, Atoms]:
+def compute_atoms(scores: Mapping[str, Mapping[Thing, float]]) -> dict[Thing, Atoms]:
     """Returns {thing: {criterion: its atom in (0, 1]}} from {criterion: {thing: score}}.
 
     Each criterion is calibrated by rank over all things.
@@ -58,7 +60,7 @@ def compute_atoms(scores: Mapping[str, Mapping[object, float]]) -> dict[object, 
     >>> compute_atoms({"ntk": {"a": 3.0, "b": 5.0}, "size": {"a": 9.0, "b": 9.0}})
     {'a': {'ntk': 0.5, 'size': 0.75}, 'b': {'ntk': 1.0, 'size': 0.75}}
     """
-    atoms: dict[object, Atoms] = {}
+    atoms: dict[Thing, Atoms] = {}
     for name, values in scores.items():
         for thing, atom in zip(values, calibrate(list(values.values()))):
             atoms.setdefault(thing, {})[name] = atom

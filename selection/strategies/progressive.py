@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import zip_longest
+from typing import Any
 
 import torch
 
@@ -68,7 +69,7 @@ def progressive(
     return decisions
 
 
-def check_progressive(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+def check_progressive(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
     """Raises SelectionError for options of `progressive` that cannot be."""
     order = options.get("order")
     if order is not None and order not in ORDERS:

@@ -2,6 +2,7 @@
 2022)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from torch import nn
 
@@ -79,7 +80,7 @@ def _describe(architecture: Architecture, value: float, measured: dict[str, floa
     }
 
 
-def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, object]) -> None:
+def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
     """Raises SelectionError for options of `sample` that cannot be."""
     candidates = options.get("candidates", "all")
     is_number = isinstance(candidates, int) and not isinstance(candidates, bool) and candidates >= 1
@@ -88,14 +89,14 @@ def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, object
     check_combine(options)
 
 
-def _collect_candidates(evaluator: Evaluator, number: int | str, limits: Sequence[Costs]) -> list[Architecture]:
+def _collect_candidates(evaluator: Evaluator, number: int | Any, limits: Sequence[Costs]) -> list[Architecture]:
     """Returns different architectures within the limits: all there are, or some drawn at random."""
     net = evaluator.net
     everything = number == "all" or count_architectures(net) <= number
     if everything:
         candidates = [architecture for architecture in list_architectures(net) if _fits(architecture, limits)]
     else:
-        candidates = _draw_candidates(evaluator, number, limits)
+        candidates = _draw_candidates(evaluator, cast(int, number), limits)
     if not candidates:
         most = " and ".join(f"{cost.limit:,g} {cost.kind}" for cost in limits)
         pool = "all architectures" if everything else f"{TRIES * number} architectures drawn"

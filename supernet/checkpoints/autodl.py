@@ -61,9 +61,9 @@ def from_nasbench201(state_dict: dict[str, Tensor], arch_parameters: Tensor | No
     own_alphas = [state.pop(name) for name in _ALPHAS if name in state]
     if arch_parameters is None and own_alphas:
         arch_parameters = own_alphas[0]
-    _check_alphas(arch_parameters)
+    alphas = _check_alphas(arch_parameters)
     tensors = {rename(name, _RENAMES): tensor for name, tensor in state.items()}
-    tensors["alphas.cell"] = arch_parameters
+    tensors["alphas.cell"] = alphas
     cells = count_cells(tensors)
     if cells < 5 or cells % 3 != 2:
         raise SpaceError(
@@ -79,7 +79,8 @@ def from_nasbench201(state_dict: dict[str, Tensor], arch_parameters: Tensor | No
     return fill(net, tensors, _ORIGIN)
 
 
-def _check_alphas(alphas: Tensor | None) -> None:
+def _check_alphas(alphas: Tensor | None) -> Tensor:
+    """Returns the alphas, or raises SpaceError where there are none or they do not fit."""
     if alphas is None:
         raise SpaceError(
             f"the alphas are missing: {_ORIGIN} has them as arch_parameters in its state_dict; otherwise they are given"
@@ -87,6 +88,7 @@ def _check_alphas(alphas: Tensor | None) -> None:
     if list(alphas.shape) != [6, 5]:
         raise SpaceError(f"arch_parameters is {list(alphas.shape)}; {_ORIGIN} has [6, 5]")
     check_finite({"arch_parameters": alphas})
+    return alphas
 
 
 def _absorb_biases(tensors: dict[str, Tensor]) -> None:

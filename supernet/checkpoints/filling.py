@@ -11,6 +11,7 @@ from ..errors import SpaceError
 from ..macro import find_macro
 from ..network import Supernet
 from ..space import Space
+from ..spaces.mlp import MLPSpace
 
 WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")  # DataParallel, torch.compile
 
@@ -69,7 +70,7 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
             )
 
 
-def build_empty_supernet(space: Space, tensors: Mapping[str, Tensor]) -> Supernet:
+def build_empty_supernet(space: Space | MLPSpace, tensors: Mapping[str, Tensor]) -> Supernet:
     """Builds a supernet whose values will all be overwritten.
 
     Sizes, dtype and device are read off the tensors; the global generator stays as it is.
