@@ -182,10 +182,10 @@ def find_criterion(term: Term | str) -> Criterion:
 
 
 def _read_single_term(text: str) -> Term:
-    terms = parse(text).terms
-    if len(terms) > 1:
-        raise SelectionError(f"{text!r} names {len(terms)} criteria, where one is expected")
-    return terms[0]
+    first, *others = parse(text).terms
+    if others:
+        raise SelectionError(f"{text!r} names {1 + len(others)} criteria, where one is expected")
+    return first
 
 
 def _lift_measure(lift: str, measure: str) -> Criterion:
