@@ -16,7 +16,7 @@ demo: $(VENV)/installed  ## search and compare on the embedded digits, then prin
 # one thread a worker; workers that are done take tests from those that are not
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-test: lint  ## lint, layers, unit tests and doctests
+test: lint  ## lint, layers, types, unit tests and doctests
 	$(PYTEST) --durations 10
 
 # apart from test: tracing lines makes Python code two to three times slower (3.11, tests of the command line)

@@ -1,12 +1,14 @@
 """What a network must answer to be selectable, in built-in types and tensors only."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from .errors import SelectionError
+
+QUESTIONS = ("choices", "logits", "inputs")
 
 
 @runtime_checkable
@@ -44,9 +46,15 @@ class Selectable(Protocol):
 SelectableModule: TypeAlias = Any
 
 
+def is_selectable(net: object) -> TypeGuard[Selectable]:
+    """Whether a network answers all questions itself; a submodule that happens to be called `inputs` is no answer."""
+    answers = [getattr(net, question, None) for question in QUESTIONS]
+    return all(callable(answer) and not isinstance(answer, nn.Module) for answer in answers)
+
+
 def check_selectable(net: Any) -> Selectable:
     """Returns the network, or raises SelectionError that names the question it does not answer."""
-    choices, logits, inputs = (_ask(net, question) for question in ("choices", "logits", "inputs"))
+    choices, logits, inputs = (_ask(net, question) for question in QUESTIONS)
     if not choices:
         raise SelectionError("choices() is empty: there is nothing to choose")
     for choice, options in choices.items():

@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from ..errors import SelectionError, unknown
-from ..protocol import Selectable, check_selectable
+from ..protocol import Selectable, check_selectable, is_selectable
 from . import dartspt, nasbench201, naslib, pcdarts, ptdarts, quark0
 from .adapter import Adapter
 from .generic import Generic
@@ -90,7 +90,7 @@ def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selecta
     {'cell/0/op': 'relu'}
     """
     host = unwrap(net)
-    if kind is None and _is_selectable(host):
+    if kind is None and is_selectable(host):
         return host
     _check_network(host)
     adapted = _build(host, _recognise(host) if kind is None else kind, context)
@@ -106,12 +106,6 @@ def unwrap(net: Host) -> nn.Module:
             net = net._orig_mod
         else:
             return net
-
-
-def _is_selectable(host: object) -> TypeGuard[Selectable]:
-    """Says whether a network answers all questions itself; a module that happens to be called `inputs` is no answer."""
-    answers = [getattr(host, question, None) for question in ("choices", "logits", "inputs")]
-    return all(callable(answer) and not isinstance(answer, nn.Module) for answer in answers)
 
 
 def _check_network(host: object) -> None:
