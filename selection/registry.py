@@ -39,7 +39,7 @@ class Measure:
     settings: frozenset[str] | None = frozenset()
     needs: str = ""
 
-    def __call__(self, net: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], **settings: object) -> float:
+    def __call__(self, net: nn.Module, batches: Sequence[tuple[Tensor, Tensor]] = (), **settings: object) -> float:
         return self.function(net, batches, **settings)
 
     def with_settings(self, settings: Mapping[str, object]) -> "Measure":

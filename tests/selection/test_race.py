@@ -130,7 +130,7 @@ def test_none_is_evaluated_where_it_is_not_zero():
 def test_the_protocol_of_darts_pt():
     """Every option measured, on batches drawn anew each time; 22 measurements of edges where 12 would do; one random
     choice of each cell in a round."""
-    supernet, calls = supernet_of("darts"), []
+    supernet, calls = supernet_of("s3"), []
     net = Additive(supernet)
 
     def batches():
@@ -138,7 +138,7 @@ def test_the_protocol_of_darts_pt():
         return [columns(seed=len(calls))]
 
     made = select(net, "perturbation_loss", "progressive", batches=batches, protocol="darts-pt", seed=1)
-    assert made.evaluations == len(calls) == 1 + 28 * 8 + 2 * 22 + 2 * 17
+    assert made.evaluations == len(calls) == 1 + 28 * 3 + 2 * 22 + 2 * 17
     assert made.saved == 0
     assert all(len(entry["decided"]) == 2 for entry in made.history)
     order = [name for entry in made.history[:14] for name in entry["decided"]]
@@ -152,7 +152,7 @@ def test_the_protocol_of_darts_pt():
 
 def test_the_protocol_of_darts_pt_drops_the_edges_that_single_removals_drop():
     """On the same batches each time, 22 evaluations give what 12 give (ties aside)."""
-    net, batches = Additive(supernet_of("darts"), seed=3), [columns()]
+    net, batches = Additive(supernet_of("s3"), seed=3), [columns()]
     ours = select(net, "perturbation_loss", "progressive", batches=batches, race=0, order="fixed", joint=False)
     theirs = select(net, "perturbation_loss", "progressive", batches=batches, protocol="darts-pt", order="fixed")
     assert (theirs.decisions, theirs.inputs) == (ours.decisions, ours.inputs)
