@@ -117,7 +117,7 @@ class _Work:
         if not (self.folder / "args.yaml").exists():
             return selectors
         names = [selector.name for selector in selectors]
-        earlier = read_args(self.folder)["criteria"].split(",")
+        earlier = split_names(read_args(self.folder)["criteria"])
         finished = []
         for selector in read_selectors([*earlier, *names], strategy):
             if selector.name not in names and self._has_chosen(selector):
