@@ -32,6 +32,24 @@ def scrambled():
 
 
 @pytest.fixture
+def all_close():
+    """(actual, expected, rtol, atol) -> assert_close of every tensor of two dicts; it is called, being slow, only on
+    those that are not close."""
+
+    def check(actual, expected, rtol=1e-9, atol=1e-10):
+        assert actual.keys() == expected.keys()
+        for name, tensor in expected.items():
+            alike = (actual[name].shape, actual[name].dtype) == (tensor.shape, tensor.dtype)
+            if not (alike and torch.allclose(actual[name], tensor, rtol=rtol, atol=atol)):
+                torch.testing.assert_close(
+                    actual[name], tensor, rtol=rtol, atol=atol, msg=lambda text, name=name: f"{name}: {text}"
+                )
+                raise AssertionError(f"{name} is not close")
+
+    return check
+
+
+@pytest.fixture
 def still_noise(monkeypatch):
     """The option `noise` gives the same values at every call, whatever the order of the calls."""
 

@@ -99,9 +99,9 @@ def random_genotype(name, draw):
 @pytest.mark.parametrize("name", ["darts", "nasbench201"])
 def test_a_network_equals_the_supernet_with_its_genotype_committed(name, training, scrambled):
     draw = random.Random(0)
-    sizes = {"channels": 4, "layers": 1 if name == "nasbench201" else 5, "num_classes": 3}
+    sizes = {"channels": 4, "layers": 1 if name == "nasbench201" else 3, "num_classes": 3}
     supernet = scrambled(Supernet(create_space(name), seed=0, **sizes))
-    for _ in range(3):
+    for _ in range(2):
         genotype = random_genotype(name, draw)
         net = build(genotype, **sizes).double()
         copy_weights(supernet, net)
@@ -110,7 +110,7 @@ def test_a_network_equals_the_supernet_with_its_genotype_committed(name, trainin
         torch.testing.assert_close(net.train(training)(images()), supernet.train(training)(images()), **CLOSE)
 
 
-@pytest.mark.parametrize(("size", "channels"), [(32, 36), (8, 4), (15, 4), (4, 4)])
+@pytest.mark.parametrize(("size", "channels"), [(32, 4), (8, 4), (15, 4), (4, 4)])
 def test_auxiliary_head_speaks_in_training_only(size, channels):
     net = build(DARTS_V2, channels=channels, layers=6, num_classes=10, auxiliary=True)
     x = torch.randn(2, 3, size, size)
@@ -164,7 +164,7 @@ def test_the_stem_decides_the_resolution_of_the_last_cell(stem, size, side):
 def test_block_outputs_are_the_stem_and_every_cell(kind, scrambled):
     sizes = {"channels": 4, "layers": 1 if kind == "nasbench201" else 4, "num_classes": 3, "seed": 0}
     if kind == "supernet":
-        net = scrambled(Supernet(create_space("darts"), **sizes))
+        net = scrambled(Supernet(create_space("s1"), **sizes))
     else:
         net = scrambled(
             build(

@@ -51,9 +51,9 @@ def assert_short_line(error):
 
 
 def assert_runs(genotype):
-    with torch.device("meta"):
-        net = build(genotype, channels=4, layers=3, num_classes=2).eval()
-    assert net(torch.empty(1, 3, 15, 15, device="meta")).shape == (1, 2)
+    net = build(genotype, channels=2, layers=1 if genotype.format == "nasbench201" else 3, num_classes=2).eval()
+    with torch.no_grad():
+        assert net(torch.zeros(1, 3, 7, 7)).shape == (1, 2)
 
 
 @pytest.mark.parametrize("text", [*PUBLISHED.values(), NASBENCH201], ids=[*PUBLISHED, "NAS-Bench-201"])
@@ -107,15 +107,15 @@ def test_spellings_of_one_genotype_are_read_alike(text):
 
 
 def test_random_genotypes_round_trip():
-    seen = {random_text(seed): Genotype.from_text(random_text(seed)) for seed in range(300)}
+    seen = {random_text(seed): Genotype.from_text(random_text(seed)) for seed in range(150)}
     for text, genotype in seen.items():
         assert genotype.to_text() == text
         assert_round_trips(genotype)
-    assert len(set(seen.values())) == len(seen) > 250
+    assert len(set(seen.values())) == len(seen) > 125
 
 
 def test_random_genotypes_run():
-    for seed in range(12):
+    for seed in range(9):
         assert_runs(Genotype.from_text(random_text(seed)))
 
 
@@ -155,7 +155,7 @@ def mutated(text, draw):
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_mutated_genotypes_are_read_or_refused(form):
     draw, read, sane = random.Random(0), getattr(Genotype, f"from_{form}"), []
-    for seed in range(1200):
+    for seed in range(400):
         genotype = Genotype.from_text(random_text(seed % 100))
         text = mutated(getattr(genotype, f"to_{form}")(), draw)
         try:
@@ -166,7 +166,7 @@ def test_mutated_genotypes_are_read_or_refused(form):
             assert_round_trips(found)
             sane += [found] * (found != genotype)
     assert len(sane) > 20
-    for genotype in sane[:20]:
+    for genotype in sane[:6]:
         assert_runs(genotype)
 
 
@@ -209,7 +209,7 @@ def replaced(value, draw):
 
 def test_json_with_a_part_replaced_is_read_or_refused():
     draw, read = random.Random(1), 0
-    for seed in range(2000):
+    for seed in range(1400):
         data = replaced(json.loads(Genotype.from_text(random_text(seed % 100)).to_json()), draw)
         try:
             found = Genotype.from_json(json.dumps(data))

@@ -7,9 +7,8 @@ import pytest
 import torch
 from oracles import supernet_logits
 
-from supernet import Supernet, create_space, list_spaces
+from supernet import Supernet, create_space
 
-CELLS = sorted(set(list_spaces()) - {"mlp"})
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
 WATCHED = {"none", "skip_connect", "max_pool_3x3", "sep_conv_3x3", "dil_conv_5x5", "nor_conv_1x1", "avg_pool_3x3"}
 
@@ -60,10 +59,15 @@ def record_inside(module, seen):
 RECORDERS = [record_by_hook, record_by_pre_hook, record_by_shadow, record_inside]
 
 
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("record", RECORDERS)
-@pytest.mark.parametrize("name", ["darts", "nasbench201"])
-def test_a_watched_option_sees_exactly_its_own_output(name, record, training, scrambled):
+@pytest.mark.parametrize(
+    ("name", "record", "training"),
+    [
+        *(("nasbench201", record, training) for record in RECORDERS for training in (True, False)),
+        ("darts", record_by_hook, True),
+        ("darts", record_inside, False),
+    ],
+)
+def test_a_watched_option_sees_exactly_its_own_output(name, record, training, scrambled, all_close):
     nets, recorded, logits = [scrambled(build(name)).train(training) for _ in range(2)], [], []
     for net, forward in zip(nets, (supernet_logits, lambda net, x: net(x))):
         recorded.append({key: [] for key in watched_options(net)})
@@ -72,11 +76,10 @@ def test_a_watched_option_sees_exactly_its_own_output(name, record, training, sc
         logits.append(forward(net, images()))
     assert any("none" in key for key in recorded[0])
     assert any("skip_connect" in key for key in recorded[0])
-    for key, (expected,) in recorded[0].items():
-        (actual,) = recorded[1][key]
-        torch.testing.assert_close(actual, expected, **CLOSE, msg=lambda text: f"{key}: {text}")
+    expected, actual = ({key: seen for key, (seen,) in found.items()} for found in recorded)
+    all_close(actual, expected, **CLOSE)
     torch.testing.assert_close(logits[1], logits[0], **CLOSE)
-    torch.testing.assert_close(nets[1].state_dict(), nets[0].state_dict(), **CLOSE)
+    all_close(nets[1].state_dict(), nets[0].state_dict(), **CLOSE)
 
 
 def test_backward_hooks_see_their_own_gradient(scrambled):
@@ -109,8 +112,13 @@ def test_a_hook_that_changes_the_output_counts_until_it_is_removed(scrambled):
 
 
 @pytest.mark.usefixtures("still_noise")
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [
+        *((name, True) for name in ("darts", "nasbench201", "s1", "s4", "tiny")),
+        *((name, False) for name in ("nasbench201", "tiny")),
+    ],
+)
 def test_switched_off_options_are_not_computed_and_equal_full_zeros(name, training, scrambled):
     """A 0-dim zero instead of the output; the oracle's options return zeros of the full shape."""
     fast, slow = (scrambled(build(name)).train(training) for _ in range(2))
@@ -119,15 +127,16 @@ def test_switched_off_options_are_not_computed_and_equal_full_zeros(name, traini
     for module in watched_options(slow).values():
         module.register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
     x = images(7, 9)
+    before = {key: [t.clone() for t in module.state_dict().values()] for key, module in watched_options(fast).items()}
     torch.testing.assert_close(fast(x), supernet_logits(slow, x), **CLOSE)
-    for key, untouched in watched_options(scrambled(build(name))).items():
-        torch.testing.assert_close(
-            watched_options(fast)[key].state_dict(), untouched.state_dict(), rtol=0, atol=0, msg=f"{key} was run"
-        )
+    for key, module in watched_options(fast).items():
+        assert all(torch.equal(*pair) for pair in zip(module.state_dict().values(), before[key])), f"{key} was run"
 
 
-@pytest.mark.parametrize("size", [(8, 8), (7, 9)])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("darts", (7, 9)), *((name, size) for name in ("nasbench201", "s1", "tiny") for size in [(8, 8), (7, 9)])],
+)
 def test_an_edge_a_node_or_everything_switched_off_equals_zeros(name, size, scrambled):
     net, x = scrambled(build(name)), images(*size)
     choices = net.choices()
@@ -151,13 +160,12 @@ def test_an_edge_a_node_or_everything_switched_off_equals_zeros(name, size, scra
 
 
 @pytest.mark.usefixtures("still_noise")
-@pytest.mark.parametrize("name", CELLS)
-def test_a_copy_is_equal_and_independent(name, scrambled):
+@pytest.mark.parametrize("name", ["darts", "nasbench201", "s4", "tiny"])
+def test_a_copy_is_equal_and_independent(name, scrambled, all_close):
     net, x = scrambled(build(name)).train(), images()
     copied = copy.deepcopy(net)
     assert torch.equal(copied(x), net(x))
-    assert copied.state_dict().keys() == net.state_dict().keys()
-    torch.testing.assert_close(copied.state_dict(), net.state_dict(), rtol=0, atol=0)
+    all_close(copied.state_dict(), net.state_dict(), rtol=0, atol=0)
     with torch.no_grad():
         for tensor in copied.state_dict().values():
             tensor.zero_()
@@ -165,7 +173,7 @@ def test_a_copy_is_equal_and_independent(name, scrambled):
     assert net.eval()(x).isfinite().all()
 
 
-@pytest.mark.parametrize("name", ["darts", "nasbench201", "tiny"])
+@pytest.mark.parametrize("name", ["nasbench201", "s1", "tiny"])
 def test_a_state_dict_carries_everything(name, scrambled):
     net, x = scrambled(build(name)).eval(), images()
     other = scrambled(

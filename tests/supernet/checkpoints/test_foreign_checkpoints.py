@@ -24,8 +24,10 @@ def convert(host, state):
     return from_nasbench201(state, *alphas) if host.endswith("nasbench201") else from_quark0(state, *alphas)
 
 
-@pytest.mark.parametrize("wrapper", ["", "module."])
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize(
+    ("host", "wrapper"),
+    [*((host, "") for host in HOSTS), ("ptdarts", "module."), ("dartspt_s2", "module."), ("autodl_tiny", "module.")],
+)
 def test_logits_are_the_originals(host, wrapper):
     state = peers.values(HOSTS[host]["shapes"])
     net = convert(
