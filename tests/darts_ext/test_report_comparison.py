@@ -21,10 +21,16 @@ def page(folder):
     return report_on(folder)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Two seeds of five criteria, two epochs each."""
+    return fake_comparison(tmp_path_factory.mktemp("report") / "small", seeds=2, epochs=2)
+
+
 @pytest.fixture
-def copy(folder, tmp_path):
-    """The folder, to be changed."""
-    return shutil.copytree(folder, tmp_path / "study")
+def copy(small, tmp_path):
+    """A folder, to be changed."""
+    return shutil.copytree(small, tmp_path / "study")
 
 
 def test_a_finished_comparison_misses_nothing(page):
