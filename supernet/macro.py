@@ -77,7 +77,7 @@ class Macro:
         network_sizes: {stem: usual sizes of the network of one genotype}; empty where there is no stem.
         place_cells: (channels, layers, {group: states in a cell's output}, channels of the stem, whether the stem ends
             with a reduction) -> the cells in order; None where the structure is not made of cells.
-        count_layers: number of cells -> `layers`.
+        count_layers: names of a network's tensors -> `layers`.
         stem_width: channels of the stem "cifar" for each channel of the first cell.
         preprocess: cells bring their inputs to their own width by ReLU, 1x1 convolution and BatchNorm.
         pool_norm: poolings of the supernet have a BatchNorm.
@@ -94,7 +94,7 @@ class Macro:
     supernet_sizes: Sizes
     network_sizes: Mapping[str, Sizes]
     place_cells: Callable[[int, int, Mapping[str, int], int, bool], list[CellSpec]] | Any = None
-    count_layers: Callable[[int], int] | Any = None
+    count_layers: Callable[[Iterable[str]], int] | Any = None
     stem_width: int = 1
     preprocess: bool = False
     pool_norm: bool = False
@@ -131,7 +131,7 @@ class Macro:
             channels = stem_channels // self.stem_width
         classifier = shapes.get("classifier.weight")
         num_classes = None if classifier is None else classifier[0]
-        return TensorSizes(channels, self.count_layers(count_cells(shapes)), num_classes, in_chans, stem)
+        return TensorSizes(channels, self.count_layers(shapes), num_classes, in_chans, stem)
 
 
 def find_macro(name: str) -> Macro:
@@ -213,12 +213,10 @@ def _place_nasbench201_cells(
     return specs
 
 
-def _count_darts_layers(cells: int) -> int:
-    return cells
-
-
-def _count_nasbench201_layers(cells: int) -> int:
-    return (cells - 2) // 3
+def _count_nasbench201_layers(names: Iterable[str]) -> int:
+    """Counts the cells in front of the first residual block, which always has tensors; a cell of skips has none."""
+    matches = [re.match(r"cells\.(\d+)\.shortcut\.", name) for name in names]
+    return min((int(match[1]) for match in matches if match), default=0)
 
 
 _DARTS = Macro(
@@ -231,7 +229,7 @@ _DARTS = Macro(
     supernet_sizes=Sizes(channels=16, layers=8),
     network_sizes={"cifar": Sizes(channels=36, layers=20), "imagenet": Sizes(channels=48, layers=14)},
     place_cells=_place_darts_cells,
-    count_layers=_count_darts_layers,
+    count_layers=count_cells,
     stem_width=3,
     preprocess=True,
     pool_norm=True,

@@ -22,8 +22,8 @@ def pair() -> tuple[Supernet, ReferenceSupernet]:
 
 def batch(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    images = torch.randn(4, 3, 16, 16, generator=generator, dtype=torch.float64)
-    return images, torch.randint(10, (4,), generator=generator)
+    images = torch.randn(2, 3, 8, 8, generator=generator, dtype=torch.float64)
+    return images, torch.randint(10, (2,), generator=generator)
 
 
 def sgd(parameters) -> torch.optim.SGD:

@@ -4,6 +4,7 @@ draw, resume."""
 import csv
 import json
 import math
+import shutil
 from itertools import pairwise
 
 import pytest
@@ -20,7 +21,7 @@ from darts_ext.search import read_space
 from darts_ext.search.observe import skip_shares
 from supernet import Genotype, create_space
 
-DATA = "--data digits --train_limit 120 --test_limit 60 --batch_size 30 --epochs 1 --threads 1".split()
+DATA = "--data digits --train_limit 100 --test_limit 60 --batch_size 30 --epochs 1 --threads 1".split()
 CELLS = [*"--space tiny --channels 2 --layers 1 --activations relu,gelu,tanh --added_skip".split(), *DATA]
 DENSE = [*"--space mlp --channels 8 --layers 3".split(), *DATA]
 
@@ -28,6 +29,14 @@ DENSE = [*"--space mlp --channels 8 --layers 3".split(), *DATA]
 def rows(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A search of CELLS, to be copied."""
+    out = tmp_path_factory.mktemp("searched") / "run"
+    assert main(["search", *CELLS, "--out", str(out)]) == 0
+    return out
 
 
 @pytest.mark.parametrize("sizes", [CELLS, DENSE], ids=["cells", "mlp"])
@@ -50,9 +59,8 @@ def test_search_select_retrain(sizes, tmp_path, capsys):
     assert page.count("scores of ") >= 2, "a heat map for each kind of choice"
 
 
-def test_progressive_tuning_on_activations(tmp_path):
-    out = tmp_path / "run"
-    assert main(["search", *CELLS, "--out", str(out)]) == 0
+def test_progressive_tuning_on_activations(searched, tmp_path):
+    out = shutil.copytree(searched, tmp_path / "run")
     select = "--criterion perturbation --tune_epochs 0.5 --select_images 15 --threads 1".split()
     assert main(["select", str(out), *select]) == 0
     history = json.loads((out / "scores.json").read_text())["history"]
@@ -63,7 +71,7 @@ def test_compare_judges_measures_by_random_architectures(tmp_path, capsys):
     out = tmp_path / "out"
     argv = [
         *["compare", *DENSE, "--seeds", "1", "--out", str(out)],
-        *"--criteria magnitude,ntk_infinite_min@sample,parameters --candidates 9 --population 5".split(),
+        *"--criteria magnitude,ntk_infinite_min@sample,parameters --candidates 5 --population 5".split(),
         *"--measures parameters,ntk_infinite_min,ntk_min".split(),
         *"--retrain.epochs 1 --retrain.channels 8 --retrain.batch_size 30".split(),
     ]
@@ -128,9 +136,8 @@ def test_a_mistake_about_activations_and_measures_is_said_before_anything_is_wri
     fails(*argv, "--out", tmp_path / "out", says=says, out=tmp_path / "out")
 
 
-def test_select_takes_its_seed_and_refuses_another_folder(tmp_path, fails):
-    out, other = tmp_path / "run", tmp_path / "else"
-    assert main(["search", *CELLS, "--out", str(out)]) == 0
+def test_select_takes_its_seed_and_refuses_another_folder(searched, tmp_path, fails):
+    out, other = shutil.copytree(searched, tmp_path / "run"), tmp_path / "else"
     select = ["select", str(out), "--criterion", "random"]
     fails(*select, "--out", other, says="leave --out", out=other)
     genotypes = []

@@ -17,7 +17,7 @@ from supernet import Genotype
 
 SMALL = [
     *"--space nasbench201 --channels 2 --layers 1 --epochs 1 --threads 1".split(),
-    *"--data digits --train_limit 100 --test_limit 60 --batch_size 50 --select_images 30".split(),
+    *"--data digits --train_limit 50 --test_limit 60 --batch_size 25 --select_images 10".split(),
 ]
 CRITERIA = "magnitude,perturbation,fixed/perturbation,fixed/random"
 COMPARE = [
@@ -109,7 +109,7 @@ def test_a_comparison_on_a_run_trains_no_supernet(compared, tmp_path):
     source, out = compared / "seed1", tmp_path / "out"
     argv = [
         *["compare", "--run", str(source), "--judge", "table"],
-        *"--criteria magnitude,perturbation --select_images 30 --threads 1".split(),
+        *"--criteria magnitude,perturbation --select_images 10 --threads 1".split(),
     ]
     assert main([*argv, "--out", str(out)]) == 0
     assert (out / "seed1" / "search" / "last.pt").read_bytes() == (source / "search" / "last.pt").read_bytes()

@@ -5,6 +5,7 @@ import copy
 import functools
 import json
 import operator
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from supernet import from_nasbench201, from_ptdarts, from_quark0
 QUARK0 = torch.load(Path(__file__).parents[1] / "fixtures" / "quark0.pt", weights_only=True)
 HOSTS = peers.recorded()
 # ten classes and three channels, as the recorded networks have
-DATA = "--data synthetic --train_limit 160 --test_limit 40 --batch_size 20 --threads 1".split()
+DATA = "--data synthetic --train_limit 80 --test_limit 20 --batch_size 20 --threads 1".split()
 
 
 def host(name):
@@ -70,6 +71,17 @@ CHECKPOINTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """The checkpoint of darts-pt on NAS-Bench-201, the command that imports it, and its run: to be copied."""
+    folder = tmp_path_factory.mktemp("imported")
+    file, out = folder / "net.pt", folder / "run"
+    torch.save(dartspt("dartspt_nasbench201"), file)
+    argv = ["import", str(file), "--format", "darts-pt", *DATA, "--out"]
+    assert main([*argv, str(out)]) == 0
+    return argv, out
+
+
 @pytest.mark.parametrize("case", CHECKPOINTS)
 def test_a_run_holds_the_foreign_supernet(tmp_path, case, capsys):
     kind, content, convert = CHECKPOINTS[case]
@@ -83,21 +95,19 @@ def test_a_run_holds_the_foreign_supernet(tmp_path, case, capsys):
     net, val = load_supernet(out, images, pick(SearchSettings, args))
     expected, x = convert(content()).float(), peers.images().float()
     assert torch.equal(net.eval()(x), expected.eval()(x))
-    assert len(val) == 80
+    assert len(val) == 40
     assert net.genotype() == expected.genotype()
     assert (out / "report.html").exists()
     assert json.loads((out / "search" / "alphas.json").read_text())["epochs"]
 
 
-def test_what_follows_a_search_goes_on(tmp_path, capsys):
-    file, out = tmp_path / "net.pt", tmp_path / "run"
-    torch.save(dartspt("dartspt_nasbench201"), file)
-    argv = ["import", str(file), "--format", "darts-pt", *DATA, "--out", str(out)]
-    assert main(argv) == 0
+def test_what_follows_a_search_goes_on(imported, tmp_path):
+    argv, run = imported
+    out = shutil.copytree(run, tmp_path / "run")
     before = (out / "search" / "last.pt").read_bytes()
-    assert main(argv) == 0
+    assert main([*argv, str(out)]) == 0
     assert (out / "search" / "last.pt").read_bytes() == before
-    select = "--criterion perturbation --tune_epochs 0.25 --select_images 20".split()
+    select = "--criterion perturbation --tune_epochs 0.5 --select_images 20".split()
     assert main(["select", str(out), *select]) == 0
     assert main(["retrain", str(out), "--epochs", "1", "--channels", "2", "--layers", "1", "--batch_size", "20"]) == 0
     assert main(["report", str(out)]) == 0
@@ -112,7 +122,7 @@ def test_missing_statistics_are_taken_from_images(tmp_path, capsys):
     file, out = tmp_path / "net.pt", tmp_path / "run"
     torch.save({"search_model": host("autodl_generic")}, file)
     assert main(["import", str(file), "--format", "nasbench201", *DATA, "--out", str(out)]) == 0
-    assert "no running statistics: taken from 80 training images" in capsys.readouterr().err
+    assert "no running statistics: taken from 40 training images" in capsys.readouterr().err
     state = torch.load(out / "search" / "last.pt", weights_only=True)["stage"]["net"]
     expected = from_nasbench201(host("autodl_generic")).state_dict()
     assert all(torch.equal(state[name], value.to(state[name].dtype)) for name, value in expected.items())

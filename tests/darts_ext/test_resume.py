@@ -14,10 +14,10 @@ TRAINING = (
     "--data digits --train_limit 160 --test_limit 60 --batch_size 40 --threads 1 "
     "--space tiny --channels 2 --layers 2 --alpha_learning_rate 0.1"
 )
-SEARCH = f"search {TRAINING} --epochs 4 --hypergradient finite_difference --average ema --ema_decay 0.8 --tensorboard"
+SEARCH = f"search {TRAINING} --epochs 3 --hypergradient finite_difference --average ema --ema_decay 0.8 --tensorboard"
 COMPARE = (
     f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random "
-    "--retrain.epochs 3 --retrain.channels 4 --retrain.layers 2 --retrain.batch_size 40 "
+    "--retrain.epochs 2 --retrain.channels 4 --retrain.layers 2 --retrain.batch_size 40 "
     "--retrain.drop_path 0.3 --retrain.average uniform"
 )
 
@@ -63,18 +63,16 @@ def test_the_comparison_of_runs_can_fail(whole_search):
     assert same(saved, other)
     other["stage"]["net"]["alphas.normal"][0, 0] += 1e-7
     assert not same(saved, other)
-    assert len(rows(whole_search / "summary.csv")) == 4
+    assert len(rows(whole_search / "summary.csv")) == 3
 
 
 @pytest.mark.parametrize(
     ("where", "number"),
     [
         ("os.replace", 1),  # before anything but the folder is there
-        ("torch.nn.utils.clip_grad_norm_", 1),  # in the first step
         ("torch.nn.utils.clip_grad_norm_", 5),  # in the middle of an epoch
         ("os.replace", 3),  # the first checkpoint is written, but not in place
         ("os.replace", 7),  # between the second checkpoint and its summary
-        ("darts_ext.runtime.epochs.save_checkpoint", 4),
     ],
 )
 def test_search_killed_and_repeated(whole_search, run_killed, tmp_path, where, number):

@@ -15,7 +15,7 @@ from selection import committed, masked
 from supernet import Supernet, create_space
 
 SMALL = (
-    "--data digits --train_limit 160 --test_limit 60 --space tiny --channels 2 --layers 1 --batch_size 40 --epochs 1 "
+    "--data digits --train_limit 80 --test_limit 60 --space tiny --channels 2 --layers 1 --batch_size 20 --epochs 1 "
     "--threads 1"
 )
 SELECT = "--tune_epochs 2 --tune_learning_rate_factor 0.5 --threads 1"

@@ -294,3 +294,14 @@ def test_what_retrain_writes_is_a_model_that_knows_its_images(tmp_path, capsys):
     assert net.pretrained_cfg["input_size"] == (1, 8, 8)
     right = [net(x).argmax(1) == y for x, y in images.clean(images.dataset.test).epoch(0)]
     assert f"test accuracy {100 * torch.cat(right).float().mean():.2f} %" in capsys.readouterr().out
+
+
+def test_a_cell_of_nothing_but_skips_comes_back_from_its_weights(tmp_path):
+    """Its cells have no tensors: the layers are read off the residual blocks between them."""
+    skips = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
+    (tmp_path / "genotype.json").write_text(Genotype.from_text(skips).to_json())
+    argv = "--data digits --train_limit 40 --test_limit 20 --batch_size 20 --epochs 1 --channels 2 --layers 2".split()
+    assert main(["retrain", str(tmp_path / "genotype.json"), *argv, "--out", str(tmp_path / "out")]) == 0
+    net = zoo.create_model(tmp_path / "out" / "evaluate" / "model.safetensors")
+    assert net.genotype.to_text() == skips
+    assert len(net.cells) == 3 * 2 + 2

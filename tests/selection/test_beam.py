@@ -52,7 +52,7 @@ def test_a_wide_beam_is_brute_force(combine, share):
 
 
 def test_the_reasons_of_a_beam_add_up():
-    net, batches = supernet_of("tiny"), [batch(6)]
+    net, batches = supernet_of("tiny"), [batch(4, size=4)]
     made = select(net, "perturbation_loss+taylor+random", "beam", batches=batches, combine="product", width=3)
     net.space.check(net.genotype(made.decisions, made.inputs))
     choices = {name for name in made.reasons if not name.endswith("(edge)")}
@@ -84,7 +84,7 @@ def test_a_beam_never_exceeds_its_limits_also_where_edges_are_dropped():
 
 
 def test_rescoring_takes_the_survivor_that_is_best_as_a_whole():
-    net, batches = supernet_of("nasbench201", seed=4), [batch(8)]
+    net, batches = supernet_of("nasbench201", seed=4), [batch(4, size=4)]
     plain = select(net, "removal:loss", "beam", batches=batches, width=6)
     whole = select(net, "removal:loss", "beam", batches=batches, width=6, rescore=True)
     survivors = [complete_architecture(net, entry["options"], entry["inputs"]) for entry in plain.candidates]

@@ -9,8 +9,8 @@ from selection import SelectionError, ntk
 from selection.kernels import loss_gram
 from selection.numerics.factors import Ghost, product, square
 
-BLOCKS = (1, 4, 9, 20)  # of 9 inputs: single ones, some that do not divide it, all, more than all
-LABELS = torch.arange(9) % 5
+BLOCKS = (1, 3, 5, 8)  # of 5 inputs: single ones, some that do not divide it, all, more than all
+LABELS = torch.arange(5)
 
 
 def statistics_of(net, x):
@@ -35,7 +35,7 @@ def moments(norm, a):
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("name", ["mlp", "tokens", "groups", "twice", "strays", "unused", "batch_norm", "nasbench201"])
 def test_blocks_make_the_same_kernel(name, block):
-    net, x = case(name, count=9)
+    net, x = case(name, count=5)
     for batchnorm in ("frozen", "running"):
         whole = ntk(net, x, batchnorm=batchnorm)
         got = ntk(net, x, batchnorm=batchnorm, block=block)
@@ -46,26 +46,26 @@ def test_blocks_make_the_same_kernel(name, block):
 @pytest.mark.filterwarnings("ignore:ntk")
 @pytest.mark.parametrize("name", ["mlp", "strays", "batch_norm", "nasbench201"])
 def test_blocks_of_every_cotangent(name):
-    net, x = case(name, count=9)
+    net, x = case(name, count=5)
     for outputs in ("trace", 3):
-        assert close(ntk(net, x, outputs=outputs, block=4), ntk(net, x, outputs=outputs))
-    assert close(loss_gram(net, x, LABELS, block=4), loss_gram(net, x, LABELS))
+        assert close(ntk(net, x, outputs=outputs, block=2), ntk(net, x, outputs=outputs))
+    assert close(loss_gram(net, x, LABELS, block=2), loss_gram(net, x, LABELS))
 
 
 @pytest.mark.filterwarnings("ignore:ntk")
 @pytest.mark.parametrize("outputs", ["sum", "trace"])
 @pytest.mark.parametrize("name", ["mlp", "strays", "batch_norm"])
 def test_blocks_of_a_cross_kernel(name, outputs):
-    net, x = case(name, count=9)
+    net, x = case(name, count=5)
     for batchnorm in ("frozen", "running"):
-        whole = ntk(net, x[:5], x[2:], outputs=outputs, batchnorm=batchnorm)
-        assert close(ntk(net, x[:5], x[2:], outputs=outputs, batchnorm=batchnorm, block=3), whole)
+        whole = ntk(net, x[:3], x[1:], outputs=outputs, batchnorm=batchnorm)
+        assert close(ntk(net, x[:3], x[1:], outputs=outputs, batchnorm=batchnorm, block=2), whole)
 
 
 @pytest.mark.parametrize("name", ["batch_norm", "nasbench201"])
 def test_frozen_statistics_are_those_of_the_whole_batch(name):
-    net, x = case(name, count=9)
-    got = [ntk(net, x), ntk(net, x, block=4), ntk(net, x, x)]
+    net, x = case(name, count=5)
+    got = [ntk(net, x), ntk(net, x, block=2), ntk(net, x, x)]
     want = ntk(statistics_of(net, x), x, batchnorm="running")
     assert all(close(kernel, want) for kernel in got)
 

@@ -12,7 +12,7 @@ from selection import score, select
 def test_progressive_ntk_never_cuts_the_cell():
     """Deciding edge after edge sees what earlier decisions took away."""
     net = supernet_of("nasbench201")
-    made = select(net, "ntk", batches=[batch(4)])
+    made = select(net, "ntk", batches=[batch(2, size=4)])
     assert made.strategy == "progressive"
     edges = {(e.source, e.node) for e in net.genotype(made.decisions).cells["cell"][0] if e.op != "none"}
     reached = {0}
@@ -40,7 +40,7 @@ def test_a_round_decides_one_choice_of_each_cell_type_and_is_followed_by_tuning(
 
 
 def test_the_most_certain_choice_is_decided_first():
-    net, batches = supernet_of("nasbench201"), [batch(8)]
+    net, batches = supernet_of("nasbench201"), [batch(4, size=4)]
     gaps = {}
     for choice, options in score(net, "perturbation_loss", batches).items():
         *_, second, best = sorted(options.values())
@@ -50,7 +50,7 @@ def test_the_most_certain_choice_is_decided_first():
 
 
 def test_the_last_value_of_a_progressive_selection_is_that_of_the_discrete_network():
-    net, batches = supernet_of("nasbench201").train(), [batch(9)]
+    net, batches = supernet_of("nasbench201").train(), [batch(4, size=4)]
     made = select(net, "perturbation_loss", "progressive", batches=batches)
     with torch.no_grad():
         net.alphas["cell"].fill_(-50.0)
