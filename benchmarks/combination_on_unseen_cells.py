@@ -64,7 +64,8 @@ def load(path: Path, table: NasBench201) -> tuple[np.ndarray, Scores, int]:
     measures that most cells have."""
     values = {}
     for row in read_rows(path):
-        values[row["measure"], int(row["index"]), int(row["repeat"])] = float(row["value"])
+        measure = parse_measures(row["measure"]).joined  # kept files spell ~noise in the older way
+        values[measure, int(row["index"]), int(row["repeat"])] = float(row["value"])
     counts = Counter(name for name, *_ in values if name not in SIZES)
     measures = [name for name, count in counts.items() if count == max(counts.values())]
     cells = list(dict.fromkeys(cell for name, cell, _ in values if name == "parameters"))
