@@ -94,8 +94,8 @@ class _Work:
         """Trains a supernet, and judges what each of its criteria chooses."""
         seed, settings = images.seed, self.searches[name]
         place = _supernet_folder(self.folder, seed, name)
-        own = flatten(self.comparison.run, self.comparison.data, settings)
-        write_settings(place, "search", {**own, "out": str(place), "seed": seed})
+        args = flatten(self.comparison.run, self.comparison.data, settings)
+        write_settings(place, "search", {**args, "out": str(place), "seed": seed})
         if self.comparison.compare.run:
             _copy_search(Path(self.comparison.compare.run), place)
         search_seconds = train_supernet(place, search)

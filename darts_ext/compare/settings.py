@@ -55,9 +55,9 @@ def _check_agrees(settings: DataSettings | SearchSettings, args: Mapping, source
     """Raises UsageError for a setting that is given, and differs from the run's."""
     for field in fields(settings):
         value = getattr(settings, field.name)
-        own = args.get(field.name, field.default)
-        if value not in (field.default, own):
-            raise UsageError(f"{field.name} comes with {source}, where it is {own}: leave {field.name} {value} out")
+        of_run = args.get(field.name, field.default)
+        if value not in (field.default, of_run):
+            raise UsageError(f"{field.name} comes with {source}, where it is {of_run}: leave {field.name} {value} out")
 
 
 def read_searches(

@@ -23,21 +23,21 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     Args:
         target: a run, whose genotype.json is trained on the run's data; or a genotype file, which is trained on `data`.
     """
-    given = _read_target(target, data)
-    check_ranges(run, given.data, settings)
+    source = _read_target(target, data)
+    check_ranges(run, source.data, settings)
     device = prepare_device(run)
-    asked = {"genotype": given.genotype.to_text(), **flatten(run, given.data, settings)}
-    folder = Path(run.out) if run.out else given.folder
+    args = {"genotype": source.genotype.to_text(), **flatten(run, source.data, settings)}
+    folder = Path(run.out) if run.out else source.folder
     is_own_folder = folder != target
     if is_own_folder:
-        check_folder(folder, "retrain", asked)
-    check_folder(folder / "evaluate", "retrain", asked)
-    images = Images(given.data, device, run.seed)
-    retraining = build_retraining(given.genotype, images, settings)
+        check_folder(folder, "retrain", args)
+    check_folder(folder / "evaluate", "retrain", args)
+    images = Images(source.data, device, run.seed)
+    retraining = build_retraining(source.genotype, images, settings)
     if is_own_folder:
-        write_settings(folder, "retrain", asked)
-        write_whole(folder / "genotype.json", given.genotype.to_json())
-    write_settings(folder / "evaluate", "retrain", asked)
+        write_settings(folder, "retrain", args)
+        write_whole(folder / "genotype.json", source.genotype.to_json())
+    write_settings(folder / "evaluate", "retrain", args)
     _print_results(folder, train_child(folder / "evaluate", retraining, images))
     return folder
 

@@ -99,8 +99,10 @@ def _read_selector(name: str, settings: StrategySettings, strategy: str | None) 
     spelling = parse_criterion(name)
     measure_settings = None
     if settings.settings:
-        own = {criterion: values for criterion, values in settings.settings.items() if criterion in spelling.names}
-        measure_settings = own or None
+        applying_settings = {
+            criterion: values for criterion, values in settings.settings.items() if criterion in spelling.names
+        }
+        measure_settings = applying_settings or None
     plan = make_plan(
         spelling,
         strategy,
