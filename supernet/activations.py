@@ -1,10 +1,8 @@
-"""Activation functions by name: timm's, and a few of our own."""
+"""Activation functions by name: torch's, timm's, and two of our own."""
 
 from typing import Any
 
 import torch
-from timm.layers.config import set_layer_config
-from timm.layers.create_act import get_act_layer
 from torch import Tensor, nn
 
 from .errors import SpaceError, unknown
@@ -24,28 +22,25 @@ class Sin(nn.Module):
         return torch.sin(x)
 
 
-OURS: dict[str, type[nn.Module]] = {"erf": Erf, "sin": Sin, "softplus": nn.Softplus, "softsign": nn.Softsign}
-TIMM = (
-    "celu",
-    "elu",
-    "gelu",
-    "gelu_tanh",
-    "hard_mish",
-    "hard_sigmoid",
-    "hard_swish",
-    "identity",
-    "leaky_relu",
-    "mish",
-    "prelu",
-    "quick_gelu",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "swish",
-    "tanh",
-)
+OURS: dict[str, type[nn.Module]] = {"erf": Erf, "sin": Sin}
+TORCH: dict[str, type[nn.Module]] = {
+    "celu": nn.CELU,
+    "elu": nn.ELU,
+    "hard_sigmoid": nn.Hardsigmoid,
+    "hard_swish": nn.Hardswish,
+    "identity": nn.Identity,
+    "leaky_relu": nn.LeakyReLU,
+    "mish": nn.Mish,
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "selu": nn.SELU,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "softsign": nn.Softsign,
+    "swish": nn.SiLU,
+}
+_TYPES = {*OURS.values(), *TORCH.values()}
+TIMM = ("gelu", "gelu_tanh", "hard_mish", "prelu", "quick_gelu", "sigmoid", "tanh")
 
 
 def list_activations() -> list[str]:
@@ -54,11 +49,10 @@ def list_activations() -> list[str]:
     >>> [name for name in list_activations() if "elu" in name]
     ['celu', 'elu', 'gelu', 'gelu_tanh', 'leaky_relu', 'prelu', 'quick_gelu', 'relu', 'relu6', 'selu']
     """
-    return sorted([*OURS, *TIMM])
+    return sorted([*OURS, *TORCH, *TIMM])
 
 
-# timm's block returns False at its end, which its type does not say
-def build_activation(name: str) -> nn.Module:  # pyright: ignore[reportReturnType]
+def build_activation(name: str) -> nn.Module:
     """Builds the activation of that name.
 
     Raises:
@@ -69,11 +63,25 @@ def build_activation(name: str) -> nn.Module:  # pyright: ignore[reportReturnTyp
     """
     if name not in list_activations():
         raise unknown("activation", name, list_activations())
-    if name in OURS:
-        return OURS[name]()
+    if name in TIMM:
+        return _build_timms(name)
+    return {**OURS, **TORCH}[name]()
+
+
+# timm's block returns False at its end, which its type does not say
+def _build_timms(name: str) -> nn.Module:  # pyright: ignore[reportReturnType]
+    from timm.layers.config import set_layer_config  # slow to import
+    from timm.layers.create_act import get_act_layer
+
     with set_layer_config(exportable=True):  # plain formulas: timm's memory-saving ones have no vmap rule
         layer: Any = get_act_layer(name)
         return layer()
+
+
+def is_weightless_activation(layer: nn.Module) -> bool:
+    """Returns whether the layer is an activation of a space, and one without weights (prelu has some)."""
+    built_here = type(layer) in _TYPES or type(layer).__module__ == "timm.layers.activations"
+    return built_here and not layer._parameters
 
 
 def check_activations(names: tuple[str, ...]) -> tuple[str, ...]:

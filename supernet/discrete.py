@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +15,15 @@ from .nodescale import NodeScale
 from .operations import CONVOLUTIONS, build_added_skip, build_operation
 from .seeding import seeded
 from .skeleton import Skeleton
+
+
+def build_drop_paths(operations: nn.ModuleList) -> nn.ModuleList:
+    """Builds timm's DropPath for each operation, and nothing for an identity."""
+    from timm.layers.drop import DropPath  # slow to import
+
+    return nn.ModuleList(
+        nn.Identity() if isinstance(operation, nn.Identity) else DropPath(0.0) for operation in operations
+    )
 
 
 class DiscreteCell(nn.Module):
@@ -48,13 +56,16 @@ class DiscreteCell(nn.Module):
             if node_scale is not None and edge.op in CONVOLUTIONS:
                 operation.append(NodeScale(spec.channels, node_scale))
             self.edges.append(operation)
-        self.drop_path = nn.ModuleList(
-            nn.Identity() if isinstance(operation, nn.Identity) else DropPath(0.0) for operation in self.edges
-        )
+        self.drop_path = build_drop_paths(self.edges)
         self.skips = nn.ModuleDict()
         for row, (edge, stride) in enumerate(zip(edges, strides)):
             if edge.skip:
                 self.skips[str(row)] = build_added_skip(spec.channels, stride)
+
+    def set_drop_path(self, probability: float) -> None:
+        for drop in self.drop_path:
+            if not isinstance(drop, nn.Identity):
+                drop.drop_prob = probability  # pyright: ignore[reportArgumentType]
 
     def forward(self, previous: Tensor, current: Tensor) -> Tensor:
         states = [current]
@@ -137,9 +148,9 @@ class DiscreteNetwork(Skeleton):
         """Sets the drop-path rate of every operation; DARTS raises it linearly over the epochs."""
         if not 0 <= probability < 1:
             raise SpaceError(f"a drop-path rate lies in [0, 1), not {probability}")
-        for module in self.modules():
-            if isinstance(module, DropPath):
-                module.drop_prob = probability
+        for cell in self.modules():
+            if isinstance(cell, DiscreteCell):
+                cell.set_drop_path(probability)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """images [B, in_chans, H, W] -> logits [B, num_classes]; with an auxiliary head and in training mode (logits,

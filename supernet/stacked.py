@@ -14,16 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .activations import build_activation, list_activations
+from .activations import is_weightless_activation
 from .depthwise import depthwise_conv2d, is_depthwise
 
-_ACTIVATIONS = [build_activation(name) for name in list_activations()]
-_STATELESS = {
-    nn.Identity,
-    nn.MaxPool2d,
-    nn.AvgPool2d,
-    *(type(activation) for activation in _ACTIVATIONS if not list(activation.parameters())),
-}
+_STATELESS = {nn.Identity, nn.MaxPool2d, nn.AvgPool2d}
 
 
 def _layers(option: nn.Module) -> list[nn.Module]:
@@ -66,7 +60,7 @@ def _kind(layer: nn.Module) -> tuple | None:
             batches,
             layer.eps,
         )
-    if type(layer) in _STATELESS:
+    if type(layer) in _STATELESS or is_weightless_activation(layer):
         settings = [getattr(layer, name) for name in getattr(layer, "__constants__", ())]
         return type(layer), *settings
     return None
