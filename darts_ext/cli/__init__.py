@@ -8,6 +8,10 @@ from ..runtime.errors import UsageError, unknown
 from .arguments import PROGRAM, list_presets, read_arguments
 from .commands import COMMANDS
 
+TORCHVISION_MISFIT = (
+    "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from the same "
+    "index in one call, pip install --force-reinstall torch torchvision"
+)
 INTERRUPTED = 130  # as a shell reports a process that Ctrl-C ended
 
 
@@ -42,21 +46,18 @@ def _run(name: str, words: list[str]) -> int:
         if error.filename is None:
             raise
         return _complain(f"{error.filename}: {error.strerror}")
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):  # it is imported where it is needed
+            raise
+        return _complain(TORCHVISION_MISFIT)
     return 0
 
 
 def _load_packages() -> tuple[type[Exception], ...]:
     """Imports torch and the packages; returns the exceptions that are the user's to mend."""
-    try:
-        import selection
-        import supernet
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        raise UsageError(
-            "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from "
-            "the same index in one call, pip install --force-reinstall torch torchvision"
-        ) from None
+    import selection
+    import supernet
+
     return UsageError, supernet.SpaceError, selection.SelectionError
 
 
