@@ -32,6 +32,7 @@ from .registry import (
 from .selecting import score, select
 from .spelling import Spelling, find_criterion, parse, parse_criterion, parse_measures, split_names
 from .strategies import Strategy, list_strategies
+from .task import Task
 
 __all__ = [
     "COMBINATION",
@@ -44,6 +45,7 @@ __all__ = [
     "Spectrum",
     "Spelling",
     "Strategy",
+    "Task",
     "adapt",
     "calibrate",
     "combined",

@@ -1,6 +1,6 @@
 """Batches: what a network is measured on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,31 +8,42 @@ from torch import Tensor, nn
 
 from .errors import SelectionError, first_line
 from .preserve import preserved
+from .structures import count_samples
 
-Batches = Sequence[tuple[Tensor, Tensor]]
+Batches = Sequence[tuple[Tensor, Any]]  # inputs [B, ...], and targets of as many samples
+
+PAIRS = "batches is a list of pairs (x, y): a tensor of inputs [B, ...] and a tensor of labels [B]"
 
 # what networks and measures of others raise
 FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError)
 
 
 def check_batches(batches: Any) -> Batches:
-    """Returns the batches, or raises SelectionError unless they are pairs of inputs and as many labels."""
+    """Returns the batches, or raises SelectionError unless they are pairs of inputs and targets of as many samples.
+
+    Args:
+        batches: a list, a DataLoader, or anything else that yields them.
+    """
+    if isinstance(batches, (Tensor, str, Mapping)) or not isinstance(batches, Iterable):
+        raise SelectionError(f"{PAIRS}, not an object of type {type(batches).__name__}")
     batches = list(batches)
     for pair in batches:
-        if not _is_batch(pair):
-            raise SelectionError(
-                "batches is a list of pairs (x, y): a tensor of inputs [B, ...] and a tensor of labels [B]"
-            )
-        if not len(pair[0]):
-            raise SelectionError("a batch holds no inputs")
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise SelectionError(PAIRS)
+        _check_pair(*pair)
     return batches
 
 
-def _is_batch(pair: object) -> bool:
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        return False
-    x, y = pair
-    return isinstance(x, Tensor) and isinstance(y, Tensor) and len(x) == len(y)
+def _check_pair(x: object, y: object) -> None:
+    if not isinstance(x, Tensor) or not x.dim():
+        raise SelectionError(PAIRS)
+    if not len(x):
+        raise SelectionError("a batch holds no inputs")
+    count = count_samples(y)
+    if count != len(x):
+        raise SelectionError(
+            f"{PAIRS}; one holds {len(x)} inputs, and targets of {count or 'no one number of'} samples"
+        )
 
 
 def fit_batches(net: nn.Module, batches: Sequence[tuple[Tensor, Any]]) -> Batches:
@@ -46,8 +57,8 @@ def _cast(x: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 
 @torch.no_grad()
-def check_runs(net: nn.Module, batches: Batches) -> None:
-    """Runs the network on two images, and leaves no trace.
+def check_runs(net: nn.Module, batches: Batches) -> object:
+    """Returns the network's output for two images, and leaves no trace.
 
     Raises:
         SelectionError: it cannot take images of this shape, or the batches differ in theirs.
@@ -60,10 +71,20 @@ def check_runs(net: nn.Module, batches: Batches) -> None:
     ((x, _),) = fit_batches(net, [(first_inputs[:2].clone(), None)])
     try:
         with preserved(net, seed=0):
-            net.eval()(x)
+            return net.eval()(x)
     except SelectionError:
         raise
     except FAILURES as error:
-        raise SelectionError(
-            f"the network does not take inputs of shape {list(x.shape[1:])}: {first_line(error)}"
-        ) from None
+        raise SelectionError(_explain_failure(net, x, error)) from None
+
+
+def _explain_failure(net: nn.Module, x: Tensor, error: Exception) -> str:
+    parameter = next(net.parameters(), None)
+    if x.dtype == torch.uint8 and parameter is not None and parameter.is_floating_point():
+        return (
+            f"the inputs are {x.dtype}, and the network computes in {parameter.dtype}: give them as in training, as "
+            f"x.float() / 255"
+        )
+    if parameter is not None and parameter.device != x.device:
+        return f"the inputs are on {x.device}, and the network is on {parameter.device}: give batches on its device"
+    return f"the network does not take inputs of shape {list(x.shape[1:])}: {first_line(error)}"

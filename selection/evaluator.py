@@ -73,7 +73,7 @@ class Evaluator:
         self.batches = [] if self.resample else fit_batches(net, check_batches(batches))
         order = torch.randperm(len(self.batches), generator=torch.Generator().manual_seed(seed)).tolist()
         self.sequence = [self.batches[index] for index in order]
-        self.sizes = [len(y) for _, y in self.sequence]
+        self.sizes = [len(x) for x, _ in self.sequence]
         self.notes: list[str] = []
         self.cache: dict[str, Any] = {}  # what holds until the network changes
 

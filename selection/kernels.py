@@ -10,19 +10,21 @@ per-sample gradients, with a warning that names them.
 """
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .alphas import find_alphas
 from .errors import SelectionError
 from .gates import switched_off
+from .losses import Loss, compute_loss, settle_loss
 from .numerics.gram import Cotangents, gram, is_count
+from .structures import take
 
-GRAM_SETTINGS = ("parameters", "batchnorm", "dtype", "block", "seed")  # what `loss_gram` takes by keyword
-NTK_SETTINGS = ("outputs", *GRAM_SETTINGS)  # what `ntk` takes by keyword
+_SHARED = ("parameters", "batchnorm", "dtype", "block", "seed")
+GRAM_SETTINGS = ("loss", *_SHARED)  # what `loss_gram` takes by keyword
+NTK_SETTINGS = ("outputs", *_SHARED)  # what `ntk` takes by keyword
 Rule = Callable[[str, nn.Parameter], bool]
 
 
@@ -75,19 +77,27 @@ def ntk(
 def loss_gram(
     model: nn.Module,
     x: Tensor,
-    y: Tensor,
+    y: Any,
     *,
+    loss: Loss = None,
     parameters: str | Rule = "all",
     batchnorm: str = "frozen",
     dtype: torch.dtype | str = torch.float64,
     block: int | None = None,
     seed: int = 0,
 ) -> Tensor:
-    """The products of the samples' loss gradients [B, B], cross entropy with labels y [B]; settings as in `ntk`."""
+    """The products of the samples' loss gradients [B, B]; settings as in `ntk`.
+
+    Args:
+        y: the targets of x, as labels [B].
+        loss: of each sample alone; see `losses.compute_loss`. By default what the targets ask for.
+    """
 
     def cotangents(logits: Tensor, rows: slice) -> list[Tensor]:
-        targets = F.one_hot(y[rows], logits.shape[1]).to(logits)
-        return [logits.detach().softmax(1) - targets]
+        outputs = logits.detach().requires_grad_()
+        with torch.enable_grad():
+            losses = compute_loss(outputs, take(y, rows), settle_loss(loss, outputs, [y]), "none")
+        return list(torch.autograd.grad(losses.sum(), outputs))
 
     names = _choose_weights(model, parameters)
     off = switched_off(model)
@@ -96,7 +106,7 @@ def loss_gram(
 
 
 def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
-    """Returns the function from logits [b, K] to the directions in which the kernel takes them, [b, K] each."""
+    """Returns the function from logits [b, K, ...] to the directions in which the kernel takes them, of their shape."""
     if outputs not in ("sum", "trace") and not is_count(outputs):
         raise SelectionError(f"outputs is 'sum', 'trace' or a number of random projections, not {outputs!r}")
 
@@ -104,16 +114,17 @@ def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
         return [torch.ones_like(logits)]
 
     def take_each(logits: Tensor, _: slice) -> list[Tensor]:
+        flat = torch.zeros_like(logits).flatten(1)
         directions = []
-        for k in range(logits.shape[1]):
+        for k in range(flat.shape[1]):
             column = torch.tensor([k], device=logits.device)
-            directions.append(torch.zeros_like(logits).index_fill(1, column, 1.0))
+            directions.append(flat.index_fill(1, column, 1.0).reshape(logits.shape))
         return directions
 
     def project(logits: Tensor, _: slice) -> list[Tensor]:
         count = cast(int, outputs)
         generator = torch.Generator().manual_seed(seed)
-        signs = torch.randint(0, 2, (count, logits.shape[1]), generator=generator) * 2.0 - 1
+        signs = torch.randint(0, 2, (count, *logits.shape[1:]), generator=generator) * 2.0 - 1
         return [row.to(logits).expand_as(logits) / count**0.5 for row in signs]
 
     if outputs == "sum":

@@ -9,6 +9,7 @@ from .batches import FAILURES, Batches, check_batches, check_runs, fit_batches
 from .errors import SelectionError, first_line
 from .measures.memo import kernels_shared
 from .registry import Measure, find_measure
+from .task import Task
 
 
 def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> float:
@@ -16,7 +17,7 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
 
     Args:
         name: see `list_measures`.
-        x: inputs [B, ...]. y: labels [B].
+        x: inputs [B, ...]. y: labels [B], or other targets, see `selection.targets`.
         options: of the measure, as `batchnorm="running"` of those that take a kernel.
 
     Raises:
@@ -25,6 +26,7 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
     >>> measure("parameters", nn.Linear(3, 2), Tensor(2, 3), Tensor(2))
     8.0
     """
+    Task(options.get("loss"), options.get("metric"))  # checks them
     record = find_measure(name).with_settings(options)
     return take_measure(record, model, fit_batches(model, check_batches([(x, y)])))
 

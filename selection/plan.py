@@ -27,6 +27,7 @@ from .protocol import Selectable, SelectableModule, allowed_options, check_selec
 from .registry import Criterion, find_measure, list_measures
 from .spelling import Spelling, Term, find_criterion, parse_criterion
 from .strategies import STRATEGIES, Judge, Panel, Strategy
+from .task import Task, settle_targets
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class Plan:
         start = time.perf_counter()
         joined = self.with_options(**options).options
         budget = Budget(listener)
+        if batches is not None and not callable(batches):
+            batches = check_batches(batches)  # once: a generator yields them to the first criterion only
         panel = self.form_panel(net, batches, seed=seed, budget=budget)
         decisions = self.strategy.decide(panel, **joined)
         return Selection(
@@ -125,7 +128,9 @@ class Plan:
                 net, criterion.measure, batches or [], seed=seed, budget=budget, protocol=self.protocol
             )
             if criterion.measure and evaluator.batches:
-                check_runs(net, evaluator.batches)
+                output = check_runs(net, evaluator.batches)
+                evaluator.measure, notes = settle_targets(criterion.measure, output, evaluator.batches)
+                evaluator.notes += notes
             panel.append(Judge(name, criterion.lift, evaluator))
         return panel
 
@@ -138,6 +143,7 @@ def make_plan(
     protocol: str = "paired",
     race: float | None = None,
     settings: Settings | None = None,
+    task: Task | None = None,
     **options: object,
 ) -> Plan:
     """Makes a plan of names and options, see `selection.select`.
@@ -146,13 +152,14 @@ def make_plan(
         criterion: text in the grammar of `selection.spelling`, or what `parse_criterion` made of it.
         strategy: by default the one that the text names, or what suits the criteria.
         tuned: whether the network will be trained between decisions.
+        task: loss and metric of one's own, for the criteria that look at targets.
 
     Raises:
         SelectionError: an unknown name, or settings and options that do not go together.
     """
     spelling = criterion if isinstance(criterion, Spelling) else parse_criterion(criterion)
     chosen = _choose_strategy(spelling, strategy, tuned)
-    criteria = {str(term): _resolve(term, chosen) for term in spelling.terms}
+    criteria = {str(term): _resolve(term, chosen, task or Task()) for term in spelling.terms}
     if len(criteria) > 1 and not chosen.several:
         raise SelectionError(
             f"strategy {chosen.name} takes one criterion, not {spelling.joined}: beam and sample combine several"
@@ -201,13 +208,15 @@ def _choose_strategy(spelling: Spelling, asked: str | None, tuned: bool) -> Stra
     return STRATEGIES[name]
 
 
-def _resolve(term: Term, strategy: Strategy) -> Criterion:
-    """Returns the criterion of a term; whole architectures are judged by a measure.
+def _resolve(term: Term, strategy: Strategy, task: Task) -> Criterion:
+    """Returns the criterion of a term, its measure that of the task; whole architectures are judged by a measure.
 
     Some criteria have the name of the measure that does for networks what they do for options, as `parameters`.
     """
     criterion = find_criterion(term)
-    if criterion.measure or not strategy.whole:
+    if criterion.measure:
+        return replace(criterion, measure=task.give(criterion.measure))
+    if not strategy.whole:
         return criterion
     if term.name not in list_measures():
         raise SelectionError(

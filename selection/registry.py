@@ -7,9 +7,8 @@ import inspect
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
-from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
@@ -31,6 +30,7 @@ class Measure:
             raced.
         settings: names of the keyword settings that it takes; None where it hands on whatever it is given.
         needs: the macro structure that it is defined for; "" for any network.
+        fixed: settings that it is called with.
     """
 
     name: str
@@ -38,13 +38,15 @@ class Measure:
     additive: bool = False
     settings: frozenset[str] | None = frozenset()
     needs: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, net: nn.Module, batches: Sequence[tuple[Tensor, Tensor]] = (), **settings: object) -> float:
-        return self.function(net, batches, **settings)
+        return self.function(net, batches, **{**self.fixed, **settings})
 
     def with_settings(self, settings: Mapping[str, object]) -> "Measure":
-        """Returns the measure with these settings fixed."""
-        return replace(self, function=partial(self.function, **settings))
+        """Returns the measure with these settings fixed; a metric of one's own need not be a mean over images."""
+        fixed = {**self.fixed, **settings}
+        return replace(self, fixed=fixed, additive=self.additive and fixed.get("metric") is None)
 
     @property
     def summary(self) -> str:

@@ -6,9 +6,11 @@ from .batches import Batches
 from .budget import Budget, Listener
 from .decisions import Decisions, Selection
 from .errors import SelectionError
+from .losses import Loss, Metric
 from .measure_settings import Settings
 from .plan import make_plan
 from .protocol import Selectable
+from .task import Task
 
 
 def score(
@@ -19,6 +21,8 @@ def score(
     seed: int = 0,
     listener: Listener | None = None,
     settings: Settings | None = None,
+    loss: Loss = None,
+    metric: Metric = None,
 ) -> dict[str, dict[str, float]]:
     """Returns {choice: {option: score}} of every option on the network as it is, measured on all batches.
 
@@ -27,12 +31,13 @@ def score(
     Args:
         criterion: see `list_criteria`; or "LIFT:MEASURE".
         settings: of the measure, as {"ntk": {"images": 64, "batchnorm": "running"}}.
+        loss, metric: see `select`.
 
     Raises:
         SelectionError: an unknown criterion, no batches where they are needed, or a measure that is not a number
             (named).
     """
-    plan = make_plan(criterion, "oneshot", race=0.0, settings=settings)
+    plan = make_plan(criterion, "oneshot", race=0.0, settings=settings, task=Task(loss, metric))
     (judge,) = plan.form_panel(net, batches, seed=seed, budget=Budget(listener))
     return {choice: judge.score(choice) for choice in net.choices()}
 
@@ -48,6 +53,8 @@ def select(
     race: float | None = None,
     protocol: str = "paired",
     settings: Settings | None = None,
+    loss: Loss = None,
+    metric: Metric = None,
     listener: Listener | None = None,
     **options: object,
 ) -> Selection:
@@ -59,31 +66,39 @@ def select(
             by "+" for "sample" and "beam"; "combination" for `COMBINATION`, joined so.
         strategy: "oneshot", "progressive", "sample" or "beam"; see there for their options. By default what suits: see
             `plan.suit_strategy`.
-        batches: [(x, y)] of validation images; or a function that returns them anew for each evaluation.
+        batches: [(x, y)] of validation images, as a DataLoader; or a function that returns them anew each time.
         tune: trains the network between the rounds of "progressive"; called with the `Decisions` so far: `.options`
             {choice: option}, `.inputs` {node: [choices]}.
         seed: of what is drawn: random scores and architectures, the order "random", the sequence of batches in a race.
         race: error rate at which an option may be given up before all batches are seen; 0.05, or 0 to see them all.
-            Only measures that are means over images race; and by default not in a beam, which weighs all options, not
-            only the best.
+            Only means over images race, and by default not in a beam, which weighs all options.
         protocol: "paired" compares all options on the same batches, and measures nothing that is known. "darts-pt" is
             Wang et al.'s (2021): every option on all of the batches (give a function that shuffles and augments them),
             rounds of one random choice of each cell type, an edge measured again after each that is dropped.
         settings: of the measures, as {"ntk": {"images": 64, "batchnorm": "running"}}.
+        loss: a name or a function, see `Task`; by default what the targets ask for, see `selection.targets`.
+        metric: (outputs, targets) -> number, higher is better, of all batches together, in place of the accuracy.
         listener: called with (done, expected) evaluations after each.
         options: of the strategy, as `order` of "progressive" or `limits` of "beam".
 
     Raises:
         SelectionError: see `score`; or options that the strategy does not take.
     """
-    if tune is not None and not callable(tune):
-        raise SelectionError(
-            f"tune is a function that trains the network, called with the decisions so far, not an object of type "
-            f"{type(tune).__name__}"
-        )
-    if tune is not None:
-        options["tune"] = tune
+    tuned = tune is not None
+    if tuned:
+        options["tune"] = _check_tune(tune)
+    task = Task(loss, metric)
     plan = make_plan(
-        criterion, strategy, tuned=tune is not None, protocol=protocol, race=race, settings=settings, **options
+        criterion, strategy, tuned=tuned, protocol=protocol, race=race, settings=settings, task=task, **options
     )
     return plan.run(net, batches, seed=seed, listener=listener)
+
+
+def _check_tune(tune: object) -> object:
+    """Returns the function that trains the network, or raises SelectionError if it is none."""
+    if callable(tune):
+        return tune
+    raise SelectionError(
+        f"tune is a function that trains the network, called with the decisions so far, not an object of type "
+        f"{type(tune).__name__}"
+    )

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..evaluator import Evaluator
+from ..losses import compute_loss
 from ..preserve import hooked, preserved
 from ..protocol import Selectable
 from ..registry import register_lift
@@ -16,8 +16,8 @@ Passage = tuple[str, str, Tensor]  # choice, option, and the output of one of it
 
 @register_lift("taylor", same_images=True)
 def taylor(evaluator: Evaluator, choice: str) -> dict[str, float]:
-    """score(o) = -dL/ds at s = 1, where s scales the option's output: what the mean cross entropy gains, to first
-    order, when the option goes (nats).
+    """score(o) = -dL/ds at s = 1, where s scales the option's output: what the mean loss gains, to first
+    order, when the option goes (cross entropy, in nats, where the targets are classes).
 
     It is the removal of the loss for small steps (Molchanov et al. 2017), at the cost of one forward and backward pass
     a batch for the whole network.
@@ -29,13 +29,14 @@ def taylor(evaluator: Evaluator, choice: str) -> dict[str, float]:
 def _score_all(evaluator: Evaluator) -> dict[str, dict[str, float]]:
     net = evaluator.net
     scores = {choice: dict.fromkeys(options, 0.0) for choice, options in net.choices().items()}
-    count = sum(len(y) for _, y in evaluator.batches)
+    count = sum(len(x) for x, _ in evaluator.batches)
+    chosen_loss = evaluator.measure.fixed.get("loss")
     with preserved(net, seed=0), torch.enable_grad():
         net.train()
         for x, y in evaluator.batches:
             passages: list[Passage] = []
             with hooked(_watch_options(net, passages)):
-                loss = F.cross_entropy(net(x), y, reduction="sum")
+                loss = compute_loss(net(x), y, chosen_loss, "sum")
             outputs = [output for _, _, output in passages]
             gradients = torch.autograd.grad(loss, outputs, allow_unused=True, materialize_grads=True)
             for (choice, option, output), gradient in zip(passages, gradients):

@@ -1,4 +1,4 @@
-"""How well the samples' loss gradients agree: measures of their Gram matrix G_ij = <g_i, g_j>, cross entropy.
+"""How well the samples' loss gradients agree: measures of their Gram matrix G_ij = <g_i, g_j>.
 
 By default of the first 32 images, in float64, over all weights, with frozen batch statistics; `settings` are `images`
 and those of `selection.ntk`, but for `outputs`. GradAlign (Li & Guo 2024) is known from its abstract only; what carries
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..kernels import GRAM_SETTINGS, loss_gram
 from ..registry import register_measure
-from .batch import Batches, check_labels, count_classes, first_images
+from .batch import Batches, first_images
 from .memo import share
 
 IMAGES = 32
@@ -23,7 +23,6 @@ def _gram(net: nn.Module, batches: Batches, *, images: int = IMAGES, **settings)
 
 def _compute_gram(net: nn.Module, batches: Batches, *, images: int, **settings) -> Tensor:
     x, y = first_images(batches, images)
-    check_labels(y, count_classes(net, x))
     return loss_gram(net, x, y, **settings)
 
 

@@ -5,19 +5,23 @@ from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..gates import switched_off
+from ..losses import Loss, compute_loss, settle_loss
 from ..numerics.state import call_with, converted
 from ..numerics.statistics import frozen_statistics
 from ..preserve import preserved
 from ..registry import register_measure
-from .batch import Batches, cross_entropy, first_images
+from ..structures import take
+from .batch import Batches, first_images
 from .weights import gradients, weight_names
 
 IMAGES = 32
 
 
 @register_measure("gradsign")
-def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnorm: str = "frozen") -> float:
-    """sum_w |sum_i sign(dl_i / dw)| (Zhang & Jia 2022), l_i the cross entropy of sample i.
+def gradsign(
+    net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnorm: str = "frozen", loss: Loss = None
+) -> float:
+    """sum_w |sum_i sign(dl_i / dw)| (Zhang & Jia 2022), l_i the loss (cross entropy) of sample i.
 
     Over the weights w of convolutions and linear layers, in float64. A count, between 0 and samples times weights;
     weights that no loss depends on count nothing. The authors' code passes each image alone through a network in
@@ -25,6 +29,7 @@ def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnor
 
     Args:
         images: samples; a backward pass each.
+        loss: see the measure `loss`.
         batchnorm: "frozen" (the batch's statistics, taken as constants) or "running" (running statistics, as in eval
             mode).
 
@@ -44,10 +49,13 @@ def gradsign(net: nn.Module, batches: Batches, *, images: int = IMAGES, batchnor
             with torch.no_grad(), frozen_statistics(net, switched_off(net)):
                 call_with(net, state, x)
         totals = [torch.zeros_like(weight) for weight in weights]
-        for image, label in zip(x.split(1), y.split(1)):
+        for index in range(len(x)):
+            sample = slice(index, index + 1)
             with torch.enable_grad():
-                loss = cross_entropy(call_with(net, state, image), label)
-            for total, gradient in zip(totals, gradients(loss, weights)):
+                output = call_with(net, state, x[sample])
+                loss = settle_loss(loss, output, [y])
+                value = compute_loss(output, take(y, sample), loss)
+            for total, gradient in zip(totals, gradients(value, weights)):
                 total += gradient.sign()
     return float(sum(total.abs().sum() for total in totals))
 

@@ -14,7 +14,8 @@ from ..errors import SelectionError
 from ..kernels import NTK_SETTINGS, ntk
 from ..numerics.spectrum import Spectrum, spectrum
 from ..registry import register_measure
-from .batch import Batches, check_labels, count_classes, first_images
+from ..targets import read_class_indices
+from .batch import Batches, first_images, output_of_one
 from .memo import share
 
 IMAGES = 32
@@ -73,8 +74,9 @@ def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = IMAGES, **
             nothing.
     """
     x, y = first_images(batches, images)
-    classes = count_classes(net, x)
-    check_labels(y, classes)
+    logits = output_of_one(net, x)
+    classes = logits.shape[1]
+    y = read_class_indices(logits, y)
     if len(x) < classes:
         raise SelectionError(
             f"ntk_complexity needs images of every class, and {len(x)} images cannot show {classes}: give "
@@ -97,7 +99,8 @@ def ntk_alignment(net: nn.Module, batches: Batches, *, images: int = IMAGES, **s
 
     0 where the kernel is constant, or the images are of one class.
     """
-    _, y = first_images(batches, images)
+    x, y = first_images(batches, images)
+    y = read_class_indices(output_of_one(net, x), y)
     kernel = _kernel(net, batches, images=images, **settings)
     same_class = torch.where(y[:, None] == y, 1.0, -1.0).to(kernel)
     kernel = kernel - kernel.mean()

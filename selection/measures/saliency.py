@@ -1,8 +1,8 @@
-"""Saliency of the weights of convolutions and linear layers at one batch, cross entropy (zero-cost-nas, Abdelfattah et
-al. 2021).
+"""Saliency of the weights of convolutions and linear layers at one batch's loss (zero-cost-nas, Abdelfattah et al.
+2021).
 
 The sums run over layers. Settings: `images`, at most so many (64); `training`, batch statistics in the BatchNorms as
-theirs (True), or running ones.
+theirs (True), or running ones; of those that take a loss, `loss`: see the measure of that name.
 """
 
 import math
@@ -16,25 +16,27 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..alphas import find_alphas
 from ..errors import SelectionError
+from ..losses import Loss, compute_loss
+from ..numerics.logits import read_logits
 from ..numerics.state import call_with, converted
 from ..preserve import hooked, preserved
 from ..registry import register_measure
-from .batch import Batches, cross_entropy, first_images, read_logits
+from .batch import Batches, first_images
 from .weights import WeightLayer, gradients, weight_layers, weight_names
 
 IMAGES = 64
-SETTINGS = ("images", "training")  # what the measures with `**settings` hand on
+SETTINGS = ("images", "training", "loss")  # what the measures with `**settings` hand on
 
 
 @contextmanager
 def _loss(
-    net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True
+    net: nn.Module, batches: Batches, *, images: int = IMAGES, training: bool = True, loss: Loss = None
 ) -> Iterator[tuple[Tensor, list[Tensor]]]:
     """The loss on one batch, and the weights that it is differentiated by."""
     x, y = first_images(batches, images)
     with preserved(net, seed=0), torch.enable_grad():
         net.train(training)
-        yield cross_entropy(net(x), y), [layer.weight for layer in weight_layers(net)]
+        yield compute_loss(net(x), y, loss), [layer.weight for layer in weight_layers(net)]
 
 
 @register_measure("grad_norm", settings=SETTINGS)

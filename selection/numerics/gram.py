@@ -32,8 +32,8 @@ def gram(
 
     Args:
         x, x2, batchnorm, dtype, block, seed: as in `selection.ntk`.
-        cotangents: from logits [b, K], and the slice of the inputs that they belong to, to a list of [b, K], row i used
-            for sample i.
+        cotangents: from logits [b, K, ...], and the slice of the inputs that they belong to, to a list of tensors of
+            that shape, row i used for sample i.
         names: of the parameters that are differentiated by.
         off: modules that do not compute, whose parameters and statistics are not used.
 
@@ -109,6 +109,6 @@ def _coupled_kernel(
     with torch.enable_grad():
         logits = refuse_nan(check_logits(call_with(model, state, x), len(x)))
         for v in cotangents(logits, slice(len(x))):
-            rows = gradient_rows((logits * v).sum(1), weights)
+            rows = gradient_rows((logits * v).flatten(1).sum(1), weights)
             kernel = kernel + rows @ rows.T
     return kernel

@@ -7,8 +7,17 @@ from torch import Tensor
 from ..errors import SelectionError
 
 
+def read_logits(output: object) -> Tensor:
+    """Returns a network's output if it is logits [B, classes, ...] without NaN; [B] as [B, 1].
+
+    Raises:
+        SelectionError: it is not.
+    """
+    return refuse_nan(check_logits(output))
+
+
 def check_logits(output: object, count: int | None = None) -> Tensor:
-    """Returns a network's output if it is logits [B, classes] (or [B, classes, ...], where no count is given).
+    """Returns a network's output if it is logits [B, classes, ...]; [B] as [B, 1].
 
     Args:
         count: B, the number of inputs that they are of.
@@ -20,13 +29,13 @@ def check_logits(output: object, count: int | None = None) -> Tensor:
         raise SelectionError(
             f"the network returns a {type(output).__name__}, not logits [B, classes]: {_how_to_mend(output)}"
         )
-    if output.dim() < 2:
-        raise SelectionError(f"the network's output is {list(output.shape)}, not logits [B, classes]")
-    if count is not None and (output.dim() != 2 or len(output) != count):
+    if output.dim() == 0:
+        raise SelectionError("the network's output is a single number, not logits [B, classes]")
+    if count is not None and len(output) != count:
         raise SelectionError(
             f"the network's output for {count} inputs is {list(output.shape)}; a kernel needs logits [B, classes]"
         )
-    return output
+    return output[:, None] if output.dim() == 1 else output
 
 
 def refuse_nan(logits: Tensor) -> Tensor:

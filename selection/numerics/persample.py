@@ -29,8 +29,8 @@ class PerSample:
         self.way = VMAP
 
     def rows(self, names: list[str], x: Tensor, v: Tensor, seed: int) -> Tensor:
-        """The gradients at x [B, ...] in the directions v [B, K], [B, P]; noise is drawn from `seed`, as it was when v
-        was found."""
+        """The gradients at x [B, ...] in the directions v [B, K, ...], [B, P]; noise is drawn from `seed`, as it was
+        when v was found."""
         values = {name: self.state[name] for name in names}
         if self.way == VMAP:
             try:
@@ -41,7 +41,7 @@ class PerSample:
         free = {name: value.detach().requires_grad_() for name, value in values.items()}
         with torch.enable_grad():
             logits = self._logits(free, x)
-            return gradient_rows((logits * v).sum(1), list(free.values()))
+            return gradient_rows((logits * v).flatten(1).sum(1), list(free.values()))
 
     def _rows_by_vmap(self, values: dict[str, Tensor], x: Tensor, v: Tensor) -> Tensor:
         def project(values: dict[str, Tensor], sample: Tensor, v: Tensor) -> Tensor:

@@ -135,7 +135,7 @@ def test_the_published_protocol_does_not_race():
     [
         ({"nkt": {"images": 8}}, "settings names nkt, which is not among the criteria ntk, perturbation"),
         ({"ntk": {"imagez": 8}}, "unknown setting of ntk 'imagez': did you mean 'images'?"),
-        ({"perturbation": {"images": 8}}, "perturbation takes no settings: leave 'images' out"),
+        ({"perturbation": {"images": 8}}, "unknown setting of perturbation 'images' (known: loss, metric)"),
         ({"ntk": 8}, "settings of ntk is a dict {setting: value}, not an object of type int"),
         ([("ntk", {})], "settings is a dict {criterion: {setting: value}}, not an object of type list"),
         ("ntk", "settings is a dict {criterion: {setting: value}}, not an object of type str"),
