@@ -45,15 +45,22 @@ def compute_loss(output: object, y: Any, loss: Loss = None, reduction: str = "me
         reduction: "mean" or "sum" over samples, or "none" for the loss of each sample [B].
 
     Raises:
-        SelectionError: the targets do not fit, or the function returns no loss.
+        SelectionError: the targets do not fit, the outputs hold NaN, or the function returns no loss.
 
     >>> compute_loss(torch.zeros(2, 4), torch.tensor([0, 4]))
     Traceback (most recent call last):
     selection.errors.SelectionError: label 4 is out of range: the network has 4 logits, for labels 0 to 3
     """
+    if not callable(loss):
+        output = read_logits(output)
+    return compute_training_loss(output, y, loss, reduction)
+
+
+def compute_training_loss(output: object, y: Any, loss: Loss = None, reduction: str = "mean") -> Tensor:
+    """Returns the loss as `compute_loss` does, and NaN where the outputs are: whoever trains knows what to lower."""
     if callable(loss):
         return _compute_own(loss, output, y, reduction)
-    logits = read_logits(output)
+    logits = check_logits(output)
     name = loss or infer_loss(logits, y)
     return LOSSES[name](logits, shape_targets(name, logits, y), reduction)
 
@@ -67,7 +74,7 @@ def share_right(output: object, y: Any, loss: str | None = None) -> Tensor:
     Raises:
         SelectionError: nothing is right or wrong where numbers are predicted.
     """
-    logits = read_logits(output)
+    logits = check_logits(output)
     name = loss or infer_loss(logits, y)
     targets = shape_targets(name, logits, y)
     if name == "mse":
@@ -81,6 +88,19 @@ def share_right(output: object, y: Any, loss: str | None = None) -> Tensor:
         indices = targets.argmax(1) if targets.dim() == logits.dim() else targets
         right = logits.argmax(1) == indices
     return right.flatten(1).double().mean(1) if right.dim() > 1 else right.double()
+
+
+def take_metric(metric: Any, outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+    """Returns a metric of all batches together.
+
+    Raises:
+        SelectionError: it is no number.
+    """
+    value = metric(join(outputs), join(targets))
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise SelectionError(f"metric returns no number, but a {type(value).__name__}") from None
 
 
 def settle_loss(loss: Loss, output: object, targets: Sequence[Any]) -> Loss:

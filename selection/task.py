@@ -1,12 +1,14 @@
 """The user's own task: a loss and a metric, handed to the measures that look at targets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from .batches import Batches
 from .errors import SelectionError, unknown
-from .losses import LOSSES, Loss, Metric, settle_loss
+from .losses import LOSSES, Loss, Metric, compute_training_loss, settle_loss, share_right, take_metric
 from .numerics.logits import check_logits
 from .registry import Measure
 from .structures import join
@@ -43,6 +45,27 @@ class Task:
             raise SelectionError(
                 f"metric is a function (outputs, targets) -> number, higher is better, not {_describe(self.metric)}"
             )
+
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether outputs are right or wrong: a loss of one's own does not say so, and numbers are neither."""
+        return self.metric is None and self.loss in (None, "cross_entropy", "binary_cross_entropy")
+
+    def compute_loss(self, output: object, y: Any) -> Tensor:
+        """Returns the mean loss over the samples."""
+        return compute_training_loss(output, y, self.loss)
+
+    def count_right(self, output: object, y: Any) -> Tensor:
+        """Returns how many samples are right, in float64."""
+        return share_right(output, y, self.loss if isinstance(self.loss, str) else None).sum()
+
+    def take_metric(self, outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+        """Returns the metric of all batches together.
+
+        Raises:
+            SelectionError: it is no number.
+        """
+        return take_metric(self.metric, outputs, targets)
 
     def give(self, measure: Measure) -> Measure:
         """Returns the measure with the loss and the metric that it takes.

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from selection import Task
+from selection.losses import Loss, Metric
 
 from ..config import RetrainSettings
 from ..data import ImageBatches
@@ -22,6 +25,7 @@ class Retrain:
         train_clean: the same images without augmentation, for BatchNorm statistics of averaged weights.
         test: the images that the accuracy is reported on.
         seed: of the run.
+        loss, metric: of one's own task, see `selection.Task`; the row then has test_metric instead of test_accuracy.
     """
 
     name = "retrain"
@@ -34,8 +38,12 @@ class Retrain:
         train_clean: ImageBatches,
         test: ImageBatches,
         seed: int,
+        *,
+        loss: Loss = "cross_entropy",
+        metric: Metric = None,
     ):
         self.net = net
+        self.task = Task(loss, metric)
         self.settings = settings
         self.seed = seed
         self.train = train
@@ -53,31 +61,31 @@ class Retrain:
         """Trains for one pass over the training images, and returns the row of the summary."""
         start = time.perf_counter()
         settings = self.settings
-        means = Means()
+        means = Means(self.task)
         rate = cosine(settings.learning_rate, 0.0, epoch, settings.epochs)
         set_learning_rate(self.optimizer, rate)
         self.net.set_drop_path(settings.drop_path * epoch / settings.epochs)
         self.net.train()
         for x, y in bar(self.train.epoch(epoch), len(self.train)):
             loss, logits = self._step(x, y, epoch)
-            means.add(loss, logits, y)
+            means.add(loss, x, logits, y)
         net = self.average.after_epoch(self.train_clean.epoch(0))
         return {
             "learning_rate": rate,
             **means.row("train"),
-            **evaluate(net, self.test.epoch(0), "test"),
+            **evaluate(net, self.test.epoch(0), "test", self.task),
             "seconds": time.perf_counter() - start,
         }
 
-    def _step(self, x: Tensor, y: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
+    def _step(self, x: Tensor, y: Any, epoch: int) -> tuple[Tensor, Tensor]:
         """Makes a step of SGD; returns loss and logits of the batch before it, those of the main head."""
         output = self.net(x)
         logits, auxiliary = output if isinstance(output, tuple) else (output, None)
-        loss = F.cross_entropy(logits, y)
+        loss = self.task.compute_loss(logits, y)
         check_finite(loss, f"epoch {epoch + 1}", "--learning_rate (--retrain.learning_rate of compare)")
         total = loss
         if auxiliary is not None:
-            total = loss + self.settings.auxiliary_weight * F.cross_entropy(auxiliary, y)
+            total = loss + self.settings.auxiliary_weight * self.task.compute_loss(auxiliary, y)
         self.optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+
+from selection import Task
 
 from .errors import UsageError
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Any]
+CLASSIFICATION = Task("cross_entropy")
 
 
 def cosine(start: float, end: float, epoch: int, epochs: int) -> float:
@@ -29,37 +32,52 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 class Means:
-    """Mean loss and accuracy (per cent) over batches; the sums stay on the device until `row` reads them."""
+    """Mean loss, and accuracy (per cent) where the task has one, over batches; the sums stay on the device until `row`
+    reads them."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: Task = CLASSIFICATION) -> None:
+        self.task = task
         self.count = 0
         self.sums: Tensor | None = None  # of losses and of correct predictions
 
-    def add(self, loss: Tensor, logits: Tensor, y: Tensor) -> None:
-        """Adds a batch by its mean loss, its logits and its labels."""
-        loss_sum = loss.detach().double() * len(y)
-        correct = (logits.detach().argmax(1) == y).sum().double()
-        sums = torch.stack([loss_sum, correct])
+    def add(self, loss: Tensor, x: Tensor, output: object, y: Any) -> None:
+        """Adds a batch by its mean loss, its inputs, the network's output and its targets."""
+        parts = [loss.detach().double() * len(x)]
+        if self.task.has_accuracy:
+            parts.append(self.task.count_right(output, y))
+        sums = torch.stack(parts)
         self.sums = sums if self.sums is None else self.sums + sums
-        self.count += len(y)
+        self.count += len(x)
 
     def row(self, prefix: str) -> dict[str, float]:
         """Returns {prefix_loss, prefix_accuracy}."""
-        loss, share = (self.sums / self.count).tolist()
-        return {f"{prefix}_loss": loss, f"{prefix}_accuracy": 100 * share}
+        loss, *share = (self.sums / self.count).tolist()
+        row = {f"{prefix}_loss": loss}
+        if share:
+            row[f"{prefix}_accuracy"] = 100 * share[0]
+        return row
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str) -> dict[str, float]:
-    """Computes loss and accuracy in eval mode (running BatchNorm statistics); the net's mode is left as it was."""
+def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str, task: Task = CLASSIFICATION) -> dict[str, float]:
+    """Computes loss and accuracy, or the task's metric, in eval mode (running BatchNorm statistics); the net's mode is
+    left as it was."""
     training = net.training
-    means = Means()
+    means = Means(task)
+    outputs = []
+    targets = []
     net.eval()
     for x, y in batches:
-        logits = net(x)
-        means.add(F.cross_entropy(logits, y), logits, y)
+        output = net(x)
+        means.add(task.compute_loss(output, y), x, output, y)
+        if task.metric is not None:
+            outputs.append(output)
+            targets.append(y)
     net.train(training)
-    return means.row(prefix)
+    row = means.row(prefix)
+    if task.metric is not None:
+        row[f"{prefix}_metric"] = task.take_metric(outputs, targets)
+    return row
 
 
 def check_finite(loss: Tensor, where: str, lower: str) -> None:

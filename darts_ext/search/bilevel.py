@@ -7,8 +7,9 @@ from math import ceil
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from selection import Task
+from selection.losses import Loss, Metric
 from supernet import Genotype
 
 from ..config import SearchSettings
@@ -32,6 +33,7 @@ class Search:
         lookup: returns what a benchmark knows of the genotype that alpha would choose, as columns of the epoch's row;
             not called where alphas are fixed, and choose nothing.
         tracker: a Tracker, for what other criteria would choose, as columns of the row.
+        loss, metric: of one's own task, see `selection.Task`; the row then has val_metric instead of val_accuracy.
 
     In each step the alphas move first, then the weights, as in the reference; but the validation batches pass over
     their whole half before one comes again.
@@ -50,12 +52,16 @@ class Search:
         seed: int,
         lookup: Lookup | None = None,
         tracker=None,
+        *,
+        loss: Loss = "cross_entropy",
+        metric: Metric = None,
     ):
         if settings.hypergradient not in KINDS:
             raise unknown("hypergradient", settings.hypergradient, KINDS)
         if settings.alpha not in ("learned", "fixed"):
             raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
         self.net = net
+        self.task = Task(loss, metric)
         self.settings = settings
         self.seed = seed
         self.train = train
@@ -87,7 +93,7 @@ class Search:
         self.mixing.append(mixing)
         entropy = entropies(mixing)
         genotype = self.net.genotype()
-        row |= evaluate(net, self.val_clean.epoch(0), "val")
+        row |= evaluate(net, self.val_clean.epoch(0), "val", self.task)
         row |= skip_shares(mixing, self.net.space.choices(), self.net.excluded())
         row["entropy_mean"] = sum(entropy.values()) / len(entropy)
         row["seconds"] = time.perf_counter() - start
@@ -107,7 +113,7 @@ class Search:
     def train_epoch(self, epoch: int, bar: Callable, share: float = 1.0) -> dict[str, object]:
         """Trains alphas and weights in turn for one pass over the weights' half, or over a share of it."""
         settings = self.settings
-        means = Means()
+        means = Means(self.task)
         rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
         set_learning_rate(self.weight_optimizer, rate)
         self.net.train()
@@ -117,7 +123,7 @@ class Search:
             if settings.alpha == "learned":
                 self._alpha_step(train, val)
             loss, logits = self._weight_step(*train, epoch)
-            means.add(loss, logits, train[1])
+            means.add(loss, train[0], logits, train[1])
         return {"learning_rate": rate, **means.row("train")}
 
     def _validation(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -127,7 +133,7 @@ class Search:
 
     def _alpha_step(self, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> None:
         gradients = hypergradient(
-            self.settings.hypergradient, self.net, F.cross_entropy, train, val, self.weight_optimizer
+            self.settings.hypergradient, self.net, self.task.compute_loss, train, val, self.weight_optimizer
         )
         for alpha, gradient in zip(self.net.arch_parameters(), gradients):
             alpha.grad = gradient
@@ -135,7 +141,7 @@ class Search:
 
     def _weight_step(self, x: Tensor, y: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         logits = self.net(x)
-        loss = F.cross_entropy(logits, y)
+        loss = self.task.compute_loss(logits, y)
         check_finite(loss, f"{self.name} epoch {epoch + 1}", self.rates)
         # options that a selection has switched off have no gradient, and stay as they are
         gradients = torch.autograd.grad(loss, self.weights, allow_unused=True)

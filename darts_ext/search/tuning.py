@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from torch import nn
 
+from selection.losses import Loss, Metric
+
 from ..config import SearchSettings
 from ..data import ImageBatches
 from ..runtime.seed import seed_epoch
@@ -19,7 +21,7 @@ class Tuning(Search):
     Args:
         net: a Supernet, on its device; its committed choices stay committed, because their softmax has no gradient.
         settings: of the search.
-        train, val, val_clean, seed: see Search.
+        train, val, val_clean, seed, loss, metric: see Search.
         epochs: trained in each round; 1.5 is one epoch and half of another.
         factor: the learning rate as a share of the search's.
     """
@@ -38,10 +40,12 @@ class Tuning(Search):
         *,
         epochs: float,
         factor: float,
+        loss: Loss = "cross_entropy",
+        metric: Metric = None,
     ):
         rate = factor * settings.learning_rate
         constant = replace(settings, learning_rate=rate, learning_rate_min=rate, average="none", track="")
-        super().__init__(net, constant, train, val, val_clean, seed)
+        super().__init__(net, constant, train, val, val_clean, seed, loss=loss, metric=metric)
         self.epochs = epochs
         self.done = 0  # epochs of all rounds so far
 

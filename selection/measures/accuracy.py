@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import SelectionError
-from ..losses import Loss, Metric, compute_loss, settle_loss, share_right
+from ..losses import Loss, Metric, compute_loss, settle_loss, share_right, take_metric
+from ..numerics.logits import read_logits
 from ..preserve import preserved
 from ..registry import register_measure
-from ..structures import join
 from .batch import Batches
 
 AddUp = Callable[[object, Any, Any], Tensor]  # a sum over a batch's samples, of outputs, targets and loss
@@ -28,7 +27,8 @@ def accuracy(net: nn.Module, batches: Batches, *, metric: Metric = None, loss: L
         loss: a name of `losses.LOSSES` says how the targets are read.
     """
     if metric is not None:
-        return _apply_metric(net, batches, metric)
+        outputs, targets = zip(*_outputs(net, batches))
+        return take_metric(metric, outputs, targets)
     return _mean(net, batches, _count_right, loss if isinstance(loss, str) else None)
 
 
@@ -43,7 +43,7 @@ def loss(net: nn.Module, batches: Batches, *, loss: Loss = None) -> float:
 
 
 def _count_right(output: object, y: Any, loss: str) -> Tensor:
-    return share_right(output, y, loss).sum()
+    return share_right(read_logits(output), y, loss).sum()
 
 
 def _add_up_losses(output: object, y: Any, loss: Loss) -> Tensor:
@@ -58,19 +58,6 @@ def _mean(net: nn.Module, batches: Batches, add_up: AddUp, loss: Loss) -> float:
             loss = settle_loss(loss, output, [y for _, y in batches])
         totals.append(add_up(output, y, loss).double())
     return float(sum(totals)) / sum(len(x) for x, _ in batches)
-
-
-def _apply_metric(net: nn.Module, batches: Batches, metric: Callable[[Any, Any], float]) -> float:
-    outputs = []
-    targets = []
-    for output, y in _outputs(net, batches):
-        outputs.append(output)
-        targets.append(y)
-    value = metric(join(outputs), join(targets))
-    try:
-        return float(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise SelectionError(f"metric returns no number, but a {type(value).__name__}") from None
 
 
 @torch.no_grad()
