@@ -37,13 +37,17 @@ def check_batches(batches: Any) -> Batches:
 def _check_pair(x: object, y: object) -> None:
     if not isinstance(x, Tensor) or not x.dim():
         raise SelectionError(PAIRS)
+    if x.layout is not torch.strided or x.is_nested:
+        raise SelectionError("the inputs are a sparse or nested tensor: give x.to_dense(), or pad them")
     if not len(x):
         raise SelectionError("a batch holds no inputs")
     count = count_samples(y)
-    if count != len(x):
+    if count is None:
         raise SelectionError(
-            f"{PAIRS}; one holds {len(x)} inputs, and targets of {count or 'no one number of'} samples"
+            f"{PAIRS}; of targets of type {type(y).__name__} it is unclear how many samples they are of"
         )
+    if count != len(x):
+        raise SelectionError(f"{PAIRS}; one holds {len(x)} inputs, and targets of {count} samples")
 
 
 def fit_batches(net: nn.Module, batches: Sequence[tuple[Tensor, Any]]) -> Batches:

@@ -33,6 +33,7 @@ def _enumerate(names: Iterable[str]) -> str:
 
 AT_LEAST_ONE = _allow(lambda value: value >= 1, "must be at least 1, not {}")
 ABOVE_ZERO = _allow(lambda value: value > 0, "must be above 0, not {}")
+SEED = _allow(lambda value: 0 <= value < 2**63, "must lie between 0 and 2**63 - 1, not {}")
 NOT_NEGATIVE = _allow(lambda value: value >= 0, "must not be negative, it is {}")
 SHARE = _allow(lambda value: 0 <= value < 1, "must lie in [0, 1), not {}")
 PROPER_SHARE = _allow(lambda value: 0 < value < 1, "must lie between 0 and 1, not {}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .ranges import AT_LEAST_ONE, NOT_NEGATIVE
+from .ranges import AT_LEAST_ONE, NOT_NEGATIVE, SEED
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,7 @@ class RunSettings:
 
     out: str = ""
     """Folder of the run; by default runs/COMMAND-SPACE-DATA. The same command on the same folder resumes."""
-    seed: int = field(default=0, metadata=NOT_NEGATIVE)
+    seed: int = field(default=0, metadata=SEED)
     """Seed of weights, alphas, data order and augmentation; of `select`: of what it draws, by default the run's."""
     device: str = "auto"
     """cpu, cuda, cuda:N, or auto: a GPU if there is one."""

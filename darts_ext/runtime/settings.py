@@ -13,7 +13,7 @@ Settings = TypeVar("Settings")
 def check_ranges(*settings: object) -> None:
     """Raises UsageError for the first field of these dataclasses that lies outside its range.
 
-    A field that is None is left to its default.
+    A field that is None is left to its default, if it may be.
 
     >>> from darts_ext.config import SearchSettings
     >>> check_ranges(SearchSettings(epochs=0))
@@ -23,6 +23,8 @@ def check_ranges(*settings: object) -> None:
     for part in settings:
         for field in fields(part):
             value = getattr(part, field.name)
+            if value is None and "None" not in str(field.type):
+                raise UsageError(f"{field.name} is empty: leave it out to have its default, {field.default!r}")
             allowed = field.metadata.get("range")
             if allowed and value is not None and not allowed.accepts(value):
                 raise UsageError(f"{field.name} {allowed.text.format(value)}")

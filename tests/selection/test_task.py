@@ -226,7 +226,9 @@ def test_batches_may_be_a_loader_or_a_generator_that_several_criteria_read(crite
         ((X, LABELS), "batches is a list of pairs"),
         ({"x": X}, "not an object of type dict"),
         ([(X, LABELS[:5])], "one holds 12 inputs, and targets of 5 samples"),
-        ([(X, torch.tensor(1))], "an unclear number|no one number"),
+        ([(X, torch.tensor(1))], "of type Tensor it is unclear how many samples"),
+        ([(X, None)], "of type NoneType it is unclear"),
+        ([(X.to_sparse(), LABELS)], r"sparse or nested tensor: give x.to_dense"),
         (
             [(X.byte(), LABELS)],
             r"inputs are torch.uint8, and the network computes in torch.float64: .* x.float\(\) / 255",
