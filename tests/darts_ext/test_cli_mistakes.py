@@ -21,7 +21,7 @@ SMALL = [*DATA, *"--space tiny --channels 2 --layers 1".split()]
         (["search", *SMALL, "--weight_decay", "-1"], "weight_decay must not be negative"),
         (["search", *SMALL, "--momentum", "1.5"], "momentum must lie in [0, 1)"),
         (["search", *SMALL, "--train_portion", "1"], "train_portion must lie between 0 and 1"),
-        (["search", *SMALL, "--seed", "-1"], "seed must not be negative"),
+        (["search", *SMALL, "--seed", "-1"], "seed must lie between 0 and"),
         (["search", *SMALL, "--pad", "-1"], "pad must not be negative"),
         (["search", *SMALL, "--cutout", "99"], ["cutout must be smaller than the images", "8 pixels"]),
         (["search", "--config", "digit"], ["unknown preset or file 'digit'", "'digits'"]),

@@ -28,6 +28,7 @@ REQUIRED = {"format": "quark0"}  # of ImportSettings; every other field has a de
 IN_PROCESS = {"checkpoint", "resume", "tables"}  # options of strategies that no command line can give
 
 BOUNDS = {  # range: (values outside it, values at its edge)
+    "SEED": ([-1, 2**63], [0, 2**63 - 1]),
     "AT_LEAST_ONE": ([0, -3], [1]),
     "ABOVE_ZERO": ([0, -0.5], [1e-9]),
     "NOT_NEGATIVE": ([-1, -1e-9], [0]),
@@ -131,8 +132,13 @@ def test_a_setting_that_is_none_is_left_to_its_default():
     check_ranges(StrategySettings(race=None, width=None, max_flops=None))
 
 
+def test_a_setting_that_may_not_be_none_is_refused():
+    with pytest.raises(UsageError, match="^device is empty: leave it out to have its default, 'auto'$"):
+        check_ranges(config.RunSettings(device=None))
+
+
 def test_the_first_of_several_settings_is_named():
-    with pytest.raises(UsageError, match=r"^seed must not be negative, it is -1$"):
+    with pytest.raises(UsageError, match=r"^seed must lie between 0 and 2\*\*63 - 1, not -1$"):
         check_ranges(config.RunSettings(seed=-1), config.RankSettings(images=0))
 
 
