@@ -133,7 +133,7 @@ def test_a_setting_that_is_none_is_left_to_its_default():
 
 
 def test_a_setting_that_may_not_be_none_is_refused():
-    with pytest.raises(UsageError, match="^device is empty: leave it out to have its default, 'auto'$"):
+    with pytest.raises(UsageError, match=r"^device is empty: leave it out to have its default, 'auto'$"):
         check_ranges(config.RunSettings(device=None))
 
 
