@@ -9,7 +9,7 @@ from .batches import FAILURES, Batches, check_batches, check_runs, fit_batches
 from .errors import SelectionError, first_line
 from .measures.memo import kernels_shared
 from .registry import Measure, find_measure
-from .task import Task
+from .task import Task, task_of
 
 
 def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> float:
@@ -27,7 +27,7 @@ def measure(name: str, model: nn.Module, x: Tensor, y: Tensor, **options) -> flo
     8.0
     """
     Task(options.get("loss"), options.get("metric"))  # checks them
-    record = find_measure(name).with_settings(options)
+    record = task_of(model).give(find_measure(name).with_settings(options))
     return take_measure(record, model, fit_batches(model, check_batches([(x, y)])))
 
 

@@ -27,7 +27,7 @@ from .protocol import Selectable, SelectableModule, allowed_options, check_selec
 from .registry import Criterion, find_measure, list_measures
 from .spelling import Spelling, Term, find_criterion, parse_criterion
 from .strategies import STRATEGIES, Judge, Panel, Strategy
-from .task import Task, settle_targets
+from .task import Task, settle_targets, task_of
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Plan:
         with state:
             for criterion in self.criteria.values():
                 if criterion.measure:
-                    take_measure(criterion.measure, net, batches)
+                    take_measure(task_of(net).give(criterion.measure), net, batches)
         limited = count_costs(net, self.options.get("limits") or {}, x, self.options.get("tables"))
         check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
 
@@ -117,19 +117,19 @@ class Plan:
         """Gives every criterion an evaluator of the network on the batches."""
         check_selectable(net)
         panel = []
+        task = task_of(net)
         for name, criterion in self.criteria.items():
-            if criterion.measure and not batches:
+            measure = criterion.measure and task.give(criterion.measure)
+            if measure and not batches:
                 raise SelectionError(f"criterion {name} measures the network on data: give batches=[(x, y), ...]")
             if criterion.lift.same_images and callable(batches):
                 raise SelectionError(
                     f"{name} scores all options on the same images: give batches as a list [(x, y), ...]"
                 )
-            evaluator = Evaluator(
-                net, criterion.measure, batches or [], seed=seed, budget=budget, protocol=self.protocol
-            )
-            if criterion.measure and evaluator.batches:
+            evaluator = Evaluator(net, measure, batches or [], seed=seed, budget=budget, protocol=self.protocol)
+            if measure and evaluator.batches:
                 output = check_runs(net, evaluator.batches)
-                evaluator.measure, notes = settle_targets(criterion.measure, output, evaluator.batches)
+                evaluator.measure, notes = settle_targets(measure, output, evaluator.batches)
                 evaluator.notes += notes
             panel.append(Judge(name, criterion.lift, evaluator))
         return panel

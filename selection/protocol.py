@@ -15,13 +15,14 @@ QUESTIONS = ("choices", "logits", "inputs")
 class Selectable(Protocol):
     """A network whose architecture can be chosen.
 
-    Five more answers are optional:
+    Six more answers are optional:
 
     - `excluded() -> [option]`: options that are never chosen. Default: none.
     - `strengths(choice) -> [options]`: what options and edges are ranked by. Default: softmax(alpha).
     - `carriers() -> {choice: [modules]}`: masked when all options of the choice are, where something passes by them.
       Default: none.
     - `block_outputs(x) -> [feature maps]`: what AZ-NAS's measures look at. Default: found by hooks.
+    - `task() -> Task`: the loss and the metric of its own task. Default: what the targets ask for.
     - `layers_of_kernel() -> {...}`: the layers of which the kernel at infinite width is made. Default: there is none.
     """
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .batches import Batches
 from .errors import SelectionError, unknown
 from .losses import LOSSES, Loss, Metric, compute_training_loss, settle_loss, share_right, take_metric
 from .numerics.logits import check_logits
+from .protocol import SelectableModule
 from .registry import Measure
 from .structures import join
 from .targets import describe_reading, read_numbers
@@ -68,18 +69,24 @@ class Task:
         return take_metric(self.metric, outputs, targets)
 
     def give(self, measure: Measure) -> Measure:
-        """Returns the measure with the loss and the metric that it takes.
+        """Returns the measure with the loss and the metric that it takes, where they are not fixed already.
 
         What takes a metric judges by that: a loss of one's own is nothing to it, but the name of one says how it is to
         read the targets.
         """
-        known = measure.settings or frozenset()
+        open_settings = (measure.settings or frozenset()) - set(measure.fixed)
         given: dict[str, object] = {}
-        if "metric" in known and self.metric is not None:
+        if "metric" in open_settings and self.metric is not None:
             given["metric"] = self.metric
-        if "loss" in known and self.loss is not None and ("metric" not in known or isinstance(self.loss, str)):
+        takes_loss = isinstance(self.loss, str) or "metric" not in (measure.settings or ())
+        if "loss" in open_settings and self.loss is not None and takes_loss:
             given["loss"] = self.loss
         return measure.with_settings(given) if given else measure
+
+
+def task_of(net: SelectableModule) -> Task:
+    """Returns the task that a network comes with."""
+    return net.task() if hasattr(net, "task") and not isinstance(net.task, nn.Module) else Task()
 
 
 def settle_targets(measure: Measure, output: object, batches: Batches) -> tuple[Measure, list[str]]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..protocol import group_of
+from ..task import Task
 from .forms import GenotypeTuple, KeptEdges, make_genotype, to_data
 from .host import Host
 from .rule import complete_inputs, complete_options
@@ -66,6 +67,7 @@ class Adapter(nn.Module):
         self.host = host
         self.host_choices = host_choices
         self.genotype_type = genotype
+        self.given_task = Task()
         self.training = host.training
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,6 +94,10 @@ class Adapter(nn.Module):
             number = 1 + choice.node - self.cell_inputs
             nodes.setdefault(f"{group_of(name)}/n{number}", []).append(name)
         return {node: (min(self.edges_per_node, len(names)), names) for node, names in nodes.items()}
+
+    def task(self) -> Task:
+        """Returns the loss and the metric that were given with the network."""
+        return self.given_task
 
     def excluded(self) -> tuple[str, ...]:
         """Returns the options that are mixed but never chosen."""

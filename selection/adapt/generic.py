@@ -14,6 +14,7 @@ from .search import find_choices
 
 GivenMapping = Mapping[str, Mapping[str, list[nn.Module]]]
 GivenLogits = Mapping[str, Tensor] | Callable[[nn.Module], Mapping[str, Tensor]]
+Output = int | str | Callable[[Any], Tensor]
 GivenNodes = Mapping[str, tuple[int, list[str]]]
 
 
@@ -27,7 +28,8 @@ class Generic(Adapter):
             network that returns them, which also holds where tensors are replaced, as by `.to`.
         inputs: {node: (edges it keeps, [choices])}; {} where all stay.
         excluded: options that are mixed but never chosen.
-        output: which part of the network's output is the logits, where it returns a tuple or a dict.
+        output: which part of the network's output is the logits, where it returns a tuple or a dict: its index or key,
+            or a function that makes them of the whole.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Generic(Adapter):
         logits: GivenLogits | None = None,
         inputs: GivenNodes | None = None,
         excluded: Iterable[str] = (),
-        output: int | str | None = None,
+        output: Output | None = None,
     ) -> None:
         if (mapping is None) != (logits is None):
             raise SelectionError(
@@ -63,6 +65,8 @@ class Generic(Adapter):
     def forward(self, x: Tensor) -> Tensor:
         """Maps inputs [B, ...] to logits [B, classes]."""
         returned = self.host(x)
+        if callable(self.output):
+            return self.output(returned)
         return returned if self.output is None else _pick_part(returned, self.output)
 
     def logits(self) -> dict[str, Tensor]:

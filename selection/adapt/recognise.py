@@ -8,7 +8,9 @@ from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from ..errors import SelectionError, unknown
+from ..losses import Loss, Metric
 from ..protocol import Selectable, check_selectable, is_selectable
+from ..task import Task
 from . import dartspt, nasbench201, naslib, pcdarts, ptdarts, quark0
 from .adapter import Adapter
 from .generic import Generic
@@ -53,7 +55,9 @@ def list_kinds() -> list[str]:
     return sorted(KINDS)
 
 
-def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selectable:
+def adapt(
+    net: nn.Module, kind: str | None = None, *, loss: Loss = None, metric: Metric = None, **context: object
+) -> Selectable:
     """Makes a network of somebody else's code selectable: every measure, lift and strategy runs on it, and the network
     itself stays as it is.
 
@@ -61,6 +65,7 @@ def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selecta
         net: the host; what wraps it (DataParallel, DistributedDataParallel, torch.compile) is taken off. One that is
             selectable comes back as it is.
         kind: one of `list_kinds`; where None, it is recognised by structure.
+        loss, metric: of your own task, which `select`, `score` and `measure` then take; see `Task`.
         context: what the host's code keeps elsewhere: `primitives` (names of the operations) and `genotype` (its
             namedtuple) of the DARTS codes, which are otherwise read in the source files of the network's classes;
             `mapping`, `logits`, `inputs`, `excluded` and `output` of "generic", see there.
@@ -89,12 +94,22 @@ def adapt(net: nn.Module, kind: str | None = None, **context: object) -> Selecta
     >>> net.genotype()
     {'cell/0/op': 'relu'}
     """
+    task = Task(loss, metric)
     host = unwrap(net)
     if kind is None and is_selectable(host):
+        _check_no_task(task)
         return host
     _check_network(host)
     adapted = _build(host, _recognise(host) if kind is None else kind, context)
+    adapted.given_task = task
     return check_selectable(adapted)
+
+
+def _check_no_task(task: Task) -> None:
+    if task != Task():
+        raise SelectionError(
+            "the network is selectable as it is, and comes back so: give loss and metric to select, or answer task()"
+        )
 
 
 def unwrap(net: Host) -> nn.Module:

@@ -264,3 +264,32 @@ def test_a_loss_or_metric_that_returns_no_number_is_told():
         score(net, "perturbation", [(X, LABELS)], metric=lambda output, y: "good")
     with pytest.raises(SelectionError, match="loss returns a float, not a tensor"):
         score(net, "perturbation_loss", [(X, LABELS)], loss=lambda output, y: 1.0)
+
+
+def test_an_adapted_network_keeps_its_task():
+    torch.manual_seed(0)
+    host = Supernet(2).double()
+    given, kept = adapt(host, kind="generic"), adapt(host, kind="generic", loss=nn.HuberLoss(), metric=r_squared)
+    batches = [(X[:5], NUMBERS[:5]), (X[5:], NUMBERS[5:])]
+    for criterion, task in (
+        ("perturbation_loss", {"loss": nn.HuberLoss()}),
+        ("taylor", {"loss": nn.HuberLoss()}),
+        ("perturbation", {"metric": r_squared}),
+    ):
+        assert score(kept, criterion, batches) == score(given, criterion, batches, **task)
+    assert measure("loss", kept, X, NUMBERS) == measure("loss", given, X, NUMBERS, loss=nn.HuberLoss())
+    assert measure("loss", kept, X, NUMBERS, loss="mse") == measure("loss", given, X, NUMBERS)
+    with pytest.raises(SelectionError, match="selectable as it is"):
+        adapt(kept, loss="mse")
+
+
+def r_squared(outputs, targets):
+    return float(1 - (outputs - targets).square().mean() / targets.var())
+
+
+def test_a_kernel_of_several_parts_is_that_of_the_outputs_that_are_made_of_them():
+    torch.manual_seed(0)
+    host = Boxes().double()
+    net = adapt(host, kind="generic", output=lambda parts: torch.cat([parts["box"], parts["score"]], 1))
+    rows = rows_by_hand(net, lambda output, _: output.sum())
+    torch.testing.assert_close(ntk(net, X), rows @ rows.T, rtol=1e-9, atol=1e-10)
