@@ -67,6 +67,8 @@ def ntk(
     tensor([[1., 1.],
             [1., 2.]], dtype=torch.float64)
     """
+    if not isinstance(x, Tensor):
+        raise SelectionError(f"x is a tensor of inputs [B, ...], not a {type(x).__name__}")
     cotangents = _output_cotangents(outputs, seed)
     names = _choose_weights(model, parameters)
     off = switched_off(model)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .architecture import draw_architecture, realised
+from .arguments import check_function, check_whole
 from .batches import Batches, check_batches, check_runs, fit_batches
 from .budget import Budget, Listener
 from .costs import check_reachable, count_costs
@@ -95,6 +96,9 @@ class Plan:
             options: further options of the strategy, for this call only, as `tune`, `build`, `checkpoint`, `resume`.
         """
         start = time.perf_counter()
+        check_whole("seed", seed, least=0)
+        seed = int(seed)
+        check_function("listener", listener, "(done, expected evaluations)")
         joined = self.with_options(**options).options
         budget = Budget(listener)
         if batches is not None and not callable(batches):
@@ -254,8 +258,8 @@ def _choose_protocol(name: str, race: float | None, strategy: Strategy) -> Measu
     protocol = PROTOCOLS[name]
     if race is not None:
         protocol = replace(protocol, race=race)
-    if not 0 <= protocol.race < 1:
-        raise SelectionError(f"race is an error rate in [0, 1), not {race}")
+    if not isinstance(protocol.race, (int, float)) or not 0 <= protocol.race < 1:
+        raise SelectionError(f"race is an error rate in [0, 1), not {race!r}")
     return protocol
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
+from .arguments import check_function
 from .batches import Batches
 from .budget import Budget, Listener
 from .decisions import Decisions, Selection
-from .errors import SelectionError
 from .losses import Loss, Metric
 from .measure_settings import Settings
 from .plan import make_plan
@@ -63,9 +63,8 @@ def select(
     Args:
         net: answers choices(), logits() and inputs().
         criterion: see `list_criteria`; "LIFT:MEASURE" for any pair of `list_lifts` and `list_measures`; several joined
-            by "+" for "sample" and "beam"; "combination" for `COMBINATION`, joined so.
-        strategy: "oneshot", "progressive", "sample" or "beam"; see there for their options. By default what suits: see
-            `plan.suit_strategy`.
+            by "+" for "sample" and "beam", as "combination" is.
+        strategy: "oneshot", "progressive", "sample" or "beam"; by default what suits, see `plan.suit_strategy`.
         batches: [(x, y)] of validation images, as a DataLoader; or a function that returns them anew each time.
         tune: trains the network between the rounds of "progressive"; called with the `Decisions` so far: `.options`
             {choice: option}, `.inputs` {node: [choices]}.
@@ -86,19 +85,10 @@ def select(
     """
     tuned = tune is not None
     if tuned:
-        options["tune"] = _check_tune(tune)
+        check_function("tune", tune, "that trains the network, called with the decisions so far")
+        options["tune"] = tune
     task = Task(loss, metric)
     plan = make_plan(
         criterion, strategy, tuned=tuned, protocol=protocol, race=race, settings=settings, task=task, **options
     )
     return plan.run(net, batches, seed=seed, listener=listener)
-
-
-def _check_tune(tune: object) -> object:
-    """Returns the function that trains the network, or raises SelectionError if it is none."""
-    if callable(tune):
-        return tune
-    raise SelectionError(
-        f"tune is a function that trains the network, called with the decisions so far, not an object of type "
-        f"{type(tune).__name__}"
-    )

@@ -86,7 +86,7 @@ def is_weightless_activation(layer: nn.Module) -> bool:
 
 def check_activations(names: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the names, or raises SpaceError: none at all, an unknown one, or one twice."""
-    if isinstance(names, str) or not names:
+    if not isinstance(names, tuple) or not names:
         raise SpaceError(f"activations is a tuple of names, as ('relu', 'gelu'), not {names!r}")
     for name in names:
         build_activation(name)

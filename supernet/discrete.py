@@ -146,8 +146,8 @@ class DiscreteNetwork(Skeleton):
 
     def set_drop_path(self, probability: float) -> None:
         """Sets the drop-path rate of every operation; DARTS raises it linearly over the epochs."""
-        if not 0 <= probability < 1:
-            raise SpaceError(f"a drop-path rate lies in [0, 1), not {probability}")
+        if not isinstance(probability, (int, float)) or not 0 <= probability < 1:
+            raise SpaceError(f"a drop-path rate lies in [0, 1), not {probability!r}")
         for cell in self.modules():
             if isinstance(cell, DiscreteCell):
                 cell.set_drop_path(probability)

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 
 class SpaceError(ValueError):
@@ -12,6 +13,19 @@ class GenotypeError(SpaceError):
     """A genotype that cannot be read, or that does not belong to the space."""
 
 
+def check_size(name: str, size: object) -> None:
+    """Raises SpaceError unless this is a whole number of at least 1.
+
+    >>> check_size("layers", 0)
+    Traceback (most recent call last):
+    supernet.errors.SpaceError: layers must be at least 1, not 0
+    """
+    if not isinstance(size, Integral) or isinstance(size, bool):
+        raise SpaceError(f"{name} is a whole number, not {size!r}")
+    if size < 1:
+        raise SpaceError(f"{name} must be at least 1, not {size}")
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
     """Returns the error for an unknown name, with the nearest known one.
 
@@ -19,7 +33,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
     "unknown space 'dart': did you mean 'darts'? (known: darts, s1)"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
     if not near and name:
         near = [other for other in known if other.startswith(str(name))]
     hint = f": did you mean {near[0]!r}?" if near else ""

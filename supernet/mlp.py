@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .activations import build_activation
 from .choices import name_choice
-from .errors import SpaceError
+from .errors import SpaceError, check_size
 from .genotype import Genotype
 from .macro import find_macro
 from .mixed import AddedSkip, MixedActivation
@@ -57,8 +57,7 @@ class DenseStack(nn.Module):
             channels = find_macro("mlp").supernet_sizes.channels
         sizes = {"channels": channels, "num_classes": num_classes, "in_chans": in_chans, "image_size": image_size}
         for name, size in sizes.items():
-            if size < 1:
-                raise SpaceError(f"{name} must be at least 1, not {size}")
+            check_size(name, size)
         if parametrisation not in PARAMETRISATIONS:
             raise SpaceError(f"parametrisation is one of {', '.join(PARAMETRISATIONS)}, not {parametrisation!r}")
         if not weight_variance > 0:

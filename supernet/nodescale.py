@@ -51,7 +51,7 @@ class NodeScale(nn.Module):
         super().__init__()
         if width < 1:
             raise SpaceError(f"a layer of {width} nodes has none to scale")
-        if not 0 <= gamma <= 1:
+        if not isinstance(gamma, (int, float)) or not 0 <= gamma <= 1:
             raise SpaceError(f"gamma is in [0, 1], from fully unequal nodes to equal ones, not {gamma}")
         if not 0 < alpha < 1:
             raise SpaceError(f"alpha is in (0, 1), not {alpha}")

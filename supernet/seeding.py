@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import torch
+
+from .errors import SpaceError
 
 
 @contextmanager
@@ -20,6 +23,8 @@ def seeded(seed: int | None) -> Iterator[None]:
     if seed is None:
         yield
         return
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
+        raise SpaceError(f"seed is a whole number between 0 and 2**63 - 1, or None, not {seed!r}")
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # the GPUs' generators stay as they are
+        torch.default_generator.manual_seed(int(seed))  # the GPUs' generators stay as they are
         yield

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .errors import SpaceError
+from .errors import SpaceError, check_size
 from .macro import CellSpec, Macro
 from .operations import relu_conv_bn
 
@@ -154,8 +154,7 @@ def _check_sizes(macro: Macro, widths: Mapping[str, int], stem: str, sizes: dict
     if stem not in macro.stems:
         raise SpaceError(f"the {macro.name} structure has no stem {stem!r}: {' or '.join(macro.stems)}")
     for name, size in sizes.items():
-        if size < 1:
-            raise SpaceError(f"{name} must be at least 1, not {size}")
+        check_size(name, size)
     if sizes["channels"] % 2 and (stem == "imagenet" or "reduce" in widths):
         raise SpaceError(
             f"channels must be even, not {sizes['channels']}: a skip connection of stride 2 makes its output in two "

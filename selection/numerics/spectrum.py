@@ -42,6 +42,8 @@ def spectrum(kernel: Tensor) -> Spectrum:
     >>> spectrum(torch.ones(3, 3)).resolved
     False
     """
+    if not isinstance(kernel, Tensor):
+        raise SelectionError(f"a spectrum needs a square kernel, a tensor, not a {type(kernel).__name__}")
     if kernel.dim() != 2 or kernel.shape[0] != kernel.shape[1]:
         raise SelectionError(f"a spectrum needs a square kernel, not {list(kernel.shape)}")
     if not torch.isfinite(kernel).all():

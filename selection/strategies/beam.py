@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from ..architecture import complete_architecture, realised
+from ..arguments import check_limits, check_whole
 from ..costs import Costs, Table, check_reachable, count_costs
 from ..decisions import Decisions
 from ..errors import SelectionError
@@ -82,9 +83,8 @@ def beam(
 
 def check_beam(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
     """Raises SelectionError for options of `beam` that cannot be."""
-    width = options.get("width", 1)
-    if width < 1:
-        raise SelectionError(f"width must be at least 1, not {width}")
+    check_whole("width", options.get("width", 1))
+    check_limits(options)
     check_combine(options)
     if options.get("rescore") and not any(criterion.measure for criterion in criteria.values()):
         raise SelectionError("rescore measures whole architectures, and none of the criteria measures anything")

@@ -7,6 +7,7 @@ from typing import Any, cast
 from torch import nn
 
 from ..architecture import Architecture, count_architectures, draw_architecture, list_architectures, realised
+from ..arguments import check_function, check_limits, check_whole
 from ..costs import Costs, Table, check_reachable, count_costs
 from ..decisions import Decisions
 from ..errors import SelectionError
@@ -82,10 +83,9 @@ def _describe(architecture: Architecture, value: float, measured: dict[str, floa
 
 def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
     """Raises SelectionError for options of `sample` that cannot be."""
-    candidates = options.get("candidates", "all")
-    is_number = isinstance(candidates, int) and not isinstance(candidates, bool) and candidates >= 1
-    if candidates != "all" and not is_number:
-        raise SelectionError(f"candidates is a number of at least 1, or 'all', not {candidates!r}")
+    check_whole("candidates", options.get("candidates", "all"), word="all")
+    check_function("build", options.get("build"), "(decisions, inputs) -> network")
+    check_limits(options)
     check_combine(options)
 
 

@@ -51,15 +51,15 @@ def create_space(
     >>> create_space("s2", activations=("relu", "gelu"), added_skip=True).choices()["reduce/0/act"]
     ('relu', 'gelu')
     """
-    if name not in _SPACES:
-        raise unknown("space", name, _SPACES)
+    if not isinstance(name, str) or name not in _SPACES:
+        raise unknown("space", str(name), _SPACES)
     try:
         space = _SPACES[name](**options)
     except TypeError as error:
         raise SpaceError(f"space {name}: {error}") from None
     settings: dict[str, object] = {}
     if activations is not None:
-        settings["activations"] = activations if isinstance(activations, str) else tuple(activations)
+        settings["activations"] = tuple(activations) if isinstance(activations, list) else activations
     if added_skip is not None:
         settings["added_skip"] = added_skip
     if isinstance(space, MLPSpace):

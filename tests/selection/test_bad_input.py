@@ -232,10 +232,30 @@ def test_empty_batches_and_unknown_labels_are_refused_and_any_float_is_taken():
 
 def test_a_width_or_a_number_of_candidates_below_one_is_refused():
     batches = [textures()]
-    refuses("width must be at least 1", lambda: select(Planted(), "magnitude", "beam", width=0))
+    refuses("width is a number of at least 1", lambda: select(Planted(), "magnitude", "beam", width=0))
     for wrong in (0, "some", -3, True):
         options = {"batches": batches, "candidates": wrong}
         refuses(
             "candidates is a number of at least 1, or 'all'",
             lambda options=options: select(Planted(), "removal:loss", "sample", **options),
         )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "options", "says"),
+    [
+        ("beam", {"width": "3"}, "width is a number of at least 1, not '3'"),
+        ("beam", {"width": 2.5}, "width is a number of at least 1, not 2.5"),
+        ("beam", {"limits": 3}, "limits is a dict"),
+        ("beam", {"limits": {"parameters": "big"}}, "the limit of parameters is a number, not 'big'"),
+        ("beam", {"limits": {"parameters": float("nan")}}, "the limit of parameters is a number, not nan"),
+        ("beam", {"tables": 3}, "tables is a dict"),
+        ("sample", {"build": 3}, "build is a function"),
+        ("oneshot", {"seed": "x"}, "seed is a number of at least 0, not 'x'"),
+        ("oneshot", {"seed": 2**70}, "seed is a number"),
+        ("oneshot", {"race": "x"}, "race is an error rate"),
+        ("oneshot", {"listener": 3}, "listener is a function"),
+    ],
+)
+def test_values_of_the_wrong_type_are_refused_in_one_line(strategy, options, says):
+    refuses(says, lambda: select(Planted(), "removal:loss", strategy, batches=[textures()], **options))

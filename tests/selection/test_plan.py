@@ -87,7 +87,7 @@ def refuse(act):
         ("combination", {"rescore": True}, "strategy sample takes no rescore; its options: candidates, build, combine"),
         ("minimum(ntk)", {}, "strategy progressive takes no combine"),
         ("ntk", {"order": "sorted"}, "unknown order 'sorted'"),
-        ("ntk+naswot", {"width": 0}, "width must be at least 1, not 0"),
+        ("ntk+naswot", {"width": 0}, "width is a number of at least 1, not 0"),
         ("ntk+naswot", {"combine": "minimun"}, "unknown t-norm 'minimun': did you mean 'minimum'?"),
         ("magnitude+random", {"rescore": True}, "none of the criteria measures anything"),
         ("combination", {"candidates": 0}, "candidates is a number of at least 1, or 'all', not 0"),
@@ -307,7 +307,7 @@ def test_a_further_option_replaces_an_earlier_one():
 
 LATER = [
     ("ntk+naswot", {"order": "random"}, "strategy beam takes no order"),
-    ("ntk+naswot", {"width": 0}, "width must be at least 1, not 0"),
+    ("ntk+naswot", {"width": 0}, "width is a number of at least 1, not 0"),
     ("ntk@progressive", {"order": "sorted"}, "unknown order 'sorted'"),
     ("ntk@sample", {"candidates": 0}, "candidates is a number of at least 1"),
     ("minimum(ntk+naswot)", {"combine": "product"}, "joins by minimum, and combine is product"),
