@@ -19,5 +19,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SelectionError:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, or its type where it has none."""
+    """Returns the first line of an error's message, or its type where it has none, with advice where there is some."""
+    if "Expected more than 1 value per channel" in str(error):
+        return (
+            "BatchNorm needs more than one value a channel: give batches of several images (drop_last=True leaves out "
+            "a last one), or larger images"
+        )
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .batches import FAILURES, Batches, check_batches, fit_batches
 from .budget import Budget
 from .errors import SelectionError, first_line
-from .gates import masked
+from .gates import masked, repeated
 from .preserve import hooked, preserved
 from .protocol import SelectableModule
 from .registry import Measure
@@ -171,7 +171,7 @@ class Evaluator:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                value = self.measure(network, batches)
+                value = repeated(network, lambda: self.measure(network, batches))
             except FAILURES as error:
                 raise SelectionError(f"{name} of {_describe(without)}: {first_line(error)}") from error
         for warning in caught:

@@ -9,11 +9,12 @@ from .strategies import Panel
 
 def collect_notes(panel: Panel, decisions: Decisions) -> list[str]:
     """Returns what the measures had to say, and a note on ties, each once."""
-    notes: list[str] = []
+    net = panel[0].evaluator.net
+    notes: list[str] = list(net.remarks()) if hasattr(net, "remarks") else []
     for judge in panel:
         notes += judge.evaluator.notes
     if any(judge.evaluator.measure for judge in panel):
-        notes += _describe_ties(panel[0].evaluator.net, decisions.scores)
+        notes += _describe_ties(net, decisions.scores)
     return list(dict.fromkeys(notes))
 
 

@@ -15,13 +15,16 @@ QUESTIONS = ("choices", "logits", "inputs")
 class Selectable(Protocol):
     """A network whose architecture can be chosen.
 
-    Six more answers are optional:
+    Eight more answers are optional:
 
     - `excluded() -> [option]`: options that are never chosen. Default: none.
     - `strengths(choice) -> [options]`: what options and edges are ranked by. Default: softmax(alpha).
     - `carriers() -> {choice: [modules]}`: masked when all options of the choice are, where something passes by them.
       Default: none.
     - `block_outputs(x) -> [feature maps]`: what AZ-NAS's measures look at. Default: found by hooks.
+    - `extremes() -> (alpha, alpha)`: of a chosen option and of the others, with which the chosen one has all weight.
+      Default: 1e4 and -1e4, for a softmax or a sigmoid.
+    - `remarks() -> [text]`: what the notes of a selection should say of the network. Default: none.
     - `task() -> Task`: the loss and the metric of its own task. Default: what the targets ask for.
     - `layers_of_kernel() -> {...}`: the layers of which the kernel at infinite width is made. Default: there is none.
     """

@@ -9,12 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..gates import SURE
 from ..protocol import group_of
 from ..task import Task
 from .forms import GenotypeTuple, KeptEdges, make_genotype, to_data
 from .host import Host
+from .ranking import find_ranking
 from .rule import complete_inputs, complete_options
+from .weighting import OTHER, RULES, SIGMOID, SOFTMAX, Probe, Weighting, find_holder
 
+# alphas of a chosen option and of the others; e^-12 is the least that the concentration of a Dirichlet keeps in float32
+EXTREMES = ((SURE, -SURE), (SURE, -30.0), (SURE, -12.0), (30.0, -30.0), (1.0, 0.0))
 Decided = Mapping[str, str] | None  # {choice: option}
 KeptInputs = Mapping[str, Iterable[str]] | None  # {node: [choices it keeps, strongest first]}
 
@@ -68,6 +73,9 @@ class Adapter(nn.Module):
         self.host_choices = host_choices
         self.genotype_type = genotype
         self.given_task = Task()
+        self.found_weighting: Weighting | None = None
+        self.found_extremes: tuple[float, float] | None = None
+        self.found_ranking: str | None = None
         self.training = host.training
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,9 +113,52 @@ class Adapter(nn.Module):
 
     @torch.no_grad()
     def strengths(self, name: str) -> Tensor:
-        """Returns the weights [options] with which a choice's options are mixed; edges are ranked by the largest of
-        them that may be chosen."""
-        return self.host_choices[name].alpha.softmax(0)
+        """Returns what the host ranks a choice's options by [options], as the weights with which it mixes them; edges
+        are ranked by the largest of them that may be chosen."""
+        rule = self.found_ranking or self.weighting().rule
+        return RULES.get(rule, RULES[SOFTMAX])(self.logits()[name].detach())
+
+    def weighting(self) -> Weighting:
+        """Returns how the host's weights follow from its alphas, as `learn_weights` has found out."""
+        return self.found_weighting or Weighting()
+
+    def extremes(self) -> tuple[float, float]:
+        """Returns the alphas of a chosen option and of the others, with which the chosen one has all weight."""
+        return self.found_extremes or (SURE, -SURE)
+
+    def remarks(self) -> list[str]:
+        """Returns what a user should know of how the host was read."""
+        if self.weighting().sampled:
+            return ["the network draws its weights anew in each pass: options are compared under the same draw"]
+        if self.weighting().rule == OTHER:
+            return ["how the network's weights follow from its alphas is not known: it is ranked by softmax(alpha)"]
+        return []
+
+    def learn_weights(self) -> None:
+        """Finds out how weights follow from alphas, which alphas decide a choice, and by what the host ranks."""
+        probe = self.find_probe()
+        if probe is not None:
+            self.found_weighting = probe.find_weighting()
+        weighting = self.weighting()
+        if probe is not None and weighting.rule not in (SOFTMAX, SIGMOID):
+            self.found_extremes = probe.find_extremes(EXTREMES)
+        self.found_ranking = find_ranking(self, weighting.rule)
+
+    def find_probe(self) -> Probe | None:
+        """Returns the choice to try, one on an edge into the last node, with the module that runs it."""
+        name = max(self.host_choices, key=lambda name: self.host_choices[name].node)
+        modules = [carriers[0] for carriers in self.host_choices[name].options.values()]
+        holder = find_holder(self.host, modules)
+        return Probe(self, name, holder) if holder is not None else None
+
+    def genotype_by(self, rule: str) -> object:
+        """Returns the architecture that ranking by a rule gives."""
+        before = self.found_ranking
+        try:
+            self.found_ranking = rule
+            return self.genotype()
+        finally:
+            self.found_ranking = before
 
     def genotype(self, decisions: Decided = None, inputs: KeptInputs = None) -> object:
         """Returns the architecture in the host's own form: a `Genotype` tuple, a NAS-Bench-201 string, or names.

@@ -77,10 +77,6 @@ class Generic(Adapter):
             return dict(self.given_logits(self.host))
         return dict(self.given_logits)
 
-    def strengths(self, name: str) -> Tensor:
-        """Returns softmax(alpha) [options]."""
-        return self.logits()[name].detach().softmax(0)
-
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
         """Returns the nodes, as given."""
         return dict(self.nodes)

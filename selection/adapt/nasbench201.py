@@ -89,12 +89,9 @@ class NASBench201(Adapter):
 
     def __init__(self, host: nn.Module, *, genotype: type | None = None) -> None:
         check_unprojected(getattr(host, "candidate_flags", {}))
-        if hasattr(host, "set_tau") and _find_mode(host) is None:
-            raise SelectionError(
-                f"{type(host).__name__} runs one sampled candidate an edge, never the mixture: load its state_dict "
-                f"into a TinyNetworkDarts, and adapt that"
-            )
         super().__init__(host, find_choices(host), genotype)
+        if hasattr(host, "set_tau") and _find_mode(host) is None:
+            self._check_runs_mixture()
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps inputs [B, ...] to logits [B, classes]; AutoDL-Projects' networks return (features, logits)."""
@@ -111,6 +108,15 @@ class NASBench201(Adapter):
     def concat_states(self) -> range:
         """Returns the last state."""
         return super().concat_states()[-1:]
+
+    def _check_runs_mixture(self) -> None:
+        """Raises SelectionError where a pass runs one sampled candidate an edge, as with GDAS."""
+        probe = self.find_probe()
+        if probe is None or not probe.runs_mixture():
+            raise SelectionError(
+                f"{type(self.host).__name__} runs one sampled candidate an edge, never the mixture: load its "
+                f"state_dict into a TinyNetworkDarts, and adapt that"
+            )
 
     @contextmanager
     def _mixing(self) -> Iterator[None]:

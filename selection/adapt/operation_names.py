@@ -1,13 +1,19 @@
 """The names of a host's operations, which its code often keeps outside the network."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from torch import nn
 
 from ..errors import SelectionError
 
-LAYERS_OF_NAME = {"max_pool": nn.MaxPool2d, "avg_pool": nn.AvgPool2d, "conv": nn.Conv2d}
+POOLINGS = nn.modules.pooling
+LAYERS_OF_NAME = {  # of any number of dimensions
+    "max_pool": (POOLINGS._MaxPoolNd, POOLINGS._AdaptiveMaxPoolNd),
+    "avg_pool": (POOLINGS._AvgPoolNd, POOLINGS._AdaptiveAvgPoolNd),
+    "conv": (nn.modules.conv._ConvNd,),
+}
 DARTS_PT_KEYS = {"normal": "primitives_normal", "reduce": "primitives_reduct"}
 GIVE_NAMES = "give primitives=[...], the names in the order in which the network was built"
 
@@ -42,13 +48,15 @@ def _look_up(source: Mapping[str, object], name: str) -> object | None:
 
 
 def name_operations(
-    choice: str, names: Sequence[str] | None, mixed: Sequence[Sequence[nn.Module]]
+    choice: str, names: Sequence[str] | None, mixed: Sequence[Sequence[nn.Module]], *, given: bool = False
 ) -> dict[str, list[nn.Module]]:
     """Returns {option: [modules]} of one choice.
 
     Args:
         names: one for each operation.
         mixed: the operations of each mixed operation that shares the choice.
+        given: the names are the user's own, who may call an operation anything; others, which were found in a source
+            file, must not contradict the layers.
 
     Raises:
         SelectionError: there are no names, or they do not fit the modules; the line says what to give.
@@ -67,7 +75,7 @@ def name_operations(
     for index, name in enumerate(names):
         options[name] = [operations[index] for operations in mixed]
         for module in options[name]:
-            if not _fits(name, module):
+            if not given and not _fits(name, module):
                 kind = type(module).__name__
                 raise SelectionError(f"{choice}: {name} is carried by {kind}, which is none: {GIVE_NAMES}")
     return options
@@ -76,12 +84,12 @@ def name_operations(
 def _fits(name: str, module: nn.Module) -> bool:
     """Says whether an option that is called a pooling or a convolution holds one; a module that holds neither, as one
     with a class of its own, fits every name."""
-    layer_types = (nn.modules.conv._ConvNd, nn.MaxPool2d, nn.AvgPool2d)
-    layers = [part for part in module.modules() if isinstance(part, layer_types)]
+    known = tuple(chain.from_iterable(LAYERS_OF_NAME.values()))
+    layers = [part for part in module.modules() if isinstance(part, known)]
     if not layers:
         return True
-    for word, layer_type in LAYERS_OF_NAME.items():
-        if word in name and not any(isinstance(layer, layer_type) for layer in layers):
+    for word, layer_types in LAYERS_OF_NAME.items():
+        if word in name and not any(isinstance(layer, layer_types) for layer in layers):
             return False
     return True
 

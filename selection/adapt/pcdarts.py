@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..protocol import group_of
 from . import quark0
-from .cells import GROUPS, list_cells
+from .cells import GROUPS
 
 
 def find_missing(host: nn.Module) -> str | None:
@@ -29,12 +29,7 @@ class PCDarts(quark0.Quark0):
 
     def carriers(self) -> dict[str, list[nn.Module]]:
         """Returns {choice: the modules of the whole edge}, which are off where all its options are."""
-        cells = {group: list_cells(self.host.cells, group) for group in GROUPS}
-        carriers = {}
-        for name in self.host_choices:
-            row = self._row(name)
-            carriers[name] = [cell._ops[row] for cell in cells[group_of(name)]]
-        return carriers
+        return self.list_edges()
 
     @torch.no_grad()
     def strengths(self, name: str) -> Tensor:

@@ -33,19 +33,19 @@ def find_choices(host: Host, primitives: Sequence[str] | None) -> dict[str, Host
     for group in GROUPS:
         cells = list_cells(host.net.cells, group)
         if cells:
-            choices |= _find_choices_of_group(host, group, cells, names)
+            choices |= _find_choices_of_group(host, group, cells, names, given=primitives is not None)
     return choices
 
 
 def _find_choices_of_group(
-    host: Host, group: str, cells: list[Host], names: Sequence[str] | None
+    host: Host, group: str, cells: list[Host], names: Sequence[str] | None, *, given: bool
 ) -> dict[str, HostChoice]:
     choices = {}
     for node, edges in enumerate(cells[0].dag):
         for source in range(len(edges)):
             choice = f"{group}/{len(choices)}/op"
             mixed = [cell.dag[node][source]._ops for cell in cells]
-            options = name_operations(choice, names, mixed)
+            options = name_operations(choice, names, mixed, given=given)
             path = (f"alpha_{group}", node, source)
             choices[choice] = HostChoice(options, host, path, source, node + 2)
     return choices

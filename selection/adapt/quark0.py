@@ -1,9 +1,12 @@
 """quark0/darts, and the codes that keep its layout: `alphas_normal`, `alphas_reduce`, and cells whose `_ops` are mixed
 operations with `_ops` of their own."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from ..errors import SelectionError
+from ..protocol import group_of
 from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells, list_edges
 from .host import Host
@@ -65,7 +68,8 @@ def _find_choices_of_group(host: Host, group: str, cells: list[Host], primitives
             names = pick_names(_read_primitives(cells[0], mixed[0]), group, row)
         else:
             names = pick_names(primitives, group, row)
-        options = name_operations(choice, names, [operation._ops for operation in mixed])
+        operations = [operation._ops for operation in mixed]
+        options = name_operations(choice, names, operations, given=primitives is not None)
         choices[choice] = HostChoice(options, host, (f"alphas_{group}", row), source, node)
     return choices
 
@@ -87,6 +91,21 @@ class Quark0(Adapter):
     def __init__(self, host: nn.Module, *, primitives: object = None, genotype: type | None = None) -> None:
         own_genotype = genotype or read_from_source(host, "Genotype", "genotypes.Genotype")
         super().__init__(host, find_choices(host, primitives), own_genotype)
+
+    def carriers(self) -> dict[str, list[nn.Module]]:
+        """Returns {choice: the modules of the whole edge}, where channels pass by its options."""
+        if not self.weighting().passes_by:
+            return {}
+        return self.list_edges()
+
+    def list_edges(self) -> dict[str, list[nn.Module]]:
+        """Lists {choice: the mixed operations of its edge, one for each cell}."""
+        cells = {group: list_cells(self.host.cells, group) for group in GROUPS}
+        edges = {}
+        for name, choice in self.host_choices.items():
+            row: Any = choice.path[1]
+            edges[name] = [list_mixed(cell)[row] for cell in cells[group_of(name)]]
+        return edges
 
     def concat_states(self) -> range:
         """Returns the last `_multiplier` of the cell's states."""

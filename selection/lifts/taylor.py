@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..errors import SelectionError
 from ..evaluator import Evaluator
 from ..losses import compute_loss
 from ..preserve import hooked, preserved
@@ -55,7 +56,9 @@ def _watch_options(net: Selectable, passages: list[Passage]) -> list:
 
 
 def _record_output(choice: str, option: str, passages: list[Passage]) -> Callable:
-    def hook(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+    def hook(module: nn.Module, inputs: tuple, output: object) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise SelectionError(f"taylor scales tensors, and {option} of {choice} returns a {type(output).__name__}")
         # an identity's output is its input, which others read as well, and a noise's depends on nothing: each gets a
         # tensor of its own to differentiate by
         leaf = output.clone() if output.requires_grad else output.detach().requires_grad_()
