@@ -56,7 +56,7 @@ class FormedZeros:
 
     def __init__(self, module: nn.Module, forward: Callable) -> None:
         self.forward = forward
-        self.twin = _find_twin(module)
+        self.twin = _find_twin(module)  # None where there is none, or none is needed
         self.forms: dict[object, Any] = {}  # {form of the inputs: that of the output}
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -65,12 +65,15 @@ class FormedZeros:
             return silent()
         key = (_form(inputs), _form(named))
         if key not in self.forms:
-            self.forms[key] = self._run(first.dtype, inputs, named)
+            with torch._C.DisableTorchFunction():  # a kernel watches what becomes of the samples
+                self.forms[key] = self._run(first.dtype, inputs, named)
         return _map_forms(lambda form: form.make_zeros(first), self.forms[key])
 
     @torch.no_grad()
     def _run(self, dtype: torch.dtype, inputs: tuple, named: dict) -> Any:
-        """Returns the output's form: of the twin, or, where that cannot run, of the module itself."""
+        """Returns the output's form: of the twin, or, where that is not there or cannot run, of the module itself."""
+        if self.twin is None:
+            return self._run_itself(inputs, named)
         try:
             own = next((p.dtype for p in self.twin.parameters() if p.is_floating_point()), dtype)
 
@@ -81,15 +84,21 @@ class FormedZeros:
             output = self.twin(*_map_tensors(enter, inputs), **_map_tensors(enter, named))
             return _map_tensors(lambda tensor: _Form.of(tensor, dtype), output)
         except Exception:  # whatever a module of somebody else cannot do without numbers
-            copies = _map_tensors(torch.clone, inputs), _map_tensors(torch.clone, named)
-            output = self.forward(*copies[0], **copies[1])
-            return _map_tensors(lambda tensor: _Form.of(tensor, tensor.dtype), output)
+            return self._run_itself(inputs, named)
+
+    def _run_itself(self, inputs: tuple, named: dict) -> Any:
+        state = torch.get_rng_state()
+        output = self.forward(*_map_tensors(torch.clone, inputs), **_map_tensors(torch.clone, named))
+        torch.set_rng_state(state)
+        return _map_tensors(lambda tensor: _Form.of(tensor, tensor.dtype), output)
 
 
 def _find_twin(module: nn.Module) -> Any:
     """Returns a copy of the module on the meta device, in eval mode and without hooks; None where it has none."""
     with torch._C.DisableTorchFunction():  # a kernel watches who reads parameters
         shapes = [tuple(tensor.shape) for tensor in (*module.parameters(), *module.buffers())]
+        if not shapes:  # it computes little; the meta device takes a second to start
+            return None
         known, twin = _TWINS.get(module, (None, None))
         if known != shapes:
             twin = _make_twin(module)

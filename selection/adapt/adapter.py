@@ -116,7 +116,11 @@ class Adapter(nn.Module):
         """Returns what the host ranks a choice's options by [options], as the weights with which it mixes them; edges
         are ranked by the largest of them that may be chosen."""
         rule = self.found_ranking or self.weighting().rule
-        return RULES.get(rule, RULES[SOFTMAX])(self.logits()[name].detach())
+        return RULES.get(rule, RULES[SOFTMAX])(self.read_alpha(name).detach())
+
+    def read_alpha(self, name: str) -> Tensor:
+        """Returns the alphas of one choice [options]."""
+        return self.host_choices[name].alpha
 
     def weighting(self) -> Weighting:
         """Returns how the host's weights follow from its alphas, as `learn_weights` has found out."""
@@ -138,11 +142,11 @@ class Adapter(nn.Module):
         """Finds out how weights follow from alphas, which alphas decide a choice, and by what the host ranks."""
         probe = self.find_probe()
         if probe is not None:
-            self.found_weighting = probe.find_weighting()
-        weighting = self.weighting()
-        if probe is not None and weighting.rule not in (SOFTMAX, SIGMOID):
-            self.found_extremes = probe.find_extremes(EXTREMES)
-        self.found_ranking = find_ranking(self, weighting.rule)
+            weighting = probe.find_weighting() or Weighting()
+            if weighting.rule not in (SOFTMAX, SIGMOID):
+                self.found_extremes = probe.find_extremes(EXTREMES)
+            self.found_weighting = weighting
+        self.found_ranking = find_ranking(self, self.weighting().rule)
 
     def find_probe(self) -> Probe | None:
         """Returns the choice to try, one on an edge into the last node, with the module that runs it."""

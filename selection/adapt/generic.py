@@ -77,6 +77,10 @@ class Generic(Adapter):
             return dict(self.given_logits(self.host))
         return dict(self.given_logits)
 
+    def read_alpha(self, name: str) -> Tensor:
+        """Returns the alphas of one choice [options], as given or found."""
+        return self.logits()[name]
+
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
         """Returns the nodes, as given."""
         return dict(self.nodes)

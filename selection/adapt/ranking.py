@@ -34,7 +34,9 @@ def find_ranking(net: Any, first: str) -> str | None:
 
 
 def to_plain(genotype: Any) -> object:
-    """Returns a genotype of any form in lists and text, so that two can be compared."""
+    """Returns the edges of a genotype of any form in lists and text, so that two can be compared."""
+    if hasattr(genotype, "_fields"):
+        return [to_plain(getattr(genotype, name)) for name in genotype._fields if not name.endswith("concat")]
     if isinstance(genotype, (tuple, list, range)):
         return [to_plain(part) for part in genotype]
     if hasattr(genotype, "tostr"):

@@ -55,10 +55,15 @@ def _match_own_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[Hos
     choices = []
     for path, candidates in mixed.items():
         module = host.get_submodule(path)
+        fitting = {}
         for place, tensor in _list_tensors(module):
             if tensor.shape == (len(candidates),):
-                choices.append(HostChoice(_name_options([candidates]), module, place))
-                break
+                fitting.setdefault(id(tensor), place)
+        if len(fitting) > 1:
+            names = " and ".join(".".join(map(str, place)) for place in fitting.values())
+            raise SelectionError(f"{path} has {names}, each with a number for each of its candidates: {GIVE_MAPPING}")
+        for place in fitting.values():
+            choices.append(HostChoice(_name_options([candidates]), module, place))
     return choices
 
 

@@ -1,8 +1,8 @@
 """How a host's weights follow from its alphas, found out by trying rather than by names.
 
-A small input is sent into the host as far as one mixed operation. There each option is left alone, and the weight that
-it has is how much larger or smaller what comes out is than what the option returns. That holds whether outputs are
-added up, stacked, or concatenated with channels that pass by.
+A small input is sent into the host as far as one mixed operation. There each option is left alone, and its weight is
+how large what comes out is, beside what the option returns. By which factor that changes with the alphas tells the
+rule, whether outputs are added up, stacked, or concatenated with channels that pass by.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,17 +55,22 @@ class Probe:
 
     def find_weighting(self) -> Weighting | None:
         """Returns how weights follow from alphas; None where no small input goes through the host."""
-        row = self.net.logits()[self.choice]
-        drawn = torch.randn(len(row), generator=torch.Generator().manual_seed(0))
-        with alphas_set(self.net, {self.choice: drawn}):
+        options = list(self.net.choices()[self.choice])
+        generator = torch.Generator().manual_seed(0)
+        alpha, changed = torch.randn(len(options), generator=generator), torch.randn(len(options), generator=generator)
+        with alphas_set(self.net, {self.choice: alpha}):
             first = self.measure_weights(seed=0, most=4)
-            second = self.measure_weights(seed=1, most=1)
+            again = self.measure_weights(seed=1, most=1)
             passes_by = self._passes_by()
         if not first:
             return None
-        sampled = any(abs(weight - first[option]) > 1e-3 * abs(first[option]) for option, weight in second.items())
-        rule = OTHER if sampled else _find_rule(list(self.net.choices()[self.choice]), drawn, first)
-        return Weighting(rule, sampled, passes_by)
+        sampled = any(abs(weight - first[option]) > 1e-3 * abs(first[option]) for option, weight in again.items())
+        if sampled:
+            return Weighting(OTHER, sampled, passes_by)
+        with alphas_set(self.net, {self.choice: changed}):
+            second = self.measure_weights(seed=0, most=4)
+        factors = {options.index(option): second.get(option, 0.0) / weight for option, weight in first.items()}
+        return Weighting(_find_rule(alpha, changed, factors), sampled, passes_by)
 
     def find_extremes(self, candidates: tuple[tuple[float, float], ...]) -> tuple[float, float] | None:
         """Returns the first pair of alphas, of one option and of the others, that gives all weight to the one."""
@@ -170,7 +175,8 @@ def alphas_set(net: Selectable, rows: Mapping[str, Tensor]) -> Iterator[None]:
     Args:
         rows: {choice: alpha [options]}.
     """
-    before = {choice: net.logits()[choice].detach().clone() for choice in rows}
+    logits = net.logits()
+    before = {choice: logits[choice].detach().clone() for choice in rows}
     try:
         _write_rows(net, rows)
         yield
@@ -180,8 +186,9 @@ def alphas_set(net: Selectable, rows: Mapping[str, Tensor]) -> Iterator[None]:
 
 @torch.no_grad()
 def _write_rows(net: Selectable, rows: Mapping[str, Tensor]) -> None:
+    logits = net.logits()
     for choice, row in rows.items():
-        net.logits()[choice].copy_(row)
+        logits[choice].copy_(row)
 
 
 def list_small_inputs(host: nn.Module) -> Iterator[Tensor]:
@@ -205,17 +212,18 @@ def list_small_inputs(host: nn.Module) -> Iterator[Tensor]:
         return
 
 
-def _find_rule(options: list[str], alpha: Tensor, weights: dict[str, float]) -> str:
-    """Returns the rule that gives these weights, up to one factor for the softmax, as an edge's own weight is."""
-    measured = torch.tensor([weights[option] for option in options if option in weights])
-    rows = [index for index, option in enumerate(options) if option in weights]
-    ratios = {rule: measured / function(alpha)[rows].abs() for rule, function in RULES.items()}
-    for rule, ratio in ratios.items():
-        if float((ratio - 1).abs().max()) < 1e-3:
+def _find_rule(alpha: Tensor, changed: Tensor, factors: dict[int, float]) -> str:
+    """Returns the rule by which the weights change so when the alphas do.
+
+    Args:
+        factors: {position of an option: its weight with the alphas `changed` over that with `alpha`}.
+    """
+    rows = list(factors)
+    measured = torch.tensor(list(factors.values()))
+    for rule, function in RULES.items():
+        expected = (function(changed)[rows] / function(alpha)[rows]).abs()
+        if torch.allclose(measured, expected, rtol=1e-3, atol=0.0):
             return rule
-    by_softmax = ratios[SOFTMAX]
-    if float(by_softmax.max() - by_softmax.min()) < 1e-3 * float(by_softmax.max()):
-        return SOFTMAX
     return OTHER
 
 
