@@ -6,6 +6,8 @@
     git clone https://github.com/yuhuixu1993/PC-DARTS    DIR/PC-DARTS
     git clone https://github.com/D-X-Y/AutoDL-Projects   DIR/AutoDL-Projects
     git clone https://github.com/automl/NASLib           DIR/NASLib
+    git clone https://github.com/xiangning-chen/DrNAS    DIR/DrNAS
+    git clone https://github.com/xiaomi-automl/FairDARTS DIR/FairDARTS
     DARTS_PEERS=DIR python -m pytest tests/peers -rs
 
 A checkout that is absent, or that needs a package that is not installed, is skipped, with the reason.
@@ -88,6 +90,27 @@ def dartspt_bench() -> nn.Module:
         space = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
         build = importlib.import_module("nasbench201.search_model_darts_proj").TinyNetworkDartsProj
         return build(4, 1, 4, 10, nn.CrossEntropyLoss(), space, settings())
+
+
+def drnas(k: int = 1) -> nn.Module:
+    """DrNAS on the DARTS space, a k-th of the channels mixed."""
+    with checkout("DrNAS", "DARTS-space"), no_gpu():
+        return importlib.import_module("model_search").Network(8, 10, 3, nn.CrossEntropyLoss(), k=k)
+
+
+def drnas_bench(species: str = "dirichlet", k: int = 1) -> nn.Module:
+    """DrNAS on NAS-Bench-201."""
+    with checkout("DrNAS", "201-space"), no_gpu():
+        space = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+        build = importlib.import_module("search_model").TinyNetwork
+        return build(4, 1, 4, 10, nn.CrossEntropyLoss(), space, k=k, species=species)
+
+
+def fairdarts() -> nn.Module:
+    with checkout("FairDARTS", "fairdarts"), no_gpu():
+        _stub("matplotlib")
+        _stub("matplotlib.pyplot")
+        return importlib.import_module("model_search").Network(4, 10, 3, nn.CrossEntropyLoss())
 
 
 def ptdarts() -> nn.Module:
