@@ -9,6 +9,7 @@ from .cell import build_preprocess, concatenate
 from .edge import Edge
 from .errors import SpaceError
 from .genotype import Genotype
+from .graph import trace_graph
 from .macro import CellSpec, find_macro
 from .mlp import MLP
 from .nodescale import NodeScale
@@ -105,7 +106,7 @@ class AuxiliaryHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
         # the original pools 8x8 (CIFAR) or 7x7 (ImageNet) maps to 2x2 by windows of 5; other sizes go to 2x2 as well
-        fits = all((size - 5) // self.stride == 1 for size in x.shape[2:])
+        fits = (x.shape[2] - 5) // self.stride == 1 and (x.shape[3] - 5) // self.stride == 1
         x = F.avg_pool2d(x, 5, self.stride, count_include_pad=False) if fits else F.adaptive_avg_pool2d(x, 2)
         return self.classifier(self.features(x).flatten(1))
 
@@ -143,6 +144,10 @@ class DiscreteNetwork(Skeleton):
                 spec.channels * widths[spec.group], sizes["num_classes"], stem == "imagenet"
             )
         self.set_drop_path(drop_path)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Returns what torch.jit.script compiles in the network's place."""
+        return trace_graph(self)
 
     def set_drop_path(self, probability: float) -> None:
         """Sets the drop-path rate of every operation; DARTS raises it linearly over the epochs."""

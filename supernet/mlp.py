@@ -10,6 +10,7 @@ from .activations import build_activation
 from .choices import name_choice
 from .errors import SpaceError, check_size
 from .genotype import Genotype
+from .graph import is_traced, trace_graph
 from .macro import find_macro
 from .mixed import AddedSkip, MixedActivation
 from .network import SUPERNETS, Supernet
@@ -88,7 +89,7 @@ class DenseStack(nn.Module):
         """
         f = x.flatten(1)
         numbers = self.linears[0].in_features
-        if f.shape[1] != numbers:
+        if not is_traced(f) and f.shape[1] != numbers:
             size = f"{self.in_chans} x {self.image_size} x {self.image_size}"
             raise SpaceError(f"the network takes inputs of {size} = {numbers} numbers, not {f.shape[1]}")
         for layer, (linear, factor, scale) in enumerate(zip(self.linears, self.factors, self.scales)):
@@ -124,6 +125,10 @@ class MLP(DenseStack):
             return f if edges[layer].skip else 0.0
 
         return self.run(x, activate, added)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Returns what torch.jit.script compiles in the network's place."""
+        return trace_graph(self)
 
     def set_drop_path(self, probability: float) -> None:
         """Raises SpaceError for any rate but 0: fully-connected layers have no paths to drop."""

@@ -44,6 +44,7 @@ class NodeScale(nn.Module):
     [[1.0, 1.0, 1.0]]
     """
 
+    __jit_unused_properties__ = ("weights", "kept")  # TorchScript would compile them
     scale: Tensor
     awake: Tensor
 
@@ -90,8 +91,7 @@ class NodeScale(nn.Module):
         if x.dim() < 2 or x.shape[1] != self.width:
             raise SpaceError(f"a NodeScale of {self.width} nodes takes [B, {self.width}, ...], not {list(x.shape)}")
         scale = torch.where(self.awake, self.scale, 0).to(x.dtype)
-        spatial = [1] * (x.dim() - 2)
-        return x * scale.view(-1, *spatial)
+        return x * scale.view([-1] + [1] * (x.dim() - 2))
 
     def extra_repr(self) -> str:
         """Returns its settings, for print."""
