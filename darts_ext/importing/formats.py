@@ -1,6 +1,7 @@
 """The checkpoints of other codes, and what those codes must do for their files to be read."""
 
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,14 @@ def _load(path: Path) -> object:
 
 
 def _convert_quark0(content: object) -> Supernet:
-    state = _read_state(_get_part(content, "state_dict"))
-    alphas = [_read_tensor(_get_part(content, name)) for name in ("alphas_normal", "alphas_reduce")]
-    return from_quark0(state, *alphas)
+    state = _read_state(_unwrap(content, "state_dict"))
+    beside = set(content) - set(state)
+    if "alphas_normal" in beside:
+        alphas = [_read_tensor(_get_part(content, name)) for name in ("alphas_normal", "alphas_reduce")]
+        return from_quark0(state, *alphas)
+    if not any(re.search(r"(?:^|\.)_?alphas?_normal\b", name) for name in state):
+        raise _NotOfFormatError("has no alphas_normal, neither beside its state_dict nor in it")
+    return from_quark0(state)
 
 
 def _convert_ptdarts(content: object) -> Supernet:

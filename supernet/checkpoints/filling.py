@@ -13,7 +13,8 @@ from ..network import Supernet
 from ..space import Space
 from ..spaces.mlp import MLPSpace
 
-WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")  # DataParallel, torch.compile
+WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod)\.")  # DataParallel, torch.compile, also of a part
+_COUNTER = ".num_batches_tracked"  # of a BatchNorm; PyTorch before 0.4 had none, and a fixed momentum never reads it
 
 
 def unwrap(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str, int]) -> dict[str, Tensor]:
@@ -24,20 +25,41 @@ def unwrap(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str, i
         needed: {name: dimensions} of the tensors that sizes are read from.
 
     Raises:
-        SpaceError: one of those is missing or has other dimensions, or any tensor is not finite.
+        SpaceError: one of those is missing, has other dimensions or holds integers, a name stands twice, cells are
+            left out, or any value is no tensor or not finite.
 
     >>> list(unwrap({"module.stem.weight": torch.zeros(1)}, "somewhere", {"stem.weight": 1}))
     ['stem.weight']
     """
-    tensors = {WRAPPERS.sub("", name): tensor for name, tensor in state_dict.items()}
+    tensors = {}
+    for name, tensor in state_dict.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            hint = "; give its state_dict alone" if "state_dict" in state_dict else ""
+            raise SpaceError(f"not a state_dict of {origin}: {name!r} is no tensor but {type(tensor).__name__}{hint}")
+        plain = WRAPPERS.sub("", name)
+        if plain in tensors:
+            raise SpaceError(f"not a state_dict of {origin}: {plain} stands in it twice, once as {name}")
+        tensors[plain] = tensor
     for name, dims in needed.items():
         if name not in tensors:
             raise SpaceError(f"not a state_dict of {origin}: {name} is missing")
         if tensors[name].dim() != dims:
             shape = list(tensors[name].shape)
             raise SpaceError(f"not a state_dict of {origin}: {name} is {shape}; it should have {dims} dimensions")
+        if not tensors[name].is_floating_point():
+            raise SpaceError(f"not a state_dict of {origin}: {name} holds {tensors[name].dtype}, not floats")
+    _check_cells(tensors, origin)
     check_finite(tensors)
     return tensors
+
+
+def _check_cells(names: Iterable[str], origin: str) -> None:
+    """Raises SpaceError where a cell has no tensors: sizes are read off the largest number of one."""
+    matches = [re.match(r"(?:net\.)?cells\.(\d+)\.", name) for name in names]
+    numbers = {int(match[1][:9]) for match in matches if match}
+    absent = min(set(range(len(numbers))) - numbers, default=None)
+    if absent is not None:
+        raise SpaceError(f"not a state_dict of {origin}: cells.{absent} is missing, and there is cells.{max(numbers)}")
 
 
 def rename(name: str, rules: Iterable[tuple[str, str | Callable[[re.Match[str]], str]]]) -> str:
@@ -89,6 +111,12 @@ def build_empty_supernet(space: Space | MLPSpace, tensors: Mapping[str, Tensor])
     return net.to(dtype=stem.dtype, device=stem.device)
 
 
+def has_names_of(net: nn.Module, tensors: Iterable[str]) -> bool:
+    """Returns whether the names are those of the network's state_dict, but for the counters of BatchNorms."""
+    ours, theirs = ({name for name in names if not name.endswith(_COUNTER)} for names in (net.state_dict(), tensors))
+    return ours == theirs
+
+
 def remove_statistics(net: nn.Module, names: Iterable[str]) -> None:
     """Removes the running statistics that are not among the names from BatchNorms.
 
@@ -115,6 +143,8 @@ def fill(
         SpaceError: names or shapes are not the network's; the line names the first.
     """
     state = net.state_dict()
+    if not any(name.endswith(_COUNTER) for name in tensors):
+        tensors = {**{name: state[name] for name in state if name.endswith(_COUNTER)}, **tensors}
     for name in sorted(state.keys() ^ tensors.keys()):
         fault = "missing" if name in state else "unknown"
         raise SpaceError(f"not a state_dict of {origin}: {original_name(name)} is {fault}")
