@@ -56,3 +56,7 @@ class Edge(NamedTuple):
                 f"where ReLU is not named"
             )
         return cls(op, source, node, *rest, skip=skip)
+
+
+Cell = tuple[tuple[Edge, ...], tuple[int, ...]]
+"""The edges of a cell, and the states that make its output."""

@@ -1,6 +1,7 @@
 """Errors that a user can mend, each message one line."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 
@@ -10,6 +11,20 @@ class SpaceError(ValueError):
 
 class GenotypeError(SpaceError):
     """A genotype that cannot be read, or that does not belong to the space."""
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_SHORT.maxlevel = 3
+
+
+def show(value: object) -> str:
+    """Returns a value as Python writes it, in one line of some 60 characters.
+
+    >>> show("a" * 100)
+    "'aaaaaaaaaaaaaaaaaaaaaaaaaaa...aaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+    """
+    return _SHORT.repr(value)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
