@@ -14,7 +14,7 @@ from ..runtime.errors import UsageError
 from ..runtime.genotypes import read_genotype
 
 WEIGHTS = Path("evaluate/model.safetensors")  # of a run that `retrain` went on with
-_TEXT = re.compile(r"\s*(Genotype\s*\(|\||MLP\s*\(|\{)")
+_TEXT = re.compile(r"[Gg]enotype\w*\s*\(|\|[^|/]*~|\bMLP\s*\(|\n|^\s*[|(\[{\"'`]|=\s*[(\[{]")  # of no path
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,8 @@ def read_source(source: Genotype | str | Path) -> Description:
     """
     if isinstance(source, Genotype):
         return Description(source)
-    text = str(source)
-    if _TEXT.match(text):
-        if text.lstrip().startswith("{"):
-            return Description(Genotype.from_json(text))
-        return Description(Genotype.from_text(text))
+    if _is_text(source):
+        return Description(Genotype.from_text(source))
     if not isinstance(source, (str, Path)):
         raise UsageError(f"a genotype is given as a Genotype, a text or a path, not as {type(source).__name__}")
     path = Path(source)
@@ -62,6 +59,16 @@ def read_source(source: Genotype | str | Path) -> Description:
     return Description(read_genotype(path))
 
 
+def _is_text(source: object) -> bool:
+    """Returns whether a source is a genotype itself, and not where to find one."""
+    if not isinstance(source, str) or not _TEXT.search(source):
+        return False
+    try:
+        return not Path(source).exists()  # a browser saves genotype (1).json
+    except (OSError, ValueError):
+        return True
+
+
 def no_weights(source: Genotype | str | Path) -> UsageError:
     """Returns the error for a source that is asked for weights and has none.
 
@@ -69,7 +76,7 @@ def no_weights(source: Genotype | str | Path) -> UsageError:
     runs/s3 has no weights: those of a retrained run are RUN/evaluate/model.safetensors; pretrained=False draws
     new ones
     """
-    name = "a genotype" if isinstance(source, Genotype) or _TEXT.match(str(source)) else str(source)
+    name = "a genotype" if isinstance(source, Genotype) or _is_text(source) else str(source)
     file = Path(name) / WEIGHTS
     where = f"those of this run are {file}" if file.is_file() else f"those of a retrained run are RUN/{WEIGHTS}"
     return UsageError(f"{name} has no weights: {where}; pretrained=False draws new ones")

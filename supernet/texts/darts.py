@@ -9,7 +9,7 @@ from .literals import Literals, find_end
 FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 GROUPS = ("normal", "reduce")
 _INPUTS = 2  # states of a cell that come from outside
-_CALL = re.compile(r"\bGenotype\s*\(|[Gg]enotype\w*\s*\(")
+_CALL = re.compile(r"\bGenotype\s{0,40}\(|[Gg]enotype\w{0,40}\s{0,40}\(")
 
 
 def write(cells: dict[str, Cell]) -> str:

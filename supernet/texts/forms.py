@@ -16,7 +16,7 @@ FORM = (
     "|op~0|+|op~0|op~1|+... or MLP(relu, ...)"
 )
 _CODE = re.compile(r"\.[A-Za-z_]|[\[(]")  # what follows would change the value
-_BRACKET = re.compile(r"(?:\b(?:dict|OrderedDict)\s*)?[(\[{]")
+_BRACKET = re.compile(r"(?:\b(?:dict|OrderedDict)\s{0,9})?[(\[{]")
 
 
 class _Form(NamedTuple):
