@@ -4,8 +4,9 @@ import json
 
 from ..edge import ADD_SKIP, Cell, Edge
 from ..errors import GenotypeError, show
-from . import darts
+from .fields import read_fields
 
+_NAMES = {"source": "from", "node": "to", "skip": ADD_SKIP}  # in the repr of an Edge
 _FORM = (
     '{"format", "cells": {GROUP: {"edges": [{"op", "from", "to"}], "concat"}}}, '
     'an edge with "act" and "add_skip" where it has them'
@@ -36,10 +37,10 @@ def read_json(text: str) -> tuple[str, dict[str, Cell]]:
 
 
 def read_data(data: object) -> tuple[str, dict[str, Cell]]:
-    """Returns format and cells of what the JSON holds."""
+    """Returns format and cells of what the JSON holds, or of the values in the repr of a `Genotype`."""
     if isinstance(data, dict) and "cells" not in data:
         if "normal" in data:
-            return "darts", darts.read_fields([], data)
+            return "darts", read_fields([], data)
         if "decisions" in data:
             raise GenotypeError("the JSON holds decisions of somebody's own network, and only that network reads them")
     try:
@@ -60,6 +61,7 @@ def _edge_to_data(edge: Edge) -> dict:
 
 
 def _read_edge(data: dict) -> Edge:
+    data = {_NAMES.get(name, name): value for name, value in data.items()}
     strange = set(data) - {"op", "from", "to", "act", ADD_SKIP}
     if strange:
         raise ValueError(f"an edge has no {show(', '.join(sorted(map(str, strange))))[1:-1]}")
@@ -71,9 +73,9 @@ def _read_edge(data: dict) -> Edge:
     )
 
 
-def _read_cell(data: dict) -> Cell:
-    edges = tuple(_read_edge(edge) for edge in data["edges"])
-    return edges, tuple(_check_index(state) for state in data["concat"])
+def _read_cell(data: dict | tuple) -> Cell:
+    edges, concat = data if isinstance(data, tuple) else (data["edges"], data["concat"])
+    return tuple(_read_edge(edge) for edge in edges), tuple(_check_index(state) for state in concat)
 
 
 def _check_index(value: object) -> int:

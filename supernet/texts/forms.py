@@ -9,6 +9,7 @@ from ..errors import GenotypeError, show
 from . import darts, mlp, nasbench201
 from .cleaning import clean
 from .data import read_data, read_json
+from .fields import FIELDS, read_fields
 from .literals import Literals, find_end
 
 FORM = (
@@ -22,7 +23,7 @@ _BRACKET = re.compile(r"(?:\b(?:dict|OrderedDict)\s{0,9})?[(\[{]")
 class _Form(NamedTuple):
     write: Callable[[dict[str, Cell]], str]
     find: Callable[[str], list[int]]
-    read: Callable[[str, int], tuple[dict[str, Cell], int]]
+    read: Callable[[str, int], tuple[str, dict[str, Cell], int]]
 
 
 _FORMS = {
@@ -48,20 +49,21 @@ def read_text(text: str) -> tuple[str, dict[str, Cell]]:
     if text.lstrip("\ufeff \t\r\n").startswith("{") and ('"cells"' in text or '"format"' in text):
         return read_json(text)
     cleaned = clean(text)
-    for name, form in _FORMS.items():
+    for form in _FORMS.values():
         starts = form.find(cleaned)
         if starts:
-            return name, _read_one(cleaned, starts, form)
+            return _read_one(cleaned, starts, form)
     return _read_bare(cleaned)
 
 
-def _read_one(text: str, starts: list[int], form: _Form) -> dict[str, Cell]:
+def _read_one(text: str, starts: list[int], form: _Form) -> tuple[str, dict[str, Cell]]:
     """Returns what begins at one of the places, or at all of them if it is the same."""
-    found: dict[int, dict[str, Cell]] = {}
+    found: dict[int, tuple[str, dict[str, Cell]]] = {}
     end = 0
     for start in starts:
         if start >= end:
-            found[start], end = form.read(text, start)
+            name, cells, end = form.read(text, start)
+            found[start] = name, cells
             _check_rest(text, end)
     first, *others = found.values()
     if any(other != first for other in others):
@@ -86,11 +88,11 @@ def _read_bare(text: str) -> tuple[str, dict[str, Cell]]:
     try:
         end = find_end(text, match.end() - 1)
         _check_rest(text, end)
-        positional, named = Literals(text[match.start() : end]).arguments(darts.FIELDS)
+        positional, named = Literals(text[match.start() : end]).arguments(FIELDS)
         if "format" in named:
             return read_data(named)
         if nasbench201.looks_nested(positional):
             return "nasbench201", nasbench201.read_nested(positional)
-        return "darts", darts.read_fields(positional, named)
+        return "darts", read_fields(positional, named)
     except GenotypeError as error:
         raise GenotypeError(f"{show(text.strip())} is not of the form {FORM}: {error}") from None

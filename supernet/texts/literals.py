@@ -16,6 +16,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _RANGES = ("range", "xrange", "arange")
 _LISTS = ("list", "tuple", "array", "asarray", "tensor", "ListConfig")
 _DICTS = ("dict", "OrderedDict")
+_RECORDS = (*_DICTS, "Edge")
 _NUMBERS = ("int", "int8", "int16", "int32", "int64", "intp", "uint8", "uint16", "uint32", "uint64", "long", "tensor")
 _WORDS = ("str", "str_")
 
@@ -153,6 +154,8 @@ class Literals:
 
     def _read_call(self, call: ast.Call) -> object:
         name = _name_of(call)
+        if name in _RECORDS and call.keywords and not call.args:
+            return self._make_dict([(keyword.arg, self.read(keyword.value)) for keyword in call.keywords])
         positional = [self.read(argument) for argument in call.args]
         first = positional[0] if len(positional) == 1 else None
         if name in _RANGES and not call.keywords:

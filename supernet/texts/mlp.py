@@ -20,8 +20,8 @@ def find(text: str) -> list[int]:
     return [match.start() for match in _OPENING.finditer(text)]
 
 
-def read(text: str, start: int) -> tuple[dict[str, Cell], int]:
-    """Returns the layers of the text that begins at `start`, and where it ends."""
+def read(text: str, start: int) -> tuple[str, dict[str, Cell], int]:
+    """Returns format and layers of the text that begins at `start`, and where it ends."""
     match = _CALL.match(text, start)
     if not match:
         raise GenotypeError(
@@ -32,4 +32,4 @@ def read(text: str, start: int) -> tuple[dict[str, Cell], int]:
     for layer, label in enumerate(match[1].split(",")):
         act = label.strip().removesuffix(f":{ADD_SKIP}")
         edges.append(Edge(LINEAR, layer, layer + 1, act, skip=act != label.strip()))
-    return {"layer": (tuple(edges), (len(edges),))}, match.end()
+    return "mlp", {"layer": (tuple(edges), (len(edges),))}, match.end()

@@ -5,7 +5,7 @@ import re
 
 from ..edge import Cell, Edge
 from ..errors import GenotypeError, show
-from .darts import is_pair, read_pair
+from .fields import is_pair, read_pair
 
 _OPENING = re.compile(r"\|\s*[^\s|~]{1,99}\s*~")
 _NODE = re.compile(r"\s*\|(?:\s*[\w:]+\s*~\s*[0-9]{1,4}\s*\|)+")
@@ -44,8 +44,8 @@ def _find_end(text: str, start: int) -> int:
     return end
 
 
-def read(text: str, start: int) -> tuple[dict[str, Cell], int]:
-    """Returns the cell of the string that begins at `start`, and where it ends."""
+def read(text: str, start: int) -> tuple[str, dict[str, Cell], int]:
+    """Returns format and cell of the string that begins at `start`, and where it ends."""
     nodes = []
     plus = None
     end = start
@@ -58,7 +58,7 @@ def read(text: str, start: int) -> tuple[dict[str, Cell], int]:
         nodes.append([(label, int(source)) for label, source in _EDGE.findall(match[0])])
         plus = _PLUS.match(text, match.end())
         end = plus.end() if plus else match.end()
-    return _make_cells(nodes), end
+    return "nasbench201", _make_cells(nodes), end
 
 
 def looks_nested(value: object) -> bool:
