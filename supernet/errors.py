@@ -38,4 +38,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
     if not near and name:
         near = [other for other in known if other.startswith(str(name))]
     hint = f": did you mean {near[0]!r}?" if near else ""
-    return SpaceError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+    return SpaceError(f"unknown {kind} {show(name)}{hint} (known: {', '.join(known)})")

@@ -116,7 +116,7 @@ class Literals:
                 try:
                     values.append(self.read(tree))
                 except GenotypeError as error:
-                    raise GenotypeError(f"{name}: {error}" if name else str(error)) from None
+                    raise GenotypeError(f"{name[:60]}: {error}" if name else str(error)) from None
         return values
 
     def read(self, tree: ast.expr) -> object:
