@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from ..errors import SpaceError
+from ..errors import SpaceError, show
 from ..macro import find_macro
 from ..network import Supernet
 from ..space import Space
@@ -31,14 +31,14 @@ def unwrap(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str, i
     >>> list(unwrap({"module.stem.weight": torch.zeros(1)}, "somewhere", {"stem.weight": 1}))
     ['stem.weight']
     """
+    check_entries(state_dict, origin)
     tensors = {}
     for name, tensor in state_dict.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            hint = "; give its state_dict alone" if "state_dict" in state_dict else ""
-            raise SpaceError(f"not a state_dict of {origin}: {name!r} is no tensor but {type(tensor).__name__}{hint}")
         plain = WRAPPERS.sub("", name)
         if plain in tensors:
             raise SpaceError(f"not a state_dict of {origin}: {plain} stands in it twice, once as {name}")
+        if not tensor.is_floating_point() and not plain.endswith(_COUNTER):
+            raise SpaceError(f"not a state_dict of {origin}: {plain} holds {tensor.dtype}, not floats")
         tensors[plain] = tensor
     for name, dims in needed.items():
         if name not in tensors:
@@ -46,11 +46,24 @@ def unwrap(state_dict: Mapping[str, Tensor], origin: str, needed: Mapping[str, i
         if tensors[name].dim() != dims:
             shape = list(tensors[name].shape)
             raise SpaceError(f"not a state_dict of {origin}: {name} is {shape}; it should have {dims} dimensions")
-        if not tensors[name].is_floating_point():
-            raise SpaceError(f"not a state_dict of {origin}: {name} holds {tensors[name].dtype}, not floats")
     _check_cells(tensors, origin)
     check_finite(tensors)
     return tensors
+
+
+def check_entries(state_dict: object, origin: str) -> None:
+    """Raises SpaceError unless it is a mapping of names to tensors."""
+    if not isinstance(state_dict, Mapping):
+        raise SpaceError(f"not a state_dict of {origin}: it is of type {type(state_dict).__name__}")
+    for name, tensor in state_dict.items():
+        if not isinstance(name, str) or not name.isprintable():
+            raise SpaceError(f"not a state_dict of {origin}: {show(name)} is no name of a tensor")
+        if not isinstance(tensor, Tensor):
+            hint = "; give its state_dict alone" if "state_dict" in state_dict else ""
+            raise SpaceError(
+                f"not a state_dict of {origin}: {name[:80]!r} is no tensor but {type(tensor).__name__}{hint}"
+            )
+        _check_plain(name, tensor)
 
 
 def _check_cells(names: Iterable[str], origin: str) -> None:
@@ -73,8 +86,17 @@ def rename(name: str, rules: Iterable[tuple[str, str | Callable[[re.Match[str]],
     return name
 
 
+def _check_plain(name: str, tensor: Tensor) -> None:
+    """Raises SpaceError unless a tensor has values that any network of floats can take."""
+    narrow = tensor.is_floating_point() and tensor.element_size() < 2  # float8 has no arithmetic
+    odd = tensor.is_meta or tensor.is_quantized or tensor.is_nested or tensor.is_complex() or narrow
+    if odd or tensor.layout is not torch.strided:
+        kind = f"{tensor.device.type}, {tensor.layout}, {tensor.dtype}"
+        raise SpaceError(f"{name} is no plain tensor of real numbers but one of {kind}: save it as float32")
+
+
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
-    """Refuses NaN and infinite values.
+    """Refuses NaN and infinite values, and tensors of other kinds than plain ones.
 
     Raises:
         SpaceError: there are some; the line names the first tensor that has them.
@@ -84,6 +106,7 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
     supernet.errors.SpaceError: b holds values that are not finite (1 of 2): the training that wrote it diverged, ...
     """
     for name, tensor in tensors.items():
+        _check_plain(name, tensor)
         broken = int((~tensor.isfinite()).sum())
         if broken:
             raise SpaceError(

@@ -84,10 +84,10 @@ def _take_alphas(state: dict[str, Tensor], group: str, given: Tensor | None) -> 
 
 
 def _join_rows(name: str, rows: list[Tensor]) -> Tensor:
-    options = {tuple(row.shape[-1:]) for row in rows}
-    if len(options) > 1 or () in options:
+    matrices = [row[None] if row.dim() == 1 else row for row in rows]
+    if {matrix.dim() for matrix in matrices} != {2} or len({matrix.shape[1] for matrix in matrices}) > 1:
         raise SpaceError(f"the rows of {name} are {[list(row.shape) for row in rows][:14]}; they should be as long")
-    return torch.cat([row.reshape(-1, *row.shape[-1:]) for row in rows])
+    return torch.cat(matrices)
 
 
 def _are_equal(given: Tensor, own: Tensor) -> bool:

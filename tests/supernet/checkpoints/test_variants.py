@@ -98,6 +98,16 @@ def test_alphas_in_the_state_dict_are_taken_from_it(form):
         (lambda: from_quark0({"epoch": 3, "state_dict": STATE}, NORMAL, REDUCE), "give its state_dict alone"),
         (lambda: from_quark0({**STATE, "cells.999999999.x": torch.zeros(1)}, NORMAL, REDUCE), "cells.3 is missing"),
         (lambda: from_quark0({**STATE, "stem.0.weight": STATE["stem.0.weight"].int()}, NORMAL, REDUCE), "not floats"),
+        (lambda: from_quark0({**STATE, "a\nb": torch.zeros(1)}, NORMAL, REDUCE), "is no name of a tensor"),
+        (lambda: from_quark0({**STATE, 3: torch.zeros(1)}, NORMAL, REDUCE), "3 is no name of a tensor"),
+        (lambda: from_nasbench201(None), "it is of type NoneType"),
+        (lambda: from_nasbench201({**host("autodl_tiny"), "epoch": 3}), "'epoch' is no tensor but int"),
+        (
+            lambda: from_quark0({**STATE, "classifier.bias": torch.zeros(10).to_sparse()}, NORMAL, REDUCE),
+            "plain tensor",
+        ),
+        (lambda: from_quark0({**STATE, "classifier.bias": torch.zeros(10).cfloat()}, NORMAL, REDUCE), "plain tensor"),
+        (lambda: from_quark0({**STATE, "classifier.bias": torch.zeros(10).to("meta")}, NORMAL, REDUCE), "plain tensor"),
         (lambda: from_ptdarts({**host("ptdarts"), "net.cells.77.x": torch.zeros(1)}), "is missing"),
     ],
 )
