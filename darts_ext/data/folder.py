@@ -35,20 +35,8 @@ def load_folder(
     root = Path(directory).expanduser()
     if not root.is_dir():
         raise UsageError(f"no folder {root}: {LAYOUT}")
-    left_out: LeftOut = {}
-    listings = {}
-    for part in PARTS:
-        if part != "val" or (root / part).is_dir():
-            listings[part] = list_files(root / part, left_out)
+    listings = _list_parts(root)
     classes = tuple(listings["train"])
-    for part, listing in listings.items():
-        _check_classes(root / part, set(listing), root / "train", set(classes))
-    others = sorted(str(path) for path in root.iterdir() if path.name not in PARTS)
-    if others:
-        left_out[f"beside {', '.join(listings)}"] = others
-    for news in (describe_left_out(left_out, root), describe_order(classes)):
-        if news:
-            say(news)
     limits = {
         "train": ("--train_limit", train_limit),
         "test": ("--test_limit", test_limit),
@@ -66,6 +54,25 @@ def load_folder(
     for (part, part_labels), pixels in zip(labels.items(), parts, strict=True):
         splits[part] = Split(pixels, part_labels)
     return Dataset(f"folder:{directory}", splits["train"], splits["test"], splits.get("val"), classes, flip=True)
+
+
+def _list_parts(root: Path) -> dict[str, dict[str, list[Path]]]:
+    """Returns {part: {class: its files}}, and says what is left out."""
+    left_out: LeftOut = {}
+    listings = {}
+    for part in PARTS:
+        if part != "val" or (root / part).is_dir():
+            listings[part] = list_files(root / part, left_out)
+    classes = tuple(listings["train"])
+    for part, listing in listings.items():
+        _check_classes(root / part, set(listing), root / "train", set(classes))
+    others = sorted(str(path) for path in root.iterdir() if path.name not in PARTS)
+    if others:
+        left_out[f"beside {', '.join(listings)}"] = others
+    for news in (describe_left_out(left_out, root), describe_order(classes)):
+        if news:
+            say(news)
+    return listings
 
 
 def _check_classes(folder: Path, classes: set[str], train_folder: Path, train_classes: set[str]) -> None:
