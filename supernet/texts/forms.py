@@ -14,7 +14,7 @@ from .literals import Literals, find_end
 
 FORM = (
     "Genotype(normal=[('op', source), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6)), "
-    "|op~0|+|op~0|op~1|+... or MLP(relu, ...)"
+    "|op~0|+|op~0|op~1|+..., MLP(relu, ...) or JSON of it"
 )
 _CODE = re.compile(r"\.[A-Za-z_]|[\[(]")  # what follows would change the value
 _BRACKET = re.compile(r"(?:\b(?:dict|OrderedDict)\s{0,9})?[(\[{]")
