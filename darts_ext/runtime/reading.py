@@ -22,8 +22,9 @@ def read_text(path: Path) -> str:
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{str(path)[:200]} cannot be read: {reason}") from None
     try:
         return decode(content).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:

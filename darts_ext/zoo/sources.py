@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from os.path import exists, isdir  # False where a text is too long for a path
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..runtime.errors import UsageError
 from ..runtime.genotypes import read_genotype
 
 WEIGHTS = Path("evaluate/model.safetensors")  # of a run that `retrain` went on with
-_TEXT = re.compile(r"[Gg]enotype\w*\s*\(|\|[^|/]*~|\bMLP\s*\(|\n|^\s*[|(\[{\"'`]|=\s*[(\[{]")  # of no path
+_TEXT = re.compile(r"[Gg]enotype\w*\s*\(|Dict\(|\|[^|/]*~|\bMLP\s*\(|\n|^\s*[|(\[{\"'`\ufeff]|=\s*[(\[{]")  # of no path
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def read_source(source: Genotype | str | Path) -> Description:
     if not isinstance(source, (str, Path)):
         raise UsageError(f"a genotype is given as a Genotype, a text or a path, not as {type(source).__name__}")
     path = Path(source)
-    if path.is_dir():
+    if isdir(path):
         path = path / "genotype.json"
         if not path.is_file():
             raise UsageError(f"{source} has no genotype.json{_hint_elsewhere(path.parent)}")
@@ -61,12 +62,9 @@ def read_source(source: Genotype | str | Path) -> Description:
 
 def _is_text(source: object) -> bool:
     """Returns whether a source is a genotype itself, and not where to find one."""
-    if not isinstance(source, str) or not _TEXT.search(source):
-        return False
-    try:
-        return not Path(source).exists()  # a browser saves genotype (1).json
-    except (OSError, ValueError):
-        return True
+    return (
+        isinstance(source, str) and bool(_TEXT.search(source)) and not exists(source)
+    )  # a browser saves genotype (1).json
 
 
 def no_weights(source: Genotype | str | Path) -> UsageError:

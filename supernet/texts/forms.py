@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..edge import Cell
 from ..errors import GenotypeError, show
-from . import darts, mlp, nasbench201
+from . import darts, mlp, nasbench201, naslib
 from .cleaning import clean
 from .data import read_data, read_json
 from .fields import FIELDS, read_fields
@@ -91,6 +91,8 @@ def _read_bare(text: str) -> tuple[str, dict[str, Cell]]:
         positional, named = Literals(text[match.start() : end]).arguments(FIELDS)
         if "format" in named:
             return read_data(named)
+        if naslib.looks_named(named):
+            return naslib.read_names(named)
         if nasbench201.looks_nested(positional):
             return "nasbench201", nasbench201.read_nested(positional)
         return "darts", read_fields(positional, named)

@@ -181,12 +181,17 @@ class Literals:
     def _make_dict(self, items: list) -> dict:
         made = {}
         for item in items:
-            if not isinstance(item, (list, tuple)) or len(item) != 2 or not isinstance(item[0], str):
+            if not isinstance(item, (list, tuple)) or len(item) != 2 or not _is_key(item[0]):
                 raise GenotypeError(f"{show(item)} is not (field, value)")
             if item[0] in made:
                 raise GenotypeError(f"it gives a field twice: {show(item[0])}")
             made[item[0]] = item[1]
         return made
+
+
+def _is_key(value: object) -> bool:
+    """Returns whether it is the name of a field, or an edge (tail, head)."""
+    return isinstance(value, str) or (isinstance(value, tuple) and all(type(part) is int for part in value))
 
 
 def _name_of(call: ast.Call) -> str:

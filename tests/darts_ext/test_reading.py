@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from darts_ext import zoo
 from darts_ext.cli import main
 from darts_ext.report.resultfiles import read_json, read_settings
 from darts_ext.runtime.errors import UsageError
@@ -98,4 +99,27 @@ def test_a_genotype_file_that_is_none_is_refused(content, error, tmp_path):
     path.write_bytes(content)
     with pytest.raises(error) as caught:
         read_genotype(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"2019-12-31 02:51:20,249 arch = {CELL}",
+        f"`{CELL}`",
+        f"\ufeff{CELL}\r\n",
+        "cell = [(('nor_conv_3x3', 0),), (('none', 0), ('skip_connect', 1)), "
+        "(('none', 0), ('none', 1), ('avg_pool_3x3', 2))]",
+        f"\n{Genotype.from_text(CELL).to_json()}",
+        repr(Genotype.from_text(CELL)),
+    ],
+)
+def test_a_copied_text_is_a_source_of_the_zoo(text):
+    assert read_source(text).genotype == Genotype.from_text(CELL)
+
+
+@pytest.mark.parametrize("source", ["a" * 300, "x/" + "y" * 5000, "\0", "darts_ext." + "a" * 500, "(1).json", " "])
+def test_what_is_neither_text_nor_path_is_refused(source):
+    with pytest.raises((UsageError, GenotypeError)) as caught:
+        zoo.create_model(source)
     assert "\n" not in str(caught.value)

@@ -148,6 +148,21 @@ def test_without_reduction_cells_every_cell_is_normal(rest):
         assert [spec.reduction for spec in net.cell_specs] == [False] * layers
 
 
+def test_names_of_naslib_are_read():
+    names = {(1, 3): "SepConv3x3", (2, 3): "SepConv3x3", (1, 4): "Identity", (3, 4): "DilConv3x3"}
+    reduce = {(1, 3): "MaxPool", (2, 3): "MaxPool", (3, 4): "FactorizedReduce", (2, 4): "MaxPool"}
+    assert Genotype.from_text(str({"normal_cell": names, "reduction_cell": reduce})) == GENOTYPE
+    cell = {
+        (1, 2): "ReLUConvBN3x3",
+        (1, 3): "Zero",
+        (2, 3): "Identity",
+        (1, 4): "Zero",
+        (2, 4): "Zero",
+        (3, 4): "AvgPool1x1",
+    }
+    assert Genotype.from_text(str({"cell": cell})).to_text() == CELL
+
+
 DEFAULT = {"normal": NORMAL, "normal_concat": [2, 3]}
 
 
@@ -175,7 +190,10 @@ def text_of(**fields):
         (text_of(normal_bottleneck="''"), "unknown field of Genotype.* 'normal_bottleneck'"),
         (f"{tuple(FIELDS.values()) * 2}", "8 fields without names"),
         ("[4, 3, 2, 1, 0, 2]", "6 fields without names"),
-        ("{'normal': {(1, 3): 'SepConv'}}", "is not .field, value."),
+        ("{'normal_cell': {(1, 3): 3}}", "normal_cell has the edge .1, 3.: 3, not .tail, head.: name"),
+        ("{'normal_cell': {'1-3': 'Zero'}}", "normal_cell has the edge '1-3'"),
+        ("{'cell': {(1, 2): 'Mixed'}}", "into node 1: unknown operation 'Mixed'"),
+        ("{3: 4}", "is not .field, value."),
         ('{"format": "generic", "decisions": {"a": "b"}}', "only that network reads them"),
         (CELL[:-4], "node 3 of the NAS-Bench-201 string"),
         (f"{CELL}{CELL[1:]}", "node 3 of the NAS-Bench-201 string"),
