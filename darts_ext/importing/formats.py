@@ -57,7 +57,7 @@ def _convert_quark0(content: object) -> Supernet:
     if "alphas_normal" in beside:
         alphas = [_read_tensor(_get_part(content, name)) for name in ("alphas_normal", "alphas_reduce")]
         return from_quark0(state, *alphas)
-    if not any(re.search(r"(?:^|\.)_?alphas?_normal\b", name) for name in state):
+    if not any(re.search(r"(?:^|\.)_?(?:alphas?_normal|arch_parameters)\b", name) for name in state):
         raise _NotOfFormatError("has no alphas_normal, neither beside its state_dict nor in it")
     return from_quark0(state)
 

@@ -23,6 +23,7 @@ _ORIGINALS = (
     (r"edges\.(\d+)\.options\.(\d+)\.", r"_ops.\1._ops.\2.op."),
 )
 _ORIGIN = "quark0/darts"
+_GROUPS = ("normal", "reduce")  # in the order of its arch_parameters()
 # by the number of options; the spaces of two are told apart by their tensors
 _SPACES = {8: ("darts",), 7: ("darts_pt",), 3: ("s3",), 2: ("s1", "s4", "s2")}
 _SIZES = {"stem.0.weight": 4, "classifier.weight": 2, "cells.0.preprocess0.op.1.weight": 4}
@@ -36,7 +37,8 @@ def from_quark0(
 
     Args:
         state_dict: `Network.state_dict()`; the original has no alphas in it, forks that make them parameters have
-            `alphas_normal` and `alphas_reduce`, whole or one row, or the rows of one node, at a time.
+            `alphas_normal` and `alphas_reduce`, whole or one row, or the rows of one node, at a time, or a list of both
+            as `arch_parameters`.
         alphas_normal, alphas_reduce: [14, 8], operations in the order of the original's PRIMITIVES; [14, 7] without
             `none`, [14, 2] or [14, 3] of S1 to S4. None where the state_dict has them.
 
@@ -73,14 +75,17 @@ def _take_alphas(state: dict[str, Tensor], group: str, given: Tensor | None) -> 
     matches = [re.fullmatch(rf"_?alphas?_{group}(?:\.(\d+))?", key) for key in state]
     found = sorted((int(match[1] or 0), match[0]) for match in matches if match)
     rows = [state.pop(key) for _, key in found]
-    if not rows:
-        if given is None:
-            raise SpaceError(f"{name} are missing: they are given, or stand in the state_dict")
-        return _check_tensor(name, given)
-    own = _join_rows(name, rows)
-    if given is not None and not _are_equal(_check_tensor(name, given), own):
-        raise SpaceError(f"the {name} that are given differ from those in the state_dict: give the ones that count")
-    return own
+    known = [_join_rows(name, rows)] if rows else []
+    place = _GROUPS.index(group)
+    known += [state.pop(key) for key in (f"arch_parameters.{place}", f"_arch_parameters.{place}") if key in state]
+    if given is not None:
+        known.append(_check_tensor(name, given))
+    if not known:
+        raise SpaceError(f"{name} are missing: they are given, or stand in the state_dict")
+    if any(not _are_equal(other, known[0]) for other in known[1:]):
+        where = "that are given differ from" if given is not None else "stand twice and differ in"
+        raise SpaceError(f"the {name} {where} those in the state_dict: give the ones that count")
+    return known[0]
 
 
 def _join_rows(name: str, rows: list[Tensor]) -> Tensor:
@@ -97,6 +102,7 @@ def _are_equal(given: Tensor, own: Tensor) -> bool:
 def _check_tensor(name: str, alphas: object) -> Tensor:
     if not isinstance(alphas, Tensor):
         raise SpaceError(f"{name} are a tensor [edges, options], not {type(alphas).__name__}")
+    check_finite({name: alphas})
     return alphas
 
 

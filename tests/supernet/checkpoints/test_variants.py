@@ -61,6 +61,13 @@ def test_wrappers_of_a_part_leave_their_names_inside():
 ALPHAS = {
     "whole": {"alphas_normal": NORMAL, "alphas_reduce": REDUCE},
     "private": {"_alphas_normal": NORMAL, "_alphas_reduce": REDUCE},
+    "a list": {"arch_parameters.0": NORMAL, "arch_parameters.1": REDUCE},
+    "a list of what has names as well": {
+        "alphas_normal": NORMAL,
+        "alphas_reduce": REDUCE,
+        "_arch_parameters.0": NORMAL,
+        "_arch_parameters.1": REDUCE,
+    },
     "a row at a time": {
         f"alphas_{group}.{row}": rows[row]
         for group, rows in (("normal", NORMAL), ("reduce", REDUCE))
@@ -92,6 +99,7 @@ def test_alphas_in_the_state_dict_are_taken_from_it(form):
             lambda: from_quark0({**STATE, **ALPHAS["a row at a time"], "alphas_normal.3": NORMAL[0, :5]}),
             "rows of alphas",
         ),
+        (lambda: from_quark0({**STATE, **ALPHAS["whole"], "arch_parameters.1": NORMAL}), "alphas_reduce stand twice"),
         (lambda: from_quark0(STATE, NORMAL.tolist(), REDUCE), "not list"),
         (lambda: from_quark0({**STATE, "module.stem.0.weight": STATE["stem.0.weight"]}, NORMAL, REDUCE), "twice"),
         (lambda: from_quark0({**STATE, "epoch": 3}, NORMAL, REDUCE), "'epoch' is no tensor but int"),
