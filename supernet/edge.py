@@ -4,7 +4,7 @@ what the operation makes of it."""
 
 from typing import NamedTuple
 
-from .errors import GenotypeError
+from .errors import GenotypeError, show
 
 ADD_SKIP = "add_skip"
 LINEAR = "linear"  # the one operation of fully-connected layers
@@ -52,7 +52,11 @@ class Edge(NamedTuple):
             rest.pop()
         if len(rest) > 1 or rest == ["relu"]:
             raise GenotypeError(
-                f"{label[:80]!r} is not OPERATION, OPERATION:ACTIVATION or either with :{ADD_SKIP}, "
+                f"{show(label)} is not OPERATION, OPERATION:ACTIVATION or either with :{ADD_SKIP}, "
                 f"where ReLU is not named"
             )
         return cls(op, source, node, *rest, skip=skip)
+
+
+Cell = tuple[tuple[Edge, ...], tuple[int, ...]]
+"""The edges of a cell, and the states that make its output."""

@@ -1,6 +1,7 @@
 """Errors that a user can mend, each message one line."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from numbers import Integral
 
@@ -26,6 +27,20 @@ def check_size(name: str, size: object) -> None:
         raise SpaceError(f"{name} must be at least 1, not {size}")
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_SHORT.maxlevel = 3
+
+
+def show(value: object) -> str:
+    """Returns a value as Python writes it, in one line of some 60 characters.
+
+    >>> show("a" * 100)
+    "'aaaaaaaaaaaaaaaaaaaaaaaaaaa...aaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+    """
+    return _SHORT.repr(value)
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
     """Returns the error for an unknown name, with the nearest known one.
 
@@ -37,4 +52,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SpaceError:
     if not near and name:
         near = [other for other in known if other.startswith(str(name))]
     hint = f": did you mean {near[0]!r}?" if near else ""
-    return SpaceError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+    return SpaceError(f"unknown {kind} {show(name)}{hint} (known: {', '.join(known)})")

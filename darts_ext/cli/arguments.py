@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config import RetrainSettings
 from ..runtime.errors import UsageError, unknown
+from ..runtime.reading import parse_yaml, read_text
 from .commands import Command
 from .complaints import explain_complaint
 
@@ -77,10 +78,25 @@ def _expand_presets(words: Sequence[str], command: Command) -> list[str]:
         if option == "--config":
             value = value or next(remaining, "")
         if option == "--config" and value:
-            configs += ["--config", value if Path(value).is_file() else _read_preset(value, command)]
+            configs += ["--config", _recode_file(value) if Path(value).is_file() else _read_preset(value, command)]
         else:
             rest.append(word)
     return configs + rest
+
+
+def _recode_file(value: str) -> str:
+    """Returns the path of a file in ASCII as it is, and as JSON what any other says: the parser reads files in the
+    encoding of this machine only."""
+    content = Path(value).read_bytes()
+    if content.isascii() and b"\0" not in content:
+        return value
+    try:
+        settings = parse_yaml(read_text(Path(value))) or {}
+    except ValueError as error:
+        raise UsageError(f"the file of --config is not YAML: {error}") from None
+    if not isinstance(settings, dict):
+        raise UsageError("the file of --config holds no settings: each line should read 'name: value'")
+    return json.dumps(settings, default=str)
 
 
 def _read_preset(name: str, command: Command) -> str:

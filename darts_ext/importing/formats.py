@@ -1,10 +1,9 @@
 """The checkpoints of other codes, and what those codes must do for their files to be read."""
 
-import pickle
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
@@ -46,16 +45,21 @@ def _load(path: Path) -> object:
         raise UsageError(f"{path} is not there, or not a file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, BadZipFile, pickle.UnpicklingError) as error:
+    except Exception as error:  # of a broken file torch, zipfile and pickle raise many kinds
         if "Unsupported operand" not in str(error) and "Unsupported" in str(error):
             raise _NotOfFormatError("holds objects besides tensors, and loading those can run their code") from None
         raise UsageError(f"{path} is not a file of torch.save") from None
 
 
 def _convert_quark0(content: object) -> Supernet:
-    state = _read_state(_get_part(content, "state_dict"))
-    alphas = [_read_tensor(_get_part(content, name)) for name in ("alphas_normal", "alphas_reduce")]
-    return from_quark0(state, *alphas)
+    state = _read_state(_unwrap(content, "state_dict"))
+    beside = set(content) - set(state)
+    if "alphas_normal" in beside:
+        alphas = [_read_tensor(_get_part(content, name)) for name in ("alphas_normal", "alphas_reduce")]
+        return from_quark0(state, *alphas)
+    if not any(re.search(r"(?:^|\.)_?(?:alphas?_normal|arch_parameters)\b", name) for name in state):
+        raise _NotOfFormatError("has no alphas_normal, neither beside its state_dict nor in it")
+    return from_quark0(state)
 
 
 def _convert_ptdarts(content: object) -> Supernet:

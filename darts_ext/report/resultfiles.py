@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 
-import yaml
-
 from ..runtime.errors import UsageError
+from ..runtime.reading import parse_yaml, read_text
 
 Rows = list[dict[str, str]]
 
@@ -53,8 +52,8 @@ def read_settings(path: Path) -> dict:
         UsageError: the file is not a mapping.
     """
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError:
+        settings = parse_yaml(read_text(path)) or {}
+    except ValueError:
         settings = None
     if not isinstance(settings, dict):
         raise UsageError(f"{path} is not a file of settings: each line should read 'name: value'")
@@ -70,8 +69,8 @@ def read_json(path: Path, *keys: str) -> dict | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or not content.keys() >= set(keys):
         expected = f" with {' and '.join(keys)}" if keys else ""

@@ -16,6 +16,7 @@ import yaml
 from ..config import is_default
 from .errors import UsageError
 from .files import write_whole
+from .reading import parse_yaml, read_text
 
 # settings that may change between two calls on the same folder
 _FREE = ("out", "device", "threads", "download", "data_root", "tensorboard")
@@ -71,8 +72,8 @@ def read_args(folder: Path) -> dict:
     if not path.is_file():
         raise UsageError(f"{folder} is not a run: it has no args.yaml; `search` makes one")
     try:
-        args = yaml.safe_load(path.read_text())
-    except yaml.YAMLError:
+        args = parse_yaml(read_text(path))
+    except ValueError:
         args = None
     if not isinstance(args, dict):
         raise UsageError(f"{path} is broken: it does not hold settings")

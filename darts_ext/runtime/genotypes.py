@@ -5,22 +5,16 @@ from pathlib import Path
 
 from supernet import Genotype
 
-from .errors import UsageError
+from .reading import read_text
 
 
 def read_genotype(path: Path) -> Genotype:
-    """Reads a genotype file: JSON, DARTS text or a NAS-Bench-201 string.
+    """Reads a file with one genotype: JSON, DARTS text or a NAS-Bench-201 string, as `Genotype.from_text` reads them.
 
     Raises:
         UsageError: the file cannot be read. GenotypeError: it holds no genotype.
     """
-    try:
-        text = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as a genotype: {error}") from None
-    if text.startswith("{"):
-        return Genotype.from_json(text)
-    return Genotype.from_text(text)
+    return Genotype.from_text(read_text(path))
 
 
 def digest(genotype: Genotype) -> str:

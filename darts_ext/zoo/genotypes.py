@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.resources import files
 from inspect import signature
+from os.path import exists  # False where a text is too long for a path
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def list_genotypes() -> list[str]:
 
 def _strip_prefix(source: Genotype | str | Path) -> Genotype | str | Path:
     """Returns a name without `darts_ext.`; everything else as it is."""
-    if isinstance(source, str) and source.startswith("darts_ext.") and not Path(source).exists():
+    if isinstance(source, str) and source.startswith("darts_ext.") and not exists(source):
         return source.removeprefix("darts_ext.")
     return source
 
@@ -159,7 +160,7 @@ def _find(source: Genotype | str | Path) -> Description:
     source = _strip_prefix(source)
     if isinstance(source, str) and source in _registered:
         return _registered[source]
-    if isinstance(source, str) and re.fullmatch(r"[\w-]+", source) and not Path(source).exists():
+    if isinstance(source, str) and re.fullmatch(r"[\w-]+", source) and not exists(source):
         raise unknown("genotype", source, _registered)
     return read_source(source)
 

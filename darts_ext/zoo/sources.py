@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from os.path import exists, isdir  # False where a text is too long for a path
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..runtime.errors import UsageError
 from ..runtime.genotypes import read_genotype
 
 WEIGHTS = Path("evaluate/model.safetensors")  # of a run that `retrain` went on with
-_TEXT = re.compile(r"\s*(Genotype\s*\(|\||MLP\s*\(|\{)")
+_TEXT = re.compile(r"[Gg]enotype\w*\s*\(|Dict\(|\|[^|/]*~|\bMLP\s*\(|\n|^\s*[|(\[{\"'`\ufeff]|=\s*[(\[{]")  # of no path
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,25 @@ def read_source(source: Genotype | str | Path) -> Description:
     """
     if isinstance(source, Genotype):
         return Description(source)
-    text = str(source)
-    if _TEXT.match(text):
-        if text.lstrip().startswith("{"):
-            return Description(Genotype.from_json(text))
-        return Description(Genotype.from_text(text))
+    if _is_text(source):
+        return Description(Genotype.from_text(source))
     if not isinstance(source, (str, Path)):
         raise UsageError(f"a genotype is given as a Genotype, a text or a path, not as {type(source).__name__}")
     path = Path(source)
-    if path.is_dir():
+    if isdir(path):
         path = path / "genotype.json"
         if not path.is_file():
             raise UsageError(f"{source} has no genotype.json{_hint_elsewhere(path.parent)}")
     if path.suffix == ".safetensors":
         return _read_weights(path)
     return Description(read_genotype(path))
+
+
+def _is_text(source: object) -> bool:
+    """Returns whether a source is a genotype itself, and not where to find one."""
+    return (
+        isinstance(source, str) and bool(_TEXT.search(source)) and not exists(source)
+    )  # a browser saves genotype (1).json
 
 
 def no_weights(source: Genotype | str | Path) -> UsageError:
@@ -69,7 +74,7 @@ def no_weights(source: Genotype | str | Path) -> UsageError:
     runs/s3 has no weights: those of a retrained run are RUN/evaluate/model.safetensors; pretrained=False draws
     new ones
     """
-    name = "a genotype" if isinstance(source, Genotype) or _TEXT.match(str(source)) else str(source)
+    name = "a genotype" if isinstance(source, Genotype) or _is_text(source) else str(source)
     file = Path(name) / WEIGHTS
     where = f"those of this run are {file}" if file.is_file() else f"those of a retrained run are RUN/{WEIGHTS}"
     return UsageError(f"{name} has no weights: {where}; pretrained=False draws new ones")

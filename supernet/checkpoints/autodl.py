@@ -9,7 +9,7 @@ from ..errors import SpaceError
 from ..macro import count_cells
 from ..network import Supernet
 from ..spaces import create_space
-from .filling import build_empty_supernet, check_finite, fill, remove_statistics, rename, unwrap
+from .filling import build_empty_supernet, check_entries, check_finite, fill, remove_statistics, rename, unwrap
 
 _ORIGIN = "AutoDL's NAS-Bench-201 supernet"
 _SIZES = {"stem.0.weight": 4, "classifier.weight": 2}
@@ -56,6 +56,7 @@ def from_nasbench201(state_dict: dict[str, Tensor], arch_parameters: Tensor | No
     Traceback (most recent call last):
     supernet.errors.SpaceError: not a state_dict of AutoDL's NAS-Bench-201 supernet: stem.0.weight is missing
     """
+    check_entries(state_dict, _ORIGIN)
     plain = {re.sub(_UNDERSCORED, r"\1\2.", name): tensor for name, tensor in state_dict.items()}
     state = unwrap(plain, _ORIGIN, _SIZES)
     own_alphas = [state.pop(name) for name in _ALPHAS if name in state]
@@ -101,4 +102,9 @@ def _absorb_biases(tensors: dict[str, Tensor]) -> None:
         bias = tensors.pop(name)
         mean = name.replace(".1.bias", ".2.running_mean")
         if mean in tensors:
-            tensors[mean] = tensors[mean] - bias
+            if tensors[mean].shape != bias.shape:
+                raise SpaceError(
+                    f"not a state_dict of {_ORIGIN}: {name} is {list(bias.shape)}, and the mean behind it "
+                    f"{list(tensors[mean].shape)}"
+                )
+            tensors[mean] = tensors[mean] - bias.to(tensors[mean])

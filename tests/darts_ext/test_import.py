@@ -45,9 +45,18 @@ def quark0():
     return {name: QUARK0[name] for name in ("state_dict", "alphas_normal", "alphas_reduce")}
 
 
+def quark0_with_alphas_inside():
+    return {**QUARK0["state_dict"], **{name: QUARK0[name] for name in ("alphas_normal", "alphas_reduce")}}
+
+
 CHECKPOINTS = {
     "quark0": ("quark0", quark0, lambda content: from_quark0(**content)),
     "ptdarts": ("ptdarts", lambda: host("ptdarts"), from_ptdarts),
+    "quark0-alphas-inside": (
+        "quark0",
+        lambda: {f"module.{name}": tensor for name, tensor in quark0_with_alphas_inside().items()},
+        lambda content: from_quark0(content),
+    ),
     "dartspt-s2": (
         "darts-pt",
         lambda: dartspt("dartspt_s2"),
@@ -163,7 +172,7 @@ def changed(**changes):
         (lambda file: file.write_text("# hello"), "quark0", "is not a file of torch.save"),
         (lambda file: file.write_bytes(b""), "quark0", "is not a file of torch.save"),
         (saved(quark0), "quark", ["unknown format 'quark'", "'quark0'"]),
-        (save_quark0_without_alphas, "quark0", ["has no state_dict", "alphas_normal", "weights.pt has no alphas"]),
+        (save_quark0_without_alphas, "quark0", ["has no alphas_normal", "weights.pt has no alphas"]),
         (
             saved({"args": argparse.Namespace(), "search_model": {}}),
             "nasbench201",

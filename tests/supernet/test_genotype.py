@@ -39,6 +39,7 @@ def random_text(seed):
 def assert_round_trips(genotype):
     assert Genotype.from_json(genotype.to_json()) == genotype
     assert Genotype.from_text(genotype.to_text()) == genotype
+    assert Genotype.from_text(repr(genotype)) == genotype
     assert hash(Genotype.from_text(genotype.to_text())) == hash(genotype)
 
 
