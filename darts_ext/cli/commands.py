@@ -11,6 +11,7 @@ from ..config import (
     CompareSettings,
     CriterionSettings,
     DataSettings,
+    ExportSettings,
     ImportSettings,
     RankSettings,
     RetrainSettings,
@@ -91,6 +92,12 @@ def _import(checkpoint: Path, run: RunSettings, data: DataSettings, settings: Im
     folder = run_import(checkpoint, run, data, settings)
     write_report(folder)
     print(f"run: {folder}")
+
+
+def _export(target: Path, settings: ExportSettings) -> None:
+    from ..export import run_export
+
+    run_export(target, settings)
 
 
 def _report(folder: Path) -> None:
@@ -174,6 +181,12 @@ COMMANDS = {
         (RunSettings, DataSettings, ImportSettings),
         _import,
         target="its checkpoint",
+    ),
+    "export": Command(
+        "write a retrained network as ONNX, or as a program of torch.export",
+        (ExportSettings,),
+        _export,
+        target="folder that `retrain` wrote, or its weights",
     ),
     "report": Command(
         "write the report of a run or a comparison anew", (), _report, target="folder of a run or a comparison"

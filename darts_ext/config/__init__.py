@@ -6,6 +6,7 @@ The range of a setting and its help stand with its field.
 from dataclasses import fields
 
 from .compare import CompareSettings
+from .export import ExportSettings
 from .rank import RankSettings
 from .retrain import RetrainSettings
 from .run import DataSettings, RunSettings
@@ -22,6 +23,7 @@ ALL = (
     RetrainSettings,
     CompareSettings,
     RankSettings,
+    ExportSettings,
 )
 
 
@@ -38,6 +40,7 @@ __all__ = [
     "CompareSettings",
     "CriterionSettings",
     "DataSettings",
+    "ExportSettings",
     "ImportSettings",
     "RankSettings",
     "RetrainSettings",

@@ -31,6 +31,7 @@ from .sources import Description, no_weights, read_source
 __all__ = ["create_model", "list_genotypes", "register"]  # timm adds every name that it registers
 
 DEFAULT = "darts_v2"
+NATURAL_STRIDES = {"cifar": 4, "imagenet": 32}  # of the last feature maps, by the stem
 _STEMS: dict[str, dict[str, Any]] = {
     "cifar": {
         "input_size": (3, 32, 32),
@@ -62,6 +63,7 @@ def darts_ext(pretrained: bool = False, genotype: Genotype | str | Path | None =
     source = genotype if genotype is not None else tag or DEFAULT
     description = _find(source)
     options = description.sizes | options
+    _check_sizes_of_images(options)
     if not isinstance(cfg, dict):
         cfg = {**_default_cfg(options.get("stem", "cifar")), **description.cfg, "tag": tag}
     with _in_one_line(source, cfg):
@@ -163,6 +165,18 @@ def _find(source: Genotype | str | Path) -> Description:
     if isinstance(source, str) and re.fullmatch(r"[\w-]+", source) and not exists(source):
         raise unknown("genotype", source, _registered)
     return read_source(source)
+
+
+def _check_sizes_of_images(options: dict[str, Any]) -> None:
+    """Takes off options of timm that these networks need not be told, or raises UsageError where they cannot be met."""
+    options.pop("img_size", None)  # the network takes images of any size
+    stride = options.pop("output_stride", None)
+    natural = NATURAL_STRIDES.get(options.get("stem", "cifar"), 4)
+    if stride not in (None, natural):
+        raise UsageError(
+            f"the last feature maps are {natural} times smaller than the images, and not {stride} times: cells that "
+            f"reduce cannot be dilated, as their skips are factorised; take an earlier level, out_indices=..."
+        )
 
 
 @contextmanager

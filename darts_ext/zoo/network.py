@@ -1,6 +1,7 @@
 """The network of a genotype with the methods that timm's tools call."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet import DiscreteNetwork, Genotype, SpaceError, find_macro
+from supernet.skeleton import call_cell
+
+from .checkpointing import is_training, run_without_keeping
 
 
 class TimmNetwork(DiscreteNetwork):
@@ -77,7 +81,9 @@ class TimmNetwork(DiscreteNetwork):
             self.reset_classifier(num_classes, global_pool)
         else:
             self.global_pool = global_pool
+        self.grad_checkpointing = False
         self.register_load_state_dict_pre_hook(_drop_auxiliary_head)
+        self.register_load_state_dict_pre_hook(_keep_new_classifier)
 
     def _levels(self, genotype: Genotype, stem: str) -> tuple[list[dict], list[int]]:
         """Finds the last block of each resolution: its entry of timm's `feature_info`, and its index.
@@ -99,6 +105,16 @@ class TimmNetwork(DiscreteNetwork):
             module, reduction, channels = blocks[index]
             info.append({"module": module, "reduction": reduction, "num_chs": channels})
         return info, list(last.values())
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Makes training keep what passes between the cells only, and run each cell once more in the backward pass."""
+        self.grad_checkpointing = enable
+
+    def run_blocks(self, x: Tensor, call: Callable = call_cell) -> Iterator[Tensor]:
+        """Yields the output of every stem, then that of every cell."""
+        if not (self.grad_checkpointing and is_training(self)):
+            return super().run_blocks(x, call)
+        return super().run_blocks(x, lambda spec, cell, *inputs: run_without_keeping(cell, *inputs))
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Maps images [B, in_chans, H, W] to the last feature maps [B, num_features, H', W']."""
@@ -207,3 +223,19 @@ def _drop_auxiliary_head(net: TimmNetwork, state: dict[str, Tensor], prefix: str
         for name in list(state):
             if name.startswith(f"{prefix}auxiliary_head."):
                 del state[name]
+
+
+def _keep_new_classifier(net: TimmNetwork, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Lets weights of a network with another number of classes be loaded: the classifier stays as it is."""
+    names = [f"{prefix}classifier.{part}" for part in ("weight", "bias")]
+    if not isinstance(net.classifier, nn.Linear) or not all(name in state for name in names):
+        return
+    weight, bias = (state[name] for name in names)
+    is_classifier = weight.dim() == 2 and weight.shape[1] == net.num_features and len(weight) == len(bias)
+    if is_classifier and len(weight) != net.num_classes:
+        warnings.warn(
+            f"the weights are of {len(weight)} classes, and the network has {net.num_classes}: its classifier is left "
+            f"as it was initialised",
+            stacklevel=2,
+        )
+        state.update(zip(names, (net.classifier.weight.data, net.classifier.bias.data)))
