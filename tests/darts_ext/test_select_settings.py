@@ -126,7 +126,7 @@ def test_folders_are_safe_and_the_same_name_is_one_entry():
         ("--criterion taylor --protocol darts-pt", "leave protocol at paired"),
         ("--race 1", "race must lie in [0, 1)"),
         ("--tune_epochs -1", "tune_epochs must not be negative"),
-        ("--strategy beam --width 0", "width is a number of at least 1"),
+        ("--strategy beam --width 0", "width must be at least 1"),
         ("--strategy beam --max_parameters 0", "max_parameters must be above 0"),
         ('--settings {"ntk":{"images":3}}', "unknown criterion in --settings 'ntk'"),
         ('--settings {"perturbation":3}', "--help tells what it takes"),
