@@ -185,8 +185,8 @@ def _time(module: nn.Module, x: Tensor, repeats: int) -> float:
     def run_once() -> float:
         start = time.perf_counter()
         module(x)
-        if x.is_cuda:
-            torch.cuda.synchronize(x.device)
+        if x.device.type not in ("cpu", "meta"):
+            torch.accelerator.synchronize(x.device)
         return time.perf_counter() - start
 
     run_once()

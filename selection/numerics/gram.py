@@ -59,7 +59,7 @@ def gram(
             kernel, note = layerwise_kernel(model, state, names, off, x, x2, cotangents, **settings)
     if note:
         warnings.warn(f"ntk: {note}", stacklevel=3)
-    if not kernel.isfinite().all():
+    if not kernel.is_meta and not kernel.isfinite().all():
         raise SelectionError("the network's gradients are not finite numbers")
     return kernel
 
