@@ -28,7 +28,7 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device).tolist()
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, ImportError):
         raise UsageError(f"device {name!r} is not available here: cpu, cuda, cuda:N, mps or auto") from None
     return device
