@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from selection.numerics.precision import convert_to_float64
+
 from ..runtime.errors import UsageError
 from .augment import Augmentation, crop_and_flip, cut_out, draw
 from .splits import Split
@@ -122,8 +124,8 @@ class ImageBatches:
 
 
 def _read_channels(values: Tensor | Sequence[float]) -> Tensor:
-    """Returns a number for each channel in float64 on the CPU, as some devices have no float64."""
-    return values.cpu().double() if isinstance(values, Tensor) else torch.as_tensor(values, dtype=torch.float64)
+    """Returns a number for each channel in float64, wherever there is one."""
+    return convert_to_float64(values) if isinstance(values, Tensor) else torch.tensor(values, dtype=torch.float64)
 
 
 def _create_generator(seed: int, stream: str, epoch: int) -> torch.Generator:
