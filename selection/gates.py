@@ -87,7 +87,7 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
     others = [name for name in names if name != option]
     with masked(net, {choice: others}):
         try:
-            row = torch.tensor([SURE if name == option else -SURE for name in names])
+            row = torch.tensor([SURE if name == option else -SURE for name in names], device="cpu")
             _set_row(net, choice, row)
             if not before.is_meta and not torch.equal(net.logits()[choice].cpu(), row.to(before.dtype)):
                 raise SelectionError(

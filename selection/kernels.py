@@ -127,7 +127,7 @@ def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
     def project(logits: Tensor, _: slice) -> list[Tensor]:
         count = cast(int, outputs)
         generator = torch.Generator().manual_seed(seed)
-        signs = torch.randint(0, 2, (count, *logits.shape[1:]), generator=generator) * 2.0 - 1
+        signs = torch.randint(0, 2, (count, *logits.shape[1:]), generator=generator, device="cpu") * 2.0 - 1
         return [row.to(logits).expand_as(logits) / count**0.5 for row in signs]
 
     if outputs == "sum":

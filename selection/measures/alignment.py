@@ -60,7 +60,7 @@ def gradalign_2(net: nn.Module, batches: Batches, *, ridge: float = 0.0, **setti
     this one goes with accuracy on NAS-Bench-201.
     """
     cosines = prepare_algebra(_cosines(net, batches, **settings))
-    identity = torch.eye(len(cosines)).to(cosines)
+    identity = torch.eye(len(cosines), dtype=cosines.dtype, device=cosines.device)
     return float(torch.linalg.slogdet(cosines + ridge * identity).logabsdet)
 
 

@@ -83,7 +83,7 @@ def _entropy(feature: Tensor) -> Tensor:
 
 def _block_score(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
     """2 - s - 1 / (s + 1e-6) of a block that makes the map `after` of the map `before`."""
-    signs = (2 * torch.randint(0, 2, after.shape, generator=generator) - 1).to(after)
+    signs = (2 * torch.randint(0, 2, after.shape, generator=generator, device="cpu") - 1).to(after)
     gradient = _pull_back(before, after, signs)
     if gradient.shape == signs.shape and torch.equal(gradient, signs):
         return -math.inf

@@ -95,7 +95,7 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
     last = min(last, int((values > floor).sum()))
     if last - first + 1 < LEAST:
         return _unresolved(first, last)
-    ranks = torch.arange(first, last + 1)
+    ranks = torch.arange(first, last + 1, device="cpu")
     slope, unit, fit = power_law(ranks.double(), values[ranks - 1])
     beta = max(0.0, -slope)
     notes = _eigenvalue_notes(beta, fit)
