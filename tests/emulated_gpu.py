@@ -18,6 +18,13 @@ DEVICE = torch.device(KIND, 0)
 MISSING = ("batch_norm_update_stats", "unique_dim", "_linalg_eigh", "_linalg_slogdet", "_linalg_solve_ex")
 MEETS_CPU = ("copy_", "_to_copy", "index", "index_put", "index_put_")  # they take tensors, or indices, of the CPU
 
+GENERATOR = torch.Generator()
+MODULE = SimpleNamespace(  # as torch.cuda is
+    manual_seed=GENERATOR.manual_seed,
+    get_rng_state=lambda device: GENERATOR.get_state(),
+    set_rng_state=lambda state, device: GENERATOR.set_state(state),
+)
+
 
 class OnGpu(Tensor):
     """A tensor of the emulated device; `raw` is its content."""
@@ -53,18 +60,10 @@ class _Factories(TorchDispatchMode):
 
 @contextmanager
 def emulated_gpu(monkeypatch) -> Iterator[torch.Generator]:
-    """Inside the block DEVICE exists; yields the generator of `torch.lazy`."""
-    generator = torch.Generator()
-    module = SimpleNamespace(
-        manual_seed=generator.manual_seed,
-        get_rng_state=lambda device=None: generator.get_state(),
-        set_rng_state=lambda state, device=None: generator.set_state(state),
-    )
-    monkeypatch.setattr(torch, KIND, module, raising=False)
-    torch.get_device_module.cache_clear()
+    """Inside the block DEVICE exists; yields its generator."""
+    monkeypatch.setattr(torch, KIND, MODULE, raising=False)
     with _Factories():
-        yield generator
-    torch.get_device_module.cache_clear()
+        yield GENERATOR
 
 
 def move(net: nn.Module) -> nn.Module:

@@ -17,7 +17,7 @@ from darts_ext.runtime.device import find_device
 from darts_ext.runtime.errors import UsageError
 from darts_ext.search import Search
 from darts_ext.search.hypergradient import KINDS, hypergradient
-from supernet import Supernet, build, create_space
+from supernet import NodeScale, Supernet, build, create_space
 
 
 @pytest.fixture
@@ -70,6 +70,13 @@ def test_retraining_without_float64_trains_as_on_the_cpu(gpu):
         stage = Retrain(net if device == "cpu" else move(net), RetrainSettings(epochs=1), *parts, seed=0)
         rows.append(numbers(stage.run_epoch(0, bar)))
     assert rows[1] == pytest.approx(rows[0], rel=1e-5)
+
+
+def test_nodes_are_scaled_alike_where_they_are_built(gpu):
+    with torch.device(gpu):
+        there = NodeScale(3, gamma=0.5)
+    assert there.scale.device == gpu
+    assert there.scale.tolist() == NodeScale(3, gamma=0.5).scale.tolist()
 
 
 def test_batches_are_the_same_on_every_device(gpu):

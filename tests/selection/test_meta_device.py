@@ -4,6 +4,7 @@ knows tensors by their address, fails there. All runs as far as a value is read.
 import pytest
 import torch
 from small_supernets import batch, supernet_of
+from toy_network import Toy, points
 
 import selection
 from selection.alphas import find_alphas
@@ -57,6 +58,24 @@ def test_options_are_masked_and_committed():
             assert net(x).shape == (6, 4)
         with committed(net, choice, first):
             assert net(x).shape == (6, 4)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "ntk_min", "zico", "trainability", "linear_regions"])
+def test_a_default_device_does_not_reach_into_a_measure(name):
+    measure, net = selection.find_measure(name), supernet_of("tiny")
+    batches = [batch(), batch(seed=1)]
+    expected = measure(net, batches)
+    with torch.device("meta"):
+        assert measure(net, batches) == expected
+
+
+@pytest.mark.parametrize("strategy", ["oneshot", "progressive", "sample", "beam"])
+def test_a_default_device_does_not_reach_into_a_choice(strategy):
+    net = Toy()
+    expected = selection.select(net, "perturbation", strategy, batches=points())
+    batches = points()
+    with torch.device("meta"):
+        assert selection.select(net, "perturbation", strategy, batches=batches).options == expected.options
 
 
 def test_weights_are_not_taken_for_alphas():
