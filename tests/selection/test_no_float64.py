@@ -20,7 +20,7 @@ from selection.numerics.spectrum import spectrum
 from selection.preserve import preserved
 from supernet import Genotype, Supernet, build, create_space
 
-IN_FLOAT32 = ("ntk_", "grad", "synflow")  # beginnings of the measures that compute in the network's own device
+IN_FLOAT32 = ("ntk_", "grad", "synflow")  # beginnings of the measures that compute on the network's own device
 NOT = ("grad_norm", "ntk_infinite_min", "ntk_infinite_min_relative")
 
 
@@ -82,7 +82,7 @@ def test_a_criterion_chooses_as_on_the_cpu(criterion):
     assert not any("float32" in note for note in here.notes)
 
 
-@pytest.mark.parametrize("settings", [{}, {"dtype": "float64"}, {"outputs": "trace", "block": 3}, {"outputs": 2}])
+@pytest.mark.parametrize("settings", [{}, {"dtype": "float64"}, {"outputs": "trace", "block": 5}, {"outputs": 2}])
 @pytest.mark.parametrize("batchnorm", ["frozen", "coupled"])
 def test_a_kernel_is_made_in_float32_where_the_network_is(settings, batchnorm):
     if batchnorm == "coupled":
