@@ -59,16 +59,16 @@ def f1(outputs: torch.Tensor, targets: torch.Tensor) -> float:
 
 def main() -> None:
     x, y = load()
-    train, val = Batches(x[:800], y[:800]), Batches(x[800:1600], y[800:1600])
+    train, val = Batches(x[:512], y[:512]), Batches(x[512:1024], y[512:1024])
     net = Supernet(create_space("nasbench201"), channels=4, layers=1, num_classes=4, in_chans=1, seed=0)
 
-    settings = SearchSettings(epochs=4, learning_rate=0.05, channels=4, layers=1)
+    settings = SearchSettings(epochs=3, learning_rate=0.05, channels=4, layers=1)
     search = Search(net, settings, train, val, val, seed=0, loss="binary_cross_entropy", metric=f1)
     for epoch in range(settings.epochs):
         row = search.run_epoch(epoch, lambda steps, total: steps)
         print(f"epoch {epoch + 1}: loss {row['val_loss']:.3f}, F1 {row['val_metric']:.3f}")
 
-    batches = list(val.epoch(0))[:4]
+    batches = list(val.epoch(0))[:3]
     for criterion, metric in (("perturbation", None), ("perturbation", f1), ("perturbation_loss", None), ("ntk", None)):
         chosen = selection.select(net, criterion, "oneshot", batches=batches, metric=metric)
         judge = "F1" if metric else "      "

@@ -23,5 +23,6 @@ def find_alphas(net: nn.Module) -> Callable[[Tensor], bool]:
 
 
 def _memory(tensor: Tensor) -> int:
-    """Returns the address at which the memory behind a tensor begins, the same for all its views."""
-    return tensor.untyped_storage().data_ptr()
+    """Returns the identity of the memory behind a tensor, the same for all its views; an address would be 0 for all
+    tensors without data, as those of the meta device."""
+    return tensor.untyped_storage()._cdata

@@ -85,7 +85,7 @@ def draw_architecture(net: Selectable, generator: torch.Generator) -> Architectu
     others."""
 
     def pick(names: list[str], count: int) -> list[str]:
-        indices = torch.randperm(len(names), generator=generator)[:count]
+        indices = torch.randperm(len(names), generator=generator, device="cpu")[:count]
         return [names[index] for index in sorted(indices.tolist())]
 
     options = {choice: pick(allowed_options(net, choice), 1)[0] for choice in net.choices()}

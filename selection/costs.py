@@ -179,14 +179,20 @@ def _time_passes(net: SelectableModule, x: Tensor, repeats: int = 5) -> tuple[fl
     return whole, of_module
 
 
+def _wait_for(device: torch.device) -> None:
+    """Waits until a GPU has done what it was given."""
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is not None and accelerator.type == device.type:
+        torch.accelerator.synchronize(device)
+
+
 def _time(module: nn.Module, x: Tensor, repeats: int) -> float:
     """The median of some passes, after one that does not count."""
 
     def run_once() -> float:
         start = time.perf_counter()
         module(x)
-        if x.is_cuda:
-            torch.cuda.synchronize(x.device)
+        _wait_for(x.device)
         return time.perf_counter() - start
 
     run_once()

@@ -71,7 +71,8 @@ class Evaluator:
         self.generator = torch.Generator().manual_seed(seed)
         self.resample = batches if callable(batches) else None
         self.batches = [] if self.resample else fit_batches(net, check_batches(batches))
-        order = torch.randperm(len(self.batches), generator=torch.Generator().manual_seed(seed)).tolist()
+        drawing = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(self.batches), generator=drawing, device="cpu").tolist()
         self.sequence = [self.batches[index] for index in order]
         self.sizes = [len(x) for x, _ in self.sequence]
         self.notes: list[str] = []

@@ -168,9 +168,9 @@ def committed(net: SelectableModule, choice: str, option: str) -> Iterator[None]
     with masked(net, {choice: others}):
         try:
             high, low = net.extremes() if hasattr(net, "extremes") else (SURE, -SURE)
-            row = torch.tensor([high if name == option else low for name in names])
+            row = torch.tensor([high if name == option else low for name in names], device="cpu")
             _set_row(net, choice, row)
-            if not torch.equal(net.logits()[choice].cpu(), row.to(before.dtype)):
+            if not before.is_meta and not torch.equal(net.logits()[choice].cpu(), row.to(before.dtype)):
                 raise SelectionError(
                     f"{choice}: logits() must give live views of the alphas, so that a decision can be written into "
                     f"them"

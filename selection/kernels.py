@@ -50,7 +50,8 @@ def ntk(
             supernet's alphas never count.
         batchnorm: "frozen" (x's statistics, taken as constants), "running" (running statistics, as in eval mode), or
             "coupled" (training mode: a sample's logits depend on the others; one backward pass a sample).
-        dtype: of the whole computation, or its name; float64, because the smallest eigenvalue is lost in float32.
+        dtype: of the whole computation, or its name; float64, because the smallest eigenvalue is lost in float32. Where
+            the network's device has no float64, it is float32, with a warning.
         block: inputs a side of the blocks that the kernel is put together from, None for all at once: memory is that of
             two blocks, and n blocks take about n/2 times as long. With "frozen" a pass without gradients takes the
             statistics of the whole x first.
@@ -116,17 +117,17 @@ def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
         return [torch.ones_like(logits)]
 
     def take_each(logits: Tensor, _: slice) -> list[Tensor]:
-        flat = torch.zeros_like(logits).flatten(1)
         directions = []
-        for k in range(flat.shape[1]):
-            column = torch.tensor([k], device=logits.device)
-            directions.append(flat.index_fill(1, column, 1.0).reshape(logits.shape))
+        for k in range(logits[0].numel()):
+            flat = torch.zeros_like(logits).flatten(1)
+            flat[:, k] = 1.0
+            directions.append(flat.reshape(logits.shape))
         return directions
 
     def project(logits: Tensor, _: slice) -> list[Tensor]:
         count = cast(int, outputs)
         generator = torch.Generator().manual_seed(seed)
-        signs = torch.randint(0, 2, (count, *logits.shape[1:]), generator=generator) * 2.0 - 1
+        signs = torch.randint(0, 2, (count, *logits.shape[1:]), generator=generator, device="cpu") * 2.0 - 1
         return [row.to(logits).expand_as(logits) / count**0.5 for row in signs]
 
     if outputs == "sum":

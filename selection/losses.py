@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from .errors import SelectionError
 from .numerics.logits import check_logits, read_logits
+from .numerics.precision import convert_to_float64
 from .structures import count_samples, join, take
 from .targets import infer_loss, read_numbers, shape_targets
 
@@ -87,7 +88,8 @@ def share_right(output: object, y: Any, loss: str | None = None) -> Tensor:
     else:
         indices = targets.argmax(1) if targets.dim() == logits.dim() else targets
         right = logits.argmax(1) == indices
-    return right.flatten(1).double().mean(1) if right.dim() > 1 else right.double()
+    right = convert_to_float64(right)
+    return right.flatten(1).mean(1) if right.dim() > 1 else right
 
 
 def take_metric(metric: Any, outputs: Sequence[Any], targets: Sequence[Any]) -> float:

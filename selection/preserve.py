@@ -24,8 +24,7 @@ def preserved(net: nn.Module, seed: int | None = None) -> Iterator[None]:
     for _, _, buffers in modules:
         values += [(buffer, buffer.clone()) for buffer in buffers.values() if buffer is not None]
     gradients = [(parameter, parameter.grad) for parameter in net.parameters()]
-    gpus = {parameter.device.index for parameter, _ in gradients if parameter.is_cuda}
-    with torch.random.fork_rng(devices=sorted(gpus)):
+    with _random_state_kept(net):
         if seed is not None:
             draw_from(seed, net)
         try:
@@ -57,8 +56,24 @@ def draw_from(seed: int, net: nn.Module) -> None:
     """Seeds the generators that a network draws from, the CPU's and those of its own devices; `torch.manual_seed`
     changes all others too, and is slow."""
     torch.default_generator.manual_seed(seed)
-    for device in {parameter.device for parameter in net.parameters()}:
+    for device in _find_generators(net):
         if device.type == "cuda":
             torch.cuda.default_generators[device.index].manual_seed(seed)
-        elif device.type != "cpu":
+        else:
             torch.get_device_module(device).manual_seed(seed)
+
+
+@contextmanager
+def _random_state_kept(net: nn.Module) -> Iterator[None]:
+    """On leaving, the generators of the CPU and of the network's own devices are what they were."""
+    with ExitStack() as forks:
+        forks.enter_context(torch.random.fork_rng(devices=[]))
+        for device in _find_generators(net):
+            forks.enter_context(torch.random.fork_rng(devices=[device], device_type=device.type))
+        yield
+
+
+def _find_generators(net: nn.Module) -> set[torch.device]:
+    """The network's devices other than the CPU that have a generator; torch's `meta` device has none."""
+    devices = {parameter.device for parameter in net.parameters()}
+    return {device for device in devices if hasattr(getattr(torch, device.type, None), "manual_seed")}

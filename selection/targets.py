@@ -112,7 +112,7 @@ def read_numbers(y: object) -> Tensor:
         raise SelectionError(
             f"targets are a tensor [B, ...], not a {type(y).__name__}: for others give loss= and metric= of your own"
         )
-    if y.is_complex() or (y.is_floating_point() and not y.isfinite().all()):
+    if y.is_complex() or (y.is_floating_point() and not y.is_meta and not y.isfinite().all()):
         raise SelectionError("the targets hold values that are not finite real numbers")
     return y if y.is_floating_point() else y.long()
 
@@ -172,6 +172,8 @@ def _shape_classes(logits: Tensor, y: Tensor) -> Tensor:
 
 def _check_range(y: Tensor, classes: int) -> None:
     """Raises SelectionError that names the first label for which there is no logit."""
+    if y.is_meta:
+        return
     strange = y[(y < 0) | (y >= classes)]
     if len(strange):
         raise SelectionError(

@@ -59,9 +59,11 @@ class NodeScale(nn.Module):
         self.width = width
         self.gamma = gamma
         self.alpha = alpha
-        powers = torch.arange(1, width + 1, dtype=torch.float64) ** (-1 / alpha)
+        # on the CPU, as the device on which a network is built may have no float64
+        powers = torch.arange(1, width + 1, dtype=torch.float64, device="cpu") ** (-1 / alpha)
         relative = gamma + (1 - gamma) * width * powers / powers.sum()  # m lam: exactly 1 where gamma is
-        self.register_buffer("scale", relative.sqrt().to(torch.get_default_dtype()))
+        scale = relative.sqrt().to(torch.get_default_dtype())
+        self.register_buffer("scale", scale.to(torch.get_default_device()))
         # in the state_dict, which thus says what the network computes: a pruned network that is saved and loaded stays
         # pruned
         self.register_buffer("awake", torch.ones(width, dtype=torch.bool))

@@ -12,7 +12,7 @@ SAYS = {
     "own_darts_code.py": ["Generic of Network, 3 choices", "the network is what it was: True", "trained in between"],
     "own_search_space.py": ["100% right", "ntk "],
     "own_criterion.py": ["margin+parameters"],
-    "task_several_labels.py": ["epoch 4: loss 0", "are read as yes or no of each output"],
+    "task_several_labels.py": ["epoch 3: loss 0", "are read as yes or no of each output"],
     "task_segmentation.py": ["perturbation       mean IoU  ['conv_5x5', 'conv_5x5', 'conv_5x5']", "ntk, outputs 4"],
     "task_signals.py": ["explained: 0.9", "taylor "],
 }

@@ -14,7 +14,7 @@ class RunSettings:
     seed: int = field(default=0, metadata=SEED)
     """Seed of weights, alphas, data order and augmentation; of `select`: of what it draws, by default the run's."""
     device: str = "auto"
-    """cpu, cuda, cuda:N, or auto: a GPU if there is one."""
+    """cpu, cuda, cuda:N, mps (Apple's GPU), or auto: a CUDA GPU if there is one, else the CPU."""
     threads: int = field(default=0, metadata=NOT_NEGATIVE)
     """CPU threads; 0 takes torch's default. Results are bit-identical for the same number only."""
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from selection.numerics.precision import convert_to_float64
+
 from ..runtime.errors import UsageError
 from .augment import Augmentation, crop_and_flip, cut_out, draw
 from .splits import Split
@@ -21,9 +23,9 @@ def normalisation(split: Split) -> tuple[Tensor, Tensor]:
     """
     # Counting grey levels is exact and needs no float copy of the images.
     channels = [channel.flatten() for channel in split.images.unbind(3)]
-    counts = torch.stack([channel.bincount(minlength=256) for channel in channels]).double()
+    counts = torch.stack([channel.bincount(minlength=256) for channel in channels]).cpu().double()
     weights = counts / counts.sum(1, keepdim=True)
-    levels = torch.arange(256, dtype=torch.float64, device=counts.device) / 255
+    levels = torch.arange(256, dtype=torch.float64) / 255
     mean = weights @ levels
     variance = (weights * (levels - mean[:, None]) ** 2).sum(1)
     deviation = variance.sqrt().clamp_min(1 / 255)
@@ -73,8 +75,7 @@ class ImageBatches:
             raise UsageError(
                 f"a batch of {batch_size} is larger than the split of {len(split)} images: lower --batch_size"
             )
-        mean = torch.as_tensor(mean, dtype=torch.float64)
-        std = torch.as_tensor(std, dtype=torch.float64)
+        mean, std = _read_channels(mean), _read_channels(std)
         self.split = split.to(device)
         self.batch_size = batch_size
         self.augmentation = augmentation
@@ -117,9 +118,14 @@ class ImageBatches:
         if draws is not None:
             x = cut_out(x, draws, self.augmentation.cutout)
         x = x.permute(0, 3, 1, 2)
-        if x.is_cuda:
+        if x.device.type != "cpu":
             x = x.contiguous()
         return x, self.split.labels[indices]
+
+
+def _read_channels(values: Tensor | Sequence[float]) -> Tensor:
+    """Returns a number for each channel in float64, wherever there is one."""
+    return convert_to_float64(values) if isinstance(values, Tensor) else torch.tensor(values, dtype=torch.float64)
 
 
 def _create_generator(seed: int, stream: str, epoch: int) -> torch.Generator:

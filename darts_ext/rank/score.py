@@ -91,7 +91,7 @@ INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
 def build_network(task: Task, settings: Build) -> nn.Module:
     """Builds the network of a task; its weights depend on the seed and the repeat only."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed * 1000 + task.repeat)
+        torch.default_generator.manual_seed(settings.seed * 1000 + task.repeat)
         net = build(
             Genotype.from_text(task.cell),
             channels=settings.channels,

@@ -19,16 +19,16 @@ def prepare_device(run: RunSettings) -> torch.device:
 
 
 def find_device(name: str) -> torch.device:
-    """Returns the device of that name; auto is a GPU if there is one.
+    """Returns the device of that name; auto is a CUDA GPU if there is one.
 
     Raises:
-        UsageError: it does not exist here.
+        UsageError: it does not exist here, or holds no data, as torch's `meta` device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise UsageError(f"device {name!r} is not available here: cpu, cuda, cuda:N or auto") from None
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ImportError):
+        raise UsageError(f"device {name!r} is not available here: cpu, cuda, cuda:N, mps or auto") from None
     return device

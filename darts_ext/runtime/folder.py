@@ -87,12 +87,18 @@ def _version() -> str:
         return "not installed: run from its folder"
 
 
+def _find_gpu() -> str | None:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return "mps" if torch.backends.mps.is_available() else None
+
+
 def _environment() -> dict[str, object]:
     return {
         "darts_ext": _version(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "gpu": _find_gpu(),
         "cpu": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),

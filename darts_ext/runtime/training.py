@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from selection import Task
+from selection.numerics.precision import convert_to_float64
 
 from .errors import UsageError
 
@@ -42,7 +43,7 @@ class Means:
 
     def add(self, loss: Tensor, x: Tensor, output: object, y: Any) -> None:
         """Adds a batch by its mean loss, its inputs, the network's output and its targets."""
-        parts = [loss.detach().double() * len(x)]
+        parts = [convert_to_float64(loss.detach()) * len(x)]
         if self.task.has_accuracy:
             parts.append(self.task.count_right(output, y))
         sums = torch.stack(parts)
@@ -82,7 +83,7 @@ def evaluate(net: nn.Module, batches: Iterable[Batch], prefix: str, task: Task =
 
 def check_finite(loss: Tensor, where: str, lower: str) -> None:
     """Raises UsageError if the loss is not finite; `lower` names the settings that would help if they were lower."""
-    if not torch.isfinite(loss):
+    if not loss.is_meta and not torch.isfinite(loss):
         raise UsageError(
             f"the loss became {float(loss.detach())} in {where}: lower {lower}; the last good checkpoint is kept"
         )

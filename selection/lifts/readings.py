@@ -29,5 +29,5 @@ def size(evaluator: Evaluator, choice: str) -> dict[str, float]:
 def random(evaluator: Evaluator, choice: str) -> dict[str, float]:
     """Uniform numbers, drawn by name: the order of the options does not matter."""
     options = sorted(evaluator.net.choices()[choice])
-    numbers = torch.rand(len(options), generator=evaluator.generator)
+    numbers = torch.rand(len(options), generator=evaluator.generator, device="cpu")
     return dict(zip(options, numbers.tolist()))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..losses import Loss, Metric, compute_loss, settle_loss, share_right, take_metric
 from ..numerics.logits import read_logits
+from ..numerics.precision import convert_to_float64
 from ..preserve import preserved
 from ..registry import register_measure
 from .batch import Batches
@@ -56,7 +57,7 @@ def _mean(net: nn.Module, batches: Batches, add_up: AddUp, loss: Loss) -> float:
     for output, y in _outputs(net, batches):
         if not totals:
             loss = settle_loss(loss, output, [y for _, y in batches])
-        totals.append(add_up(output, y, loss).double())
+        totals.append(convert_to_float64(add_up(output, y, loss)))
     return float(sum(totals)) / sum(len(x) for x, _ in batches)
 
 

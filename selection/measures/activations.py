@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..gates import leaf_modules
+from ..numerics.precision import convert_to_float64
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -48,7 +49,7 @@ def naswot(net: nn.Module, batches: Batches, *, images: int = IMAGES, training: 
     patterns = _patterns(net, batches, images, training)
     if not patterns:
         raise SelectionError("naswot counts the patterns of ReLU modules, and the network has none")
-    kernel = sum(_count_agreements(pattern.double()) for pattern in patterns)
+    kernel = sum(_count_agreements(convert_to_float64(pattern)) for pattern in patterns)
     return float(torch.linalg.slogdet(kernel).logabsdet)
 
 
@@ -64,7 +65,7 @@ def linear_regions(net: nn.Module, batches: Batches, *, images: int = IMAGES, tr
     patterns = _patterns(net, batches, images, training)
     if not patterns:
         return 1.0
-    distinct = torch.cat(patterns, 1).unique(dim=0)
+    distinct = torch.cat(patterns, 1).cpu().unique(dim=0)
     return float(len(distinct))
 
 

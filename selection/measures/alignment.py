@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..kernels import GRAM_SETTINGS, loss_gram
+from ..numerics.precision import prepare_algebra
 from ..registry import register_measure
 from .batch import Batches, first_images
 from .memo import share
@@ -58,8 +59,8 @@ def gradalign_2(net: nn.Module, batches: Batches, *, ridge: float = 0.0, **setti
     Higher is a larger volume: samples that ask for different things of the weights. The abstract leaves the sign open;
     this one goes with accuracy on NAS-Bench-201.
     """
-    cosines = _cosines(net, batches, **settings)
-    identity = torch.eye(len(cosines)).to(cosines)
+    cosines = prepare_algebra(_cosines(net, batches, **settings))
+    identity = torch.eye(len(cosines), dtype=cosines.dtype, device=cosines.device)
     return float(torch.linalg.slogdet(cosines + ridge * identity).logabsdet)
 
 

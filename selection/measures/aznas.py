@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import SelectionError
+from ..numerics.precision import convert_to_float64
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -82,7 +83,7 @@ def _entropy(feature: Tensor) -> Tensor:
 
 def _block_score(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
     """2 - s - 1 / (s + 1e-6) of a block that makes the map `after` of the map `before`."""
-    signs = (2 * torch.randint(0, 2, after.shape, generator=generator) - 1).to(after)
+    signs = (2 * torch.randint(0, 2, after.shape, generator=generator, device="cpu") - 1).to(after)
     gradient = _pull_back(before, after, signs)
     if gradient.shape == signs.shape and torch.equal(gradient, signs):
         return -math.inf
@@ -117,7 +118,7 @@ def _lower_resolution(gradient: Tensor, like: Tensor) -> Tensor:
 
 def _rows(feature: Tensor) -> Tensor:
     """[B, C, H, W] -> [B*H*W, C] in float64."""
-    return feature.transpose(0, 1).flatten(1).T.double()
+    return convert_to_float64(feature.transpose(0, 1).flatten(1).T)
 
 
 def _lowest_for_nan(value: Tensor) -> float:

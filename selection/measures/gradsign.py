@@ -1,11 +1,14 @@
 """GradSign: how often the samples agree on the direction in which a weight should go."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..gates import switched_off
 from ..losses import Loss, compute_loss, settle_loss
+from ..numerics.precision import settle_dtype
 from ..numerics.state import call_with, converted
 from ..numerics.statistics import frozen_statistics
 from ..preserve import preserved
@@ -39,9 +42,10 @@ def gradsign(
     if batchnorm not in ("frozen", "running"):
         raise SelectionError(f"batchnorm is 'frozen' or 'running', not {batchnorm!r}")
     x, y = first_images(batches, images)
+    dtype = settle_dtype(next(net.parameters(), x), torch.float64, "gradsign")
     if x.is_floating_point():
-        x = x.double()
-    state = converted(net, _copy_in_float64)
+        x = x.to(dtype)
+    state = converted(net, partial(_copy, dtype))
     weights = [state[name].requires_grad_() for name in weight_names(net)]
     with preserved(net, seed=0):
         net.eval()
@@ -60,7 +64,8 @@ def gradsign(
     return float(sum(total.abs().sum() for total in totals))
 
 
-def _copy_in_float64(tensor: Tensor) -> Tensor:
+def _copy(dtype: torch.dtype, tensor: Tensor) -> Tensor:
+    """A copy, in the dtype where it is floating."""
     if not tensor.is_floating_point():
         return tensor.clone()
-    return tensor.detach().to(torch.float64, copy=True)
+    return tensor.detach().to(dtype, copy=True)

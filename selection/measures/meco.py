@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..gates import leaf_modules
+from ..numerics.precision import convert_to_float64
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
@@ -38,7 +39,7 @@ def meco(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
 
 def _smallest_eigenvalue(feature: Tensor) -> float:
     """lambda_min of the channels' correlations, of a feature map [B, C, H, W]."""
-    rows = feature.transpose(0, 1).flatten(1).double()
+    rows = convert_to_float64(feature.transpose(0, 1).flatten(1))
     if not rows.isfinite().all():
         raise SelectionError("meco: a layer's output holds values that are not finite numbers")
     rows = rows - rows.mean(1, keepdim=True)

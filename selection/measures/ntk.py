@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ..errors import SelectionError
 from ..kernels import NTK_SETTINGS, ntk
+from ..numerics.precision import prepare_algebra
 from ..numerics.spectrum import Spectrum, spectrum
 from ..registry import register_measure
 from ..targets import read_class_indices
@@ -85,7 +86,7 @@ def ntk_complexity(net: nn.Module, batches: Batches, *, images: int = IMAGES, **
     kernel = _kernel(net, batches, images=images, **settings)
     if not kernel.any():
         return -math.inf  # nothing can be learnt
-    labels = F.one_hot(y, classes).to(kernel)
+    labels, kernel = prepare_algebra(F.one_hot(y, classes).to(kernel)), prepare_algebra(kernel)
     labels = labels - labels.mean(0)
     ridge = 1e-6 * kernel.trace() / len(y) * torch.eye(len(y), dtype=kernel.dtype, device=kernel.device)
     energy = (labels * torch.linalg.solve(kernel + ridge, labels)).sum(0)
@@ -102,7 +103,8 @@ def ntk_alignment(net: nn.Module, batches: Batches, *, images: int = IMAGES, **s
     x, y = first_images(batches, images)
     y = read_class_indices(output_of_one(net, x), y)
     kernel = _kernel(net, batches, images=images, **settings)
-    same_class = torch.where(y[:, None] == y, 1.0, -1.0).to(kernel)
+    same_class = prepare_algebra(torch.where(y[:, None] == y, 1.0, -1.0).to(kernel))
+    kernel = prepare_algebra(kernel)
     kernel = kernel - kernel.mean()
     same_class = same_class - same_class.mean()
     norms = float(kernel.norm() * same_class.norm())

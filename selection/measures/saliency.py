@@ -18,6 +18,7 @@ from ..alphas import find_alphas
 from ..errors import SelectionError
 from ..losses import Loss, compute_loss
 from ..numerics.logits import read_logits
+from ..numerics.precision import convert_to_float64, settle_dtype
 from ..numerics.state import call_with, converted
 from ..preserve import hooked, preserved
 from ..registry import register_measure
@@ -115,7 +116,7 @@ def jacob_cov(net: nn.Module, batches: Batches, *, images: int = IMAGES, trainin
         net.train(training)
         logits = read_logits(net(x.clone()))
         (jacobian,) = gradients(logits.sum(), [x])
-    correlations = torch.corrcoef(jacobian.flatten(1).double())
+    correlations = torch.corrcoef(convert_to_float64(jacobian.flatten(1)))
     if correlations.isnan().any():  # an image that the output does not depend on
         return -math.inf
     values = torch.linalg.eigvalsh(correlations) + 1e-5
@@ -133,17 +134,17 @@ def synflow(net: nn.Module, batches: Batches, *, norms: bool = False, training: 
         training: where they are kept, they use the one image's statistics, or the absolute values of the running ones.
     """
     image, _ = first_images(batches, 1)
-    dtype = torch.float64 if image.is_floating_point() else image.dtype
-    ones = torch.ones_like(image, dtype=dtype)
+    dtype = settle_dtype(next(net.parameters(), image), torch.float64, "synflow")
+    ones = torch.ones_like(image, dtype=dtype if image.is_floating_point() else image.dtype)
     is_alpha = find_alphas(net)
 
     def convert(tensor: Tensor) -> Tensor:
-        """A copy in float64, absolute unless it is an alpha."""
+        """A copy in that dtype, absolute unless it is an alpha."""
         if not tensor.is_floating_point():
             return tensor.detach().clone()
         if is_alpha(tensor):
-            return tensor.detach().to(torch.float64, copy=True)
-        return tensor.detach().double().abs()
+            return tensor.detach().to(dtype, copy=True)
+        return tensor.detach().to(dtype).abs()
 
     state = converted(net, convert)
     weights = [state[name].requires_grad_() for name in weight_names(net)]

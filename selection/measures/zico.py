@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import SelectionError
 from ..losses import Loss, compute_loss, settle_loss
+from ..numerics.precision import convert_to_float64
 from ..preserve import preserved
 from ..registry import register_measure
 from ..structures import take
@@ -43,7 +44,7 @@ def zico(net: nn.Module, batches: Batches, *, images: int = IMAGES, loss: Loss =
 
 def _layer_score(g: Tensor) -> float:
     """Gradients of one layer [mini-batches, ...]."""
-    g = g.double()
+    g = convert_to_float64(g)
     mean = g.abs().mean(0)
     std = g.std(0, correction=0)
     total = float((mean / std)[std > 0].sum())

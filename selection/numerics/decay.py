@@ -95,7 +95,7 @@ def decay(kernel: Tensor, y: Tensor | None = None, *, noise: float = 0.0) -> Dec
     last = min(last, int((values > floor).sum()))
     if last - first + 1 < LEAST:
         return _unresolved(first, last)
-    ranks = torch.arange(first, last + 1)
+    ranks = torch.arange(first, last + 1, device="cpu")
     slope, unit, fit = power_law(ranks.double(), values[ranks - 1])
     beta = max(0.0, -slope)
     notes = _eigenvalue_notes(beta, fit)
@@ -176,7 +176,8 @@ def _eigenvalues_and_squares(kernel: Tensor, y: Tensor | None, noise: float) -> 
     """Eigenvalues [n] of K / n, largest first, and <u_i, y>^2 / n less what noise adds [n], summed over outputs (empty
     without y), in float64."""
     n = len(kernel)
-    symmetric = (kernel.double() + kernel.double().T) / (2 * n)
+    kernel = kernel.detach().cpu().double()
+    symmetric = (kernel + kernel.T) / (2 * n)
     if y is None:
         return torch.linalg.eigvalsh(symmetric).flip(0), symmetric.new_empty(0)
     if y.dim() not in (1, 2) or len(y) != n or not y.numel():
@@ -184,7 +185,7 @@ def _eigenvalues_and_squares(kernel: Tensor, y: Tensor | None, noise: float) -> 
     if not torch.isfinite(y).all():
         raise SelectionError("the targets hold values that are not finite numbers")
     values, vectors = torch.linalg.eigh(symmetric)
-    coefficients = vectors.T @ y.double().reshape(n, -1)
+    coefficients = vectors.T @ y.cpu().double().reshape(n, -1)
     squares = (coefficients.square() - noise**2).sum(dim=1) / n
     return values.flip(0), squares.flip(0)
 

@@ -143,7 +143,7 @@ def _by_series(f: Function, d: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
 
     What K terms leave out is at most |rho|^K sqrt(r_i r_j), with r_i = E f(u_i)^2 - sum_k h_k(d_i)^2.
     """
-    off_diagonal = rho - torch.eye(len(rho), dtype=rho.dtype)
+    off_diagonal = rho - torch.eye(len(rho), dtype=rho.dtype, device=rho.device)
     nearest = float(off_diagonal.abs().max())
     largest = max(1.0, float(d.max()))
     scale = 2.0 ** math.ceil(math.log2(largest))
@@ -177,10 +177,10 @@ def _hermite(terms: int, scale: float) -> tuple[Tensor, Tensor]:
     """
     end = math.asinh(13 * scale)
     points = math.ceil(end * (16 + 5 * math.sqrt(terms)))
-    t = torch.linspace(-end, end, points, dtype=torch.float64)
+    t = torch.linspace(-end, end, points, dtype=torch.float64, device="cpu")
     x = t.sinh() / scale
     step = 2 * end / (points - 1)
-    table = torch.empty(terms, points, dtype=torch.float64)
+    table = torch.empty(terms, points, dtype=torch.float64, device="cpu")
     table[0] = (-(x**2) / 2).exp() * t.cosh() / scale * step / math.sqrt(2 * math.pi)
     table[1] = x * table[0]
     for k in range(1, terms - 1):

@@ -12,6 +12,7 @@ from ..preserve import preserved
 from .layerwise import Cotangents, layerwise_kernel
 from .logits import check_logits, refuse_nan
 from .persample import gradient_rows
+from .precision import settle_dtype
 from .state import call_with, converted
 
 
@@ -40,7 +41,7 @@ def gram(
     Raises:
         SelectionError: see `selection.ntk`.
     """
-    dtype = _read_dtype(dtype)
+    dtype = settle_dtype(next(model.parameters()), _read_dtype(dtype), "ntk")
     _check_inputs(x, x2, batchnorm, block)
 
     def convert(tensor: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ def gram(
             kernel, note = layerwise_kernel(model, state, names, off, x, x2, cotangents, **settings)
     if note:
         warnings.warn(f"ntk: {note}", stacklevel=3)
-    if not kernel.isfinite().all():
+    if not kernel.is_meta and not kernel.isfinite().all():
         raise SelectionError("the network's gradients are not finite numbers")
     return kernel
 

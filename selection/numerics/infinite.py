@@ -131,7 +131,7 @@ class Recursion:
             raise SelectionError(f"weight_variance is a positive number, not {weight_variance!r}")
         if len(x) < 2:
             raise SelectionError(f"a kernel needs at least 2 inputs, not {len(x)}")
-        rows = x.detach().to("cpu", torch.float64).reshape(len(x), -1)
+        rows = x.detach().cpu().double().reshape(len(x), -1)
         covariance = rows @ rows.T / rows.shape[1]
         if not covariance.isfinite().all():
             raise SelectionError("the inputs hold values that are not finite numbers, or whose squares are not")

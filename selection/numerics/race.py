@@ -121,7 +121,7 @@ def student_quantile(p: float, freedom: int) -> float:
     >>> round(student_quantile(0.975, 30), 3)
     2.042
     """
-    z = float(special.ndtri(tensor(p, dtype=float64)))
+    z = float(special.ndtri(tensor(p, dtype=float64, device="cpu")))
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SelectionError
+from .precision import convert_to_float64
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def spectrum(kernel: Tensor) -> Spectrum:
     if not torch.isfinite(kernel).all():
         raise SelectionError("the kernel holds values that are not finite numbers")
     eps = torch.finfo(kernel.dtype).eps
-    kernel = kernel.double()
+    kernel = convert_to_float64(kernel)
     values = torch.linalg.eigvalsh((kernel + kernel.T) / 2)
     count = len(values)
     smallest = max(float(values[0]), 0.0)

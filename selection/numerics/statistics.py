@@ -54,9 +54,18 @@ def _set_statistics(norm: Any, a: Tensor) -> None:
     if norm.running_mean is None:
         # it would take the batch's own, which make samples depend on each other: here they become constants
         norm.running_mean, norm.running_var = a.new_zeros(2, a.shape[1])
-    mean, var = torch.batch_norm_update_stats(a, norm.running_mean, norm.running_var, momentum=0.0)
+    mean, var = _compute_moments(norm, a)
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(var)
+
+
+def _compute_moments(norm: Any, a: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel [C] of a [B, C, ...]."""
+    try:
+        return torch.batch_norm_update_stats(a, norm.running_mean, norm.running_var, momentum=0.0)
+    except NotImplementedError:  # on Apple's GPU and the meta device
+        var, mean = torch.var_mean(a, [0, *range(2, a.dim())], correction=0)
+        return mean, var
 
 
 def _batch_norms(model: nn.Module, off: Collection[nn.Module]) -> list[tuple[str, _BatchNorm]]:

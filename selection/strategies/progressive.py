@@ -95,7 +95,7 @@ def _plan_rounds(judge: Judge, order: str | None, joint: bool | None) -> list[li
 
 
 def _shuffle(names: list[str], generator: torch.Generator) -> list[str]:
-    return [names[index] for index in torch.randperm(len(names), generator=generator)]
+    return [names[index] for index in torch.randperm(len(names), generator=generator, device="cpu")]
 
 
 def _measure_gap(judge: Judge, choice: str) -> float:

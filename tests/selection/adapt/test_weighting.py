@@ -31,7 +31,7 @@ def test_the_rule_of_the_weights_is_found_and_the_host_is_what_it_was(rule):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_genotypes_and_magnitude_are_the_hosts_own(rule):
-    for seed in range(8):
+    for seed in range(4):
         host = drawn(Network, seed, rule=rule, steps=4, multiplier=4)
         net = adapt(host)
         assert net.genotype() == host.genotype()
@@ -39,7 +39,7 @@ def test_genotypes_and_magnitude_are_the_hosts_own(rule):
 
 
 def test_a_host_without_a_genotype_of_its_own_ranks_by_its_weights():
-    for seed in range(8):
+    for seed in range(4):
         host = drawn(Network, seed, rule="sigmoid", steps=4, multiplier=4)
         bare = drawn(Network, seed, rule="sigmoid", own_genotype=False, steps=4, multiplier=4)
         assert adapt(bare).genotype() == host.genotype()
@@ -69,7 +69,7 @@ def test_every_strategy_runs_and_the_host_stays_as_it_was(rule, strategy):
     host = drawn(Network, 0, rule=rule)
     before = everything(host, host.arch_parameters())
     net = adapt(host)
-    for criterion in ("perturbation_loss", "ntk", "magnitude"):
+    for criterion in ("perturbation_loss", "removal:ntk_trace", "magnitude"):
         found = select(net, criterion, strategy, batches=[batch()])
         assert set(found.decisions) == set(net.choices())
         assert any("drawn anew" in note or "draws its weights" in note for note in found.notes) == (rule in SAMPLED)
@@ -90,7 +90,8 @@ def test_partial_channels_run_under_every_mask(rule, criterion):
     host = drawn(PartialNetwork, 0, rule=rule, c=8)
     net = adapt(host)
     assert net.weighting().passes_by
-    for strategy in ("oneshot", "progressive"):
+    strategies = ["oneshot"] if criterion == "ntk" else ["oneshot", "progressive"]
+    for strategy in strategies:
         assert select(net, criterion, strategy, batches=[batch()]).decisions
 
 
