@@ -18,6 +18,7 @@ from selection import SelectionError, kernels_shared, measure, parse
 from supernet import Genotype, build
 
 from ..runtime.errors import UsageError, unknown
+from ..runtime.files import describe_fault, write_whole
 
 HEADER = ["index", "repeat", "measure", "value", "seconds"]
 
@@ -214,21 +215,25 @@ def _report_failures(rows: Sequence[dict], reported: set[str]) -> None:
 
 
 def _append(path: Path, rows: Sequence[dict]) -> None:
-    with open(path, "a", newline="") as file:
-        writer = csv.DictWriter(file, HEADER, extrasaction="ignore", lineterminator="\n")
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerows(rows)
+    try:
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, HEADER, extrasaction="ignore", lineterminator="\n")
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise describe_fault(path, error) from None
 
 
 def read_scores(path: Path) -> list[dict]:
-    """Reads the rows of a scores file; a last line that a kill cut short is removed from the file."""
+    """Reads the rows of a scores file; an end that a kill or a power cut has spoilt is removed from the file."""
     if not path.exists():
         return []
     content = path.read_bytes()
-    whole_lines = content[: content.rfind(b"\n") + 1]
+    written, _, _ = content.partition(b"\0")  # a power cut leaves zeros where no data came
+    whole_lines = written[: written.rfind(b"\n") + 1]
     if len(whole_lines) < len(content):
-        path.write_bytes(whole_lines)
+        write_whole(path, whole_lines)
     rows = list(csv.DictReader(whole_lines.decode().splitlines()))
     if rows and list(rows[0]) != HEADER:
         raise UsageError(f"{path} is not a file of scores: its first line is not {','.join(HEADER)}")

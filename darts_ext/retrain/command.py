@@ -10,13 +10,15 @@ from ..data import Images
 from ..runtime.device import prepare_device
 from ..runtime.errors import UsageError
 from ..runtime.files import write_whole
-from ..runtime.folder import check_folder, read_args, write_settings
+from ..runtime.folder import begin_run, check_folder, claim_folder, read_args, write_settings
+from ..runtime.lock import folders_held, hold_folder
 from ..runtime.genotypes import digest, read_genotype
 from ..runtime.settings import check_ranges, flatten, pick
 from ..search import read_space
 from .children import build_retraining, train_child
 
 
+@folders_held()
 def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: RetrainSettings) -> Path:
     """Trains the network of a genotype from scratch.
 
@@ -30,12 +32,14 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     folder = Path(run.out) if run.out else source.folder
     is_own_folder = folder != target
     if is_own_folder:
-        check_folder(folder, "retrain", args)
+        claim_folder(folder, "retrain", args)
+    else:
+        hold_folder(folder, "retrain")
     check_folder(folder / "evaluate", "retrain", args)
     images = Images(source.data, device, run.seed)
     retraining = build_retraining(source.genotype, images, settings)
     if is_own_folder:
-        write_settings(folder, "retrain", args)
+        begin_run(folder, "retrain", args)
         write_whole(folder / "genotype.json", source.genotype.to_json())
     write_settings(folder / "evaluate", "retrain", args)
     _print_results(folder, train_child(folder / "evaluate", retraining, images))
