@@ -17,6 +17,7 @@ from ..runtime.folder import begin_run, claim_folder, read_args, write_settings
 from ..runtime.lock import folders_held
 from ..runtime.news import say
 from ..runtime.settings import check_ranges, flatten, short_name
+from ..runtime.streams import show
 from ..search import Search, build_search, read_space, train_supernet
 from ..select import Selector, read_selectors, select_on_run, selection_batches
 from ..tabular import in_table
@@ -50,9 +51,9 @@ def run_compare(
     work = _Work(comparison, strategy, selectors)
     rows = work.judge_all_seeds()
     measures = work.judge_population()
-    print(render(aggregate(rows)))
+    show(render(aggregate(rows)))
     if measures:
-        print(render_measures(measures))
+        show(render_measures(measures))
     return work.folder
 
 

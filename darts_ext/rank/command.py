@@ -18,6 +18,7 @@ from ..runtime.files import write_csv
 from ..runtime.folder import begin_run, claim_folder, read_args
 from ..runtime.lock import folders_held, hold_folder
 from ..runtime.settings import check_ranges
+from ..runtime.streams import show
 from ..tabular import NasBench201
 from .cells import representatives, sample_cells
 from .leaderboard import SIZES, Leaderboard, make_leaderboard, render
@@ -86,7 +87,7 @@ def _show(
     joined = {spelling.joined: spelling for spelling in [*asked, *_read_ranked_before(folder, scored)]}
     board = make_leaderboard(folder, table, cells, list(joined.values()), scored, repeats, scores)
     write_csv(folder / "leaderboard.csv", board.rows)
-    print(render(board.rows))
+    show(render(board.rows))
     return board
 
 

@@ -1,7 +1,6 @@
 """Scores of many networks at initialisation, by tasks that run in any order, on many processes, and can be resumed."""
 
 import csv
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,6 +18,7 @@ from supernet import Genotype, build
 
 from ..runtime.errors import UsageError, unknown
 from ..runtime.files import describe_fault, write_whole
+from ..runtime.news import say
 
 HEADER = ["index", "repeat", "measure", "value", "seconds"]
 
@@ -211,7 +211,7 @@ def _report_failures(rows: Sequence[dict], reported: set[str]) -> None:
     for row in rows:
         if row["reason"] and row["measure"] not in reported:
             reported.add(row["measure"])
-            print(row["reason"], file=sys.stderr)
+            say(row["reason"])
 
 
 def _append(path: Path, rows: Sequence[dict]) -> None:

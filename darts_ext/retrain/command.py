@@ -11,9 +11,10 @@ from ..runtime.device import prepare_device
 from ..runtime.errors import UsageError
 from ..runtime.files import write_whole
 from ..runtime.folder import begin_run, check_folder, claim_folder, read_args, write_settings
-from ..runtime.lock import folders_held, hold_folder
 from ..runtime.genotypes import digest, read_genotype
+from ..runtime.lock import folders_held, hold_folder
 from ..runtime.settings import check_ranges, flatten, pick
+from ..runtime.streams import show
 from ..search import read_space
 from .children import build_retraining, train_child
 
@@ -81,6 +82,6 @@ def _suggest_genotype(target: Path) -> str:
 def _print_results(folder: Path, row: dict) -> None:
     for pruned in row["pruned"][1:]:
         share, accuracy = pruned["pruned"], pruned["test_accuracy"]
-        print(f"without {share:.0%} of the nodes, those of smallest scale: {accuracy:.2f} %")
+        show(f"without {share:.0%} of the nodes, those of smallest scale: {accuracy:.2f} %")
     weights = folder / "evaluate" / "model.safetensors"
-    print(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {weights}")
+    show(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {weights}")

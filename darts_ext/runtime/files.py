@@ -38,7 +38,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
 def describe_fault(path: Path, error: OSError) -> UsageError:
     """Returns the error for a file that cannot be written."""
     return UsageError(
-        f"{path} cannot be written ({error.strerror or error}): once it can, the same command goes on from what is there"
+        f"{path} cannot be written ({error.strerror or error}): once it can, the same command goes on from what is "
+        f"there"
     )
 
 

@@ -9,10 +9,9 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import IO
 
 try:
     import fcntl
@@ -30,7 +29,7 @@ HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 UNREAD = 1 << 30  # Windows lets nobody read the byte that is locked
 
-_held: ContextVar[dict[Path, ExitStack] | None] = ContextVar("the folders that this command holds", default=None)
+_held: ContextVar[dict[Path, int] | None] = ContextVar("descriptors of the locks of this command", default=None)
 
 
 @contextmanager
@@ -40,14 +39,14 @@ def folders_held() -> Iterator[None]:
     if _held.get() is not None:
         yield
         return
-    held: dict[Path, ExitStack] = {}
+    held: dict[Path, int] = {}
     token = _held.set(held)
     try:
         yield
     finally:
         _held.reset(token)
-        for stack in held.values():
-            stack.close()
+        for root, lock in held.items():
+            _let_go(root / LOCK, lock)
 
 
 def hold_folder(folder: Path, command: str) -> None:
@@ -64,18 +63,15 @@ def hold_folder(folder: Path, command: str) -> None:
     root = _find_root(folder.resolve())
     if root in held:
         return
-    path = root / LOCK
-    stack = held[root] = ExitStack()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        file = _take(path, folder)
+        held[root] = _take(root / LOCK, folder)
     except OSError as error:
         raise describe_fault(folder, error) from None
-    stack.callback(_let_go, path, file)
+    holder = f"process {os.getpid()} on {platform.node()} ({command}, since {time.strftime('%Y-%m-%d %H:%M:%S')})"
     with suppress(OSError):  # on a full disk nobody reads who it is
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()} ({command}, since {time.strftime('%Y-%m-%d %H:%M:%S')})")
-        file.flush()
+        os.ftruncate(held[root], 0)
+        os.write(held[root], holder.encode())
 
 
 def _find_root(folder: Path) -> Path:
@@ -87,57 +83,51 @@ def _find_root(folder: Path) -> Path:
     return folder
 
 
-def _take(path: Path, folder: Path) -> IO[str]:
-    """Returns the file with a lock on it."""
+def _take(path: Path, folder: Path) -> int:
+    """Returns the descriptor of the file with a lock on it."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        file = open(path, "a+", encoding="utf-8")
-        if _lock(file, folder) and _is_at(path, file):
-            return file
-        holder = _read_holder(file)
-        file.close()
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if _try_lock(lock, folder) and _is_at(path, lock):
+            return lock
+        holder = os.read(lock, 1000).decode(errors="replace") or "another command"
+        os.close(lock)
         if time.monotonic() > deadline:
             raise UsageError(f"{folder} is in use by {holder}: wait until it ends, or give another folder")
         time.sleep(0.05)
 
 
-def _lock(file: IO[str], folder: Path) -> bool:
+def _try_lock(lock: int, folder: Path) -> bool:
     """Returns whether the lock was free; where the file system knows no locks, it is."""
     try:
         if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
-            file.seek(UNREAD)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            os.lseek(lock, UNREAD, os.SEEK_SET)
+            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
     except OSError as error:
-        if error.errno in HELD:
-            return False
-        if error.errno not in WITHOUT_LOCKS:
+        if error.errno not in (*HELD, *WITHOUT_LOCKS):
             raise
-        say(f"{folder} is on a file system without locks: start no second command on it")
+        if error.errno in WITHOUT_LOCKS:
+            say(f"{folder} is on a file system without locks: start no second command on it")
+        return error.errno in WITHOUT_LOCKS
+    finally:
+        os.lseek(lock, 0, os.SEEK_SET)
     return True
 
 
-def _is_at(path: Path, file: IO[str]) -> bool:
+def _is_at(path: Path, lock: int) -> bool:
     """Returns whether the file is still the one of that name: who held it before has removed it at the end."""
     try:
-        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+        return os.path.samestat(os.stat(path), os.fstat(lock))
     except FileNotFoundError:
         return False
 
 
-def _read_holder(file: IO[str]) -> str:
-    try:
-        file.seek(0)
-        return file.read().strip() or "another command"
-    except (OSError, UnicodeDecodeError):
-        return "another command"
-
-
-def _let_go(path: Path, file: IO[str]) -> None:
+def _let_go(path: Path, lock: int) -> None:
     if not fcntl:  # Windows removes no open file
-        file.close()
+        os.close(lock)
     with suppress(OSError):
         path.unlink()
-    with suppress(OSError):
-        file.close()
+    if fcntl:
+        os.close(lock)

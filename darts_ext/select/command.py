@@ -10,6 +10,7 @@ from ..runtime.folder import read_args
 from ..runtime.lock import folders_held, hold_folder
 from ..runtime.news import say
 from ..runtime.settings import check_ranges, pick
+from ..runtime.streams import show
 from ..tabular import describe_known
 from .on_run import select_on_run
 from .selector import read_selectors
@@ -37,5 +38,5 @@ def run_select(folder: Path, run: RunSettings, criterion: CriterionSettings, set
     )
     for note in scores["notes"]:
         say(f"note: {note}")
-    print(genotype.to_text())
+    show(genotype.to_text())
     return folder
