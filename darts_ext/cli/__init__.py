@@ -39,6 +39,13 @@ def _answer(words: list[str]) -> int:
         return _run(name, words)
     except UsageError as error:
         return _complain(str(error))
+    except RuntimeError as error:  # wherever torchvision is first imported
+        if "torchvision::nms" not in str(error):
+            raise
+        return _complain(
+            "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from "
+            "the same index in one call, pip install --force-reinstall torch torchvision"
+        )
 
 
 def _run(name: str, words: list[str]) -> int:
@@ -66,16 +73,9 @@ def _run(name: str, words: list[str]) -> int:
 
 def _load_packages() -> tuple[type[Exception], ...]:
     """Imports torch and the packages; returns the exceptions that are the user's to mend."""
-    try:
-        import selection
-        import supernet
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        raise UsageError(
-            "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from "
-            "the same index in one call, pip install --force-reinstall torch torchvision"
-        ) from None
+    import selection
+    import supernet
+
     return UsageError, supernet.SpaceError, selection.SelectionError
 
 
