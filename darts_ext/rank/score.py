@@ -18,6 +18,7 @@ from supernet import Genotype, build
 
 from ..runtime.errors import UsageError, unknown
 from ..runtime.files import describe_fault, write_whole
+from ..runtime.interrupts import interrupts_kept_from_children
 from ..runtime.news import say
 
 HEADER = ["index", "repeat", "measure", "value", "seconds"]
@@ -182,7 +183,9 @@ def score_tasks(
             run = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
             calls = (joblib.delayed(score_task)(task, settings, inputs(task.repeat)) for task in waiting)
             try:
-                for rows in run(calls):
+                with interrupts_kept_from_children():
+                    results = run(calls)
+                for rows in results:
                     _append(path, rows)
                     _report_failures(rows, reported)
                     count += 1

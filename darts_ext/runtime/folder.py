@@ -94,7 +94,7 @@ def read_args(folder: Path) -> dict:
     except (yaml.YAMLError, UnicodeDecodeError):
         args = None
     if not isinstance(args, dict):
-        raise UsageError(f"{path} is broken: it does not hold settings")
+        raise UsageError(f"{path} is broken: it does not hold settings; bring it back, or give another folder")
     return args
 
 

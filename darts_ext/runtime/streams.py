@@ -1,12 +1,15 @@
 """Standard output and standard error as they may be: closed, read by nobody any more, or a terminal of few
 characters."""
 
+import codecs
 import os
 import sys
 from contextlib import suppress
 from typing import TextIO
 
 from .errors import UsageError
+
+ANYWAY = "run_darts.anyway"
 
 
 def prepare_streams() -> None:
@@ -19,7 +22,18 @@ def prepare_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=ANYWAY)
+
+
+def _encode_anyway(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encodes the bytes of a file's name as they were, and other characters as escapes."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+codecs.register_error(ANYWAY, _encode_anyway)
 
 
 def show(text: str) -> None:
