@@ -19,6 +19,7 @@ import random
 import shutil
 import sys
 import time
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -147,6 +148,7 @@ def kill_until_the_end(starter: Starter, peaceful: Path, rng: random.Random) -> 
         "moments": " ".join(f"{moment:.3f}" for moment in moments),
         "peaceful_seconds": round(starter.seconds, 2),
         "cpu": cpu_name(),
+        "torch": version("torch"),
         "date": today(),
     }
 
