@@ -12,10 +12,12 @@ RESULTS = ROOT / "benchmarks" / "results"
 def write_csv(name: str, rows: list[dict]) -> None:
     """Writes benchmarks/results/NAME.csv, with the columns of the first row, and says so."""
     path = RESULTS / f"{name}.csv"
-    with path.open("w", newline="") as file:
+    draft = path.with_suffix(".part")  # a benchmark that goes on from its file may be ended at any moment
+    with draft.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    draft.replace(path)
     print(f"written: {path.relative_to(ROOT)}")
 
 

@@ -1,4 +1,4 @@
-"""A command that is killed without warning: at the N-th call of a function, in a process of its own."""
+"""A command that a signal ends: at the N-th call of a function, in a process of its own."""
 
 import importlib
 import multiprocessing
@@ -12,23 +12,26 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["torch", "torchvision", "timm", "sklearn.datasets", "scipy.stats", "jsonargparse"])
 
 
-def run_killed(where: str, number: int, argv: list[str], errors: Path) -> int | None:
-    """Runs a command in a process that kills itself at call `number` of the function `where`.
+def run_killed(
+    where: str, number: int, argv: list[str], errors: Path, by: signal.Signals = signal.SIGKILL
+) -> int | None:
+    """Runs a command in a process that sends itself a signal at call `number` of the function `where`.
 
     Args:
         where: "module.function" or "module.Class.method".
         errors: file for what the command writes to stderr.
+        by: the signal.
 
     Returns:
-        The exit code, which is -SIGKILL if the call came.
+        The exit code, which is -SIGKILL if that is the signal and the call came.
     """
-    process = _SERVER.Process(target=_run, args=(where, number, argv, errors))
+    process = _SERVER.Process(target=_run, args=(where, number, argv, errors, by))
     process.start()
     process.join()
     return process.exitcode
 
 
-def _run(where: str, number: int, argv: list[str], errors: Path) -> None:
+def _run(where: str, number: int, argv: list[str], errors: Path, by: signal.Signals) -> None:
     sys.stdout = sys.stderr = errors.open("w")
     owner, name = _find(where)
     original, calls = getattr(owner, name), 0
@@ -37,7 +40,7 @@ def _run(where: str, number: int, argv: list[str], errors: Path) -> None:
         nonlocal calls
         calls += 1
         if calls == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
         return original(*args, **kwargs)
 
     setattr(owner, name, deadly)

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from ..runtime.errors import UsageError, unknown
-from .arguments import PROGRAM, list_presets, read_arguments
-from .commands import COMMANDS
+from ..runtime.streams import prepare_streams, show, warn
+from .program import PROGRAM
+from .stopping import Stopped, stoppable
 
 TORCHVISION_MISFIT = (
     "torch and torchvision do not fit together (operator torchvision::nms does not exist): install both from the same "
@@ -16,11 +17,25 @@ INTERRUPTED = 130  # as a shell reports a process that Ctrl-C ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns 0, or 2 after one line that says what the user can mend."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Runs one command; returns 0, or 2 after one line that says what the user can mend.
+
+    A command that is stopped says in one line how it goes on, and returns 128 and the number of the signal.
+    """
+    try:
+        with stoppable(is_program=argv is None):
+            prepare_streams()
+            return _answer(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt as stop:
+        reason, code = (stop.reason, stop.code) if isinstance(stop, Stopped) else ("interrupted", INTERRUPTED)
+        return _complain(f"{reason}: the same command goes on from the last whole epoch or round", code)
+
+
+def _answer(words: list[str]) -> int:
+    from .commands import COMMANDS
+
     try:
         if not words or words[0] in ("-h", "--help"):
-            print(_overview())
+            show(_overview())
             return 0
         name, *words = words
         if name not in COMMANDS:
@@ -28,28 +43,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(name, words)
     except UsageError as error:
         return _complain(str(error))
-    except KeyboardInterrupt:
-        return _complain("interrupted: the same command goes on from the last whole epoch or round", INTERRUPTED)
+    except RuntimeError as error:  # wherever torchvision is first imported
+        if "torchvision::nms" not in str(error):
+            raise
+        return _complain(TORCHVISION_MISFIT)
 
 
 def _run(name: str, words: list[str]) -> int:
+    from .arguments import read_arguments
+    from .commands import COMMANDS
+
     command = COMMANDS[name]
     arguments = read_arguments(name, command, words)
     # thousands of small operations: threads that spin while they wait cost more than they do
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     mistakes = _load_packages()
+    from ..runtime.lock import folders_held
+
     try:
-        command.act(*arguments)
+        with folders_held():
+            command.act(*arguments)
     except mistakes as error:
         return _complain(str(error))
     except OSError as error:
-        if error.filename is None:
+        if error.errno is None:
             raise
-        return _complain(f"{error.filename}: {error.strerror}")
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):  # it is imported where it is needed
-            raise
-        return _complain(TORCHVISION_MISFIT)
+        return _complain(": ".join(str(part) for part in (error.filename, error.strerror) if part is not None))
     return 0
 
 
@@ -62,6 +81,9 @@ def _load_packages() -> tuple[type[Exception], ...]:
 
 
 def _overview() -> str:
+    from .arguments import list_presets
+    from .commands import COMMANDS
+
     lines = [f"usage: {PROGRAM} COMMAND [options]", "", "commands:"]
     lines += [f"  {name:10} {command.summary}" for name, command in COMMANDS.items()]
     presets = ", ".join(list_presets())
@@ -73,5 +95,5 @@ def _overview() -> str:
 
 
 def _complain(message: str, code: int = 2) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    warn(f"{PROGRAM}: {message}")
     return code

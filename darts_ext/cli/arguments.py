@@ -1,7 +1,6 @@
 """From the words of a command line to settings: presets, switches, and the parser."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,11 +11,11 @@ from ..runtime.errors import UsageError, unknown
 from ..runtime.reading import parse_yaml, read_text
 from .commands import Command
 from .complaints import explain_complaint
+from .program import PROGRAM
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-PROGRAM = "run-darts" if Path(sys.argv[0]).stem == "run-darts" else "run_darts.py"
 PRESETS = Path(__file__).parents[1] / "presets"
 SETTLING = ("--config", "--data", "--run", "-h", "--help")  # with one of these no default preset is taken
 
@@ -106,7 +105,7 @@ def _read_preset(name: str, command: Command) -> str:
     path = PRESETS / f"{name}.yaml"
     if not path.is_file():
         raise unknown("preset or file", name, list_presets())
-    settings = yaml.safe_load(path.read_text())
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     if RetrainSettings in command.settings:
         settings |= settings.pop("retrain", {})
     known = {field.name for kind in command.settings for field in fields(kind)}

@@ -19,6 +19,7 @@ from ..config import (
     SearchSettings,
     StrategySettings,
 )
+from ..runtime.streams import show
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def _search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Non
 
     folder = run_search(run, data, search)
     write_report(folder)
-    print(f"run: {folder}")
+    show(f"run: {folder}")
 
 
 def _select(folder: Path, run: RunSettings, criterion: CriterionSettings, strategy: StrategySettings) -> None:
@@ -74,7 +75,7 @@ def _compare(
     from ..report import write_report
 
     folder = run_compare(run, data, search, compare, strategy)
-    print(f"report: {write_report(folder)}")
+    show(f"report: {write_report(folder)}")
 
 
 def _rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> None:
@@ -82,7 +83,7 @@ def _rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> None:
     from ..report import write_ranking
 
     board = run_rank(run, data, settings)
-    print(f"report: {write_ranking(board.folder, board.rows, board.columns, board.accuracies)}")
+    show(f"report: {write_ranking(board.folder, board.rows, board.columns, board.accuracies)}")
 
 
 def _import(checkpoint: Path, run: RunSettings, data: DataSettings, settings: ImportSettings) -> None:
@@ -91,7 +92,7 @@ def _import(checkpoint: Path, run: RunSettings, data: DataSettings, settings: Im
 
     folder = run_import(checkpoint, run, data, settings)
     write_report(folder)
-    print(f"run: {folder}")
+    show(f"run: {folder}")
 
 
 def _export(target: Path, settings: ExportSettings) -> None:
@@ -107,9 +108,9 @@ def _report(folder: Path) -> None:
 
     if read_args(folder).get("command") == "rank":
         board = rerank(folder)
-        print(f"report: {write_ranking(board.folder, board.rows, board.columns, board.accuracies)}")
+        show(f"report: {write_ranking(board.folder, board.rows, board.columns, board.accuracies)}")
     else:
-        print(f"report: {write_report(folder)}")
+        show(f"report: {write_report(folder)}")
 
 
 def _spaces() -> None:
@@ -118,8 +119,8 @@ def _spaces() -> None:
     for name, summary in describe_spaces().items():
         choices = create_space(name).choices()
         most = max(len(options) for options in choices.values())
-        print(f"{name:12} {summary} {len(choices)} choices of up to {most} options.")
-    print(
+        show(f"{name:12} {summary} {len(choices)} choices of up to {most} options.")
+    show(
         f"--activations and --added_skip give every edge with a convolution two more choices; activations: "
         f"{', '.join(list_activations())}."
     )
@@ -137,18 +138,18 @@ def _criteria() -> None:
         "measures: one number for a network, higher is better (zero-cost proxies, where it is untrained)",
         {name: find_measure(name).summary for name in list_measures()},
     )
-    print(
+    show(
         "LIFT:MEASURE is a criterion too, as removal:naswot; so are several joined, as perturbation+parameters, with "
         "the strategies beam and sample."
     )
-    print(f"combination stands for {'+'.join(COMBINATION)}, by default with the strategy sample.")
+    show(f"combination stands for {'+'.join(COMBINATION)}, by default with the strategy sample.")
 
 
 def _print_list(title: str, summaries: Mapping[str, str]) -> None:
-    print(title)
+    show(title)
     for name, summary in summaries.items():
-        print(f"  {name:26} {summary}")
-    print()
+        show(f"  {name:26} {summary}")
+    show("")
 
 
 COMMANDS = {

@@ -13,9 +13,11 @@ from ..retrain import build_retraining
 from ..runtime.device import prepare_device
 from ..runtime.errors import UsageError, unknown
 from ..runtime.files import write_csv, write_whole
-from ..runtime.folder import check_folder, read_args, write_settings
+from ..runtime.folder import begin_run, claim_folder, read_args, write_settings
+from ..runtime.lock import folders_held
 from ..runtime.news import say
 from ..runtime.settings import check_ranges, flatten, short_name
+from ..runtime.streams import show
 from ..search import Search, build_search, read_space, train_supernet
 from ..select import Selector, read_selectors, select_on_run, selection_batches
 from ..tabular import in_table
@@ -27,6 +29,7 @@ from .table import aggregate, render
 FREE = ("seeds", "criteria")  # more of them can be asked of a folder later
 
 
+@folders_held()
 def run_compare(
     run: RunSettings,
     data: DataSettings,
@@ -48,9 +51,9 @@ def run_compare(
     work = _Work(comparison, strategy, selectors)
     rows = work.judge_all_seeds()
     measures = work.judge_population()
-    print(render(aggregate(rows)))
+    show(render(aggregate(rows)))
     if measures:
-        print(render_measures(measures))
+        show(render_measures(measures))
     return work.folder
 
 
@@ -61,7 +64,7 @@ class _Work:
         self.comparison = comparison
         run, search, compare = comparison.run, comparison.search, comparison.compare
         settings = {**flatten(run, comparison.data, search, strategy), **asdict(compare)}
-        self.folder = check_folder(_choose_folder(comparison), "compare", settings, FREE)
+        self.folder = claim_folder(_choose_folder(comparison), "compare", settings, FREE)
         self.selectors = self._with_earlier(selectors, strategy)
         self.settings = settings | {"criteria": ",".join(selector.name for selector in self.selectors)}
         self.searches = read_searches(search, compare.supernets, self.selectors)
@@ -80,7 +83,7 @@ class _Work:
             searches = {name: build_search(images, settings) for name, settings in self.searches.items()}
             if seed == self.comparison.run.seed:
                 self._try_everything(images, searches)
-            write_settings(self.folder, "compare", self.settings)
+            begin_run(self.folder, "compare", self.settings, FREE)
             for name, search in searches.items():
                 self._judge_supernet(name, search, images)
         return self.rows

@@ -13,7 +13,8 @@ from ..data import Images, halves
 from ..runtime.device import prepare_device
 from ..runtime.errors import UsageError
 from ..runtime.files import save_checkpoint
-from ..runtime.folder import check_folder, write_settings
+from ..runtime.folder import begin_run, claim_folder
+from ..runtime.lock import folders_held
 from ..runtime.news import say
 from ..runtime.settings import check_ranges, flatten
 from ..runtime.training import evaluate
@@ -24,6 +25,7 @@ from .formats import read_supernet
 SEEN = 2048  # images for statistics and for a first accuracy
 
 
+@folders_held()
 def run_import(checkpoint: Path, run: RunSettings, data: DataSettings, settings: ImportSettings) -> Path:
     """Writes args.yaml and search/last.pt of a run whose search took place elsewhere; `select`, `retrain` and `report`
     take the folder.
@@ -43,12 +45,12 @@ def run_import(checkpoint: Path, run: RunSettings, data: DataSettings, settings:
     }
     args = {**flatten(run, data, search_settings), **origin}
     out = Path(run.out or f"runs/import-{checkpoint.name.partition('.')[0]}")
-    folder = check_folder(out, "search", args)
+    folder = claim_folder(out, "search", args)
     images = Images(data, device, run.seed)
     _check_task(net, images, data)
     search = build_search(images, search_settings)
     _adopt_tensors(search, net, images)
-    write_settings(folder, "search", args)
+    begin_run(folder, "search", args)
     write_alphas(folder, search)
     history = [{"epoch": 1, "genotype": net.genotype().to_text()}]
     save_checkpoint(folder / "search" / "last.pt", {"stage": search.state(), "history": history})

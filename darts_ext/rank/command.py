@@ -15,8 +15,10 @@ from ..data import Images
 from ..runtime.device import prepare_device
 from ..runtime.errors import UsageError
 from ..runtime.files import write_csv
-from ..runtime.folder import check_folder, read_args, write_settings
+from ..runtime.folder import begin_run, claim_folder, read_args
+from ..runtime.lock import folders_held, hold_folder
 from ..runtime.settings import check_ranges
+from ..runtime.streams import show
 from ..tabular import NasBench201
 from .cells import representatives, sample_cells
 from .leaderboard import SIZES, Leaderboard, make_leaderboard, render
@@ -25,6 +27,7 @@ from .score import Build, RankInputs, Task, connect, read_scores, score_tasks
 FREE = ("measures", "processes", "cluster")  # may change from one call to the next on the same folder
 
 
+@folders_held()
 def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Leaderboard:
     """Scores cells of NAS-Bench-201 at initialisation, and shows how well each measure orders them by test accuracy."""
     names = split_names(settings.measures)
@@ -39,7 +42,7 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Le
     fixed = {}
     for part in (run, data, settings):
         fixed |= {name: value for name, value in asdict(part).items() if name not in FREE}
-    folder = check_folder(Path(run.out or "runs/rank"), "rank", fixed)
+    folder = claim_folder(Path(run.out or "runs/rank"), "rank", fixed)
     images = Images(data, device, run.seed)
     inputs = _draw_inputs(images, settings, run.seed)
     build = Build(
@@ -50,7 +53,7 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Le
         seed=run.seed,
     )
     backend = connect(settings.cluster) if settings.cluster else None
-    write_settings(folder, "rank", fixed)
+    begin_run(folder, "rank", fixed)
     tasks = _make_tasks(table, cells, atoms, settings.repeats)
     with tqdm(total=len(tasks), desc="rank", unit="network", disable=None) as bar:
         for done in score_tasks(
@@ -61,11 +64,13 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Le
     return _show(folder, table, cells, spelt, settings.repeats)
 
 
+@folders_held()
 def rerank(folder: Path) -> Leaderboard:
     """Makes the leaderboard of a finished ranking anew, of what its file of scores holds."""
     args, table = read_args(folder), NasBench201()
     if not (folder / "leaderboard.csv").exists():
         raise UsageError(f"the ranking in {folder} has not come to its end: repeat its command")
+    hold_folder(folder, "report")
     cells = sample_cells(table, _read_number(args["candidates"]), args["seed"])
     return _show(folder, table, cells, [], args["repeats"])
 
@@ -82,7 +87,7 @@ def _show(
     joined = {spelling.joined: spelling for spelling in [*asked, *_read_ranked_before(folder, scored)]}
     board = make_leaderboard(folder, table, cells, list(joined.values()), scored, repeats, scores)
     write_csv(folder / "leaderboard.csv", board.rows)
-    print(render(board.rows))
+    show(render(board.rows))
     return board
 
 
@@ -172,7 +177,7 @@ def _read_ranked_before(folder: Path, scored: Sequence[str]) -> list[Spelling]:
     path = folder / "leaderboard.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         names = [row["measure"] for row in csv.DictReader(file)]
     earlier = []
     for name in names:

@@ -1,7 +1,6 @@
 """Scores of many networks at initialisation, by tasks that run in any order, on many processes, and can be resumed."""
 
 import csv
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,6 +17,9 @@ from selection import SelectionError, kernels_shared, measure, parse
 from supernet import Genotype, build
 
 from ..runtime.errors import UsageError, unknown
+from ..runtime.files import describe_fault, write_whole
+from ..runtime.interrupts import interrupts_kept_from_children
+from ..runtime.news import say
 
 HEADER = ["index", "repeat", "measure", "value", "seconds"]
 
@@ -181,7 +183,9 @@ def score_tasks(
             run = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
             calls = (joblib.delayed(score_task)(task, settings, inputs(task.repeat)) for task in waiting)
             try:
-                for rows in run(calls):
+                with interrupts_kept_from_children():
+                    results = run(calls)
+                for rows in results:
                     _append(path, rows)
                     _report_failures(rows, reported)
                     count += 1
@@ -210,25 +214,29 @@ def _report_failures(rows: Sequence[dict], reported: set[str]) -> None:
     for row in rows:
         if row["reason"] and row["measure"] not in reported:
             reported.add(row["measure"])
-            print(row["reason"], file=sys.stderr)
+            say(row["reason"])
 
 
 def _append(path: Path, rows: Sequence[dict]) -> None:
-    with open(path, "a", newline="") as file:
-        writer = csv.DictWriter(file, HEADER, extrasaction="ignore", lineterminator="\n")
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerows(rows)
+    try:
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, HEADER, extrasaction="ignore", lineterminator="\n")
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise describe_fault(path, error) from None
 
 
 def read_scores(path: Path) -> list[dict]:
-    """Reads the rows of a scores file; a last line that a kill cut short is removed from the file."""
+    """Reads the rows of a scores file; an end that a kill or a power cut has spoilt is removed from the file."""
     if not path.exists():
         return []
     content = path.read_bytes()
-    whole_lines = content[: content.rfind(b"\n") + 1]
+    written, _, _ = content.partition(b"\0")  # a power cut leaves zeros where no data came
+    whole_lines = written[: written.rfind(b"\n") + 1]
     if len(whole_lines) < len(content):
-        path.write_bytes(whole_lines)
+        write_whole(path, whole_lines)
     rows = list(csv.DictReader(whole_lines.decode().splitlines()))
     if rows and list(rows[0]) != HEADER:
         raise UsageError(f"{path} is not a file of scores: its first line is not {','.join(HEADER)}")

@@ -6,6 +6,7 @@ from math import isnan
 from pathlib import Path
 
 from ..runtime.files import write_whole
+from ..runtime.lock import folders_held, hold_folder
 from .alphacharts import draw_alphas
 from .charts.dotplot import draw_dots
 from .charts.palette import Look, assign_looks
@@ -23,6 +24,7 @@ from .template import fill_template
 from .trainingcurves import draw_search_curves
 
 
+@folders_held()
 def write_report(folder: Path) -> Path:
     """Writes report.html into a run folder or a comparison folder and returns its path.
 
@@ -31,8 +33,10 @@ def write_report(folder: Path) -> Path:
     Raises:
         UsageError: the folder has no args.yaml, or one of its files cannot be read.
     """
+    folder = Path(folder)
     html = _render(read_folder(folder))
-    page = Path(folder) / "report.html"
+    page = folder / "report.html"
+    hold_folder(folder, "report")
     write_whole(page, html.encode("utf-8", errors="replace"))
     return page
 

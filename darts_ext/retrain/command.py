@@ -10,13 +10,16 @@ from ..data import Images
 from ..runtime.device import prepare_device
 from ..runtime.errors import UsageError
 from ..runtime.files import write_whole
-from ..runtime.folder import check_folder, read_args, write_settings
+from ..runtime.folder import begin_run, check_folder, claim_folder, read_args, write_settings
 from ..runtime.genotypes import digest, read_genotype
+from ..runtime.lock import folders_held, hold_folder
 from ..runtime.settings import check_ranges, flatten, pick
+from ..runtime.streams import show
 from ..search import read_space
 from .children import build_retraining, train_child
 
 
+@folders_held()
 def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: RetrainSettings) -> Path:
     """Trains the network of a genotype from scratch.
 
@@ -30,12 +33,14 @@ def run_retrain(target: Path, run: RunSettings, data: DataSettings, settings: Re
     folder = Path(run.out) if run.out else source.folder
     is_own_folder = folder != target
     if is_own_folder:
-        check_folder(folder, "retrain", args)
+        claim_folder(folder, "retrain", args)
+    else:
+        hold_folder(folder, "retrain")
     check_folder(folder / "evaluate", "retrain", args)
     images = Images(source.data, device, run.seed)
     retraining = build_retraining(source.genotype, images, settings)
     if is_own_folder:
-        write_settings(folder, "retrain", args)
+        begin_run(folder, "retrain", args)
         write_whole(folder / "genotype.json", source.genotype.to_json())
     write_settings(folder / "evaluate", "retrain", args)
     _print_results(folder, train_child(folder / "evaluate", retraining, images))
@@ -77,6 +82,6 @@ def _suggest_genotype(target: Path) -> str:
 def _print_results(folder: Path, row: dict) -> None:
     for pruned in row["pruned"][1:]:
         share, accuracy = pruned["pruned"], pruned["test_accuracy"]
-        print(f"without {share:.0%} of the nodes, those of smallest scale: {accuracy:.2f} %")
+        show(f"without {share:.0%} of the nodes, those of smallest scale: {accuracy:.2f} %")
     weights = folder / "evaluate" / "model.safetensors"
-    print(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {weights}")
+    show(f"test accuracy {row['test_accuracy']:.2f} %, {row['parameters']:,} parameters, weights in {weights}")

@@ -1,6 +1,7 @@
 """Files that are never half written, and checkpoints that hold tensors and built-in types only."""
 
 import csv
+import errno
 import io
 import json
 import math
@@ -8,6 +9,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -15,19 +17,59 @@ import torch
 from .errors import UsageError
 
 FORMAT = "darts_ext/1"
+CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # as some file systems of networks say of folders
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader finds its old content or the new, never half of it, even after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
+    """Writes a file so that a reader finds its old content or the new, never half of it, even after a power cut.
+
+    Raises:
+        UsageError: the disk is full, read-only or broken, or something else is in the way; the old file is as it was.
+    """
     if isinstance(content, str):
         content = content.encode()
-    with open(draft, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+    except OSError as error:
+        raise describe_fault(path, error) from None
+
+
+def describe_fault(path: Path, error: OSError) -> UsageError:
+    """Returns the error for a file that cannot be written."""
+    return UsageError(
+        f"{path} cannot be written ({error.strerror or error}): once it can, the same command goes on from what is "
+        f"there"
+    )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        with open(draft, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Brings the folder's names to the disk, so that a power cut does not undo a renaming; Windows opens no folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def to_json(value: object) -> str:

@@ -16,6 +16,7 @@ import yaml
 from ..config import is_default
 from .errors import UsageError
 from .files import write_whole
+from .lock import LOCK, hold_folder
 from .reading import parse_yaml, read_text
 
 # settings that may change between two calls on the same folder
@@ -38,6 +39,24 @@ def check_folder(folder: Path, command: str, settings: Mapping[str, object], fre
     return folder
 
 
+def claim_folder(folder: Path, command: str, settings: Mapping[str, object], free: Sequence[str] = ()) -> Path:
+    """Returns the folder after `check_folder`; from then on no other command writes in it, if it is there already."""
+    if (folder / "args.yaml").exists() or (folder / LOCK).exists():
+        hold_folder(folder, command)
+    return check_folder(folder, command, settings, free)
+
+
+def begin_run(folder: Path, command: str, settings: Mapping[str, object], free: Sequence[str] = ()) -> None:
+    """Holds the folder, which another command may have taken meanwhile, and writes its settings.
+
+    Raises:
+        UsageError: as `check_folder` and `hold_folder`.
+    """
+    hold_folder(folder, command)
+    check_folder(folder, command, settings, free)
+    write_settings(folder, command, settings)
+
+
 def _check_same(folder: Path, settings: Mapping[str, object], free: Sequence[str]) -> None:
     before = read_args(folder)
     for name, value in settings.items():
@@ -52,8 +71,8 @@ def _check_same(folder: Path, settings: Mapping[str, object], free: Sequence[str
 
 
 def _is_unused(folder: Path) -> bool:
-    """Whether a folder is empty, but for drafts that a kill left behind."""
-    return folder.is_dir() and all(path.suffix == ".part" for path in folder.iterdir())
+    """Whether a folder is empty, but for what a kill left behind."""
+    return folder.is_dir() and all(path.suffix == ".part" or path.name == LOCK for path in folder.iterdir())
 
 
 def write_settings(folder: Path, command: str, settings: Mapping[str, object]) -> None:
@@ -76,7 +95,7 @@ def read_args(folder: Path) -> dict:
     except ValueError:
         args = None
     if not isinstance(args, dict):
-        raise UsageError(f"{path} is broken: it does not hold settings")
+        raise UsageError(f"{path} is broken: it does not hold settings; bring it back, or give another folder")
     return args
 
 

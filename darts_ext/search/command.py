@@ -5,7 +5,8 @@ from pathlib import Path
 from ..config import DataSettings, RunSettings, SearchSettings
 from ..data import Images
 from ..runtime.device import prepare_device
-from ..runtime.folder import check_folder, write_settings
+from ..runtime.folder import begin_run, claim_folder
+from ..runtime.lock import folders_held
 from ..runtime.news import say
 from ..runtime.settings import check_ranges, flatten, short_name
 from ..tabular import describe_known
@@ -13,6 +14,7 @@ from .space import read_space
 from .supernet import build_search, load_supernet, train_supernet
 
 
+@folders_held()
 def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> Path:
     """Trains a supernet in `run.out`; resumes one that is there."""
     check_ranges(run, data, search)
@@ -20,11 +22,11 @@ def run_search(run: RunSettings, data: DataSettings, search: SearchSettings) -> 
     device = prepare_device(run)
     settings = flatten(run, data, search)
     out = Path(run.out or f"runs/search-{search.space}-{short_name(data.data)}")
-    folder = check_folder(out, "search", settings)
+    folder = claim_folder(out, "search", settings)
     images = Images(data, device, run.seed)
     stage = build_search(images, search)
     stage.try_tracked()
-    write_settings(folder, "search", settings)
+    begin_run(folder, "search", settings)
     train_supernet(folder, stage)
     net, _ = load_supernet(folder, images, search)
     genotype = net.genotype()

@@ -72,6 +72,7 @@ def train_supernet(folder: Path, search: Search) -> float:
 
         last = folder / "search" / "last.pt"
         history = run_epochs(search, search.settings.epochs, last, folder / "summary.csv", after_epoch)
+    write_alphas(folder, search)  # a kill may have come between the last checkpoint and these
     return sum(float(row.get("seconds", 0)) for row in history)  # an imported run has no seconds
 
 

@@ -1,6 +1,5 @@
 """Choosing, with a bar, and with checkpoints between the rounds of a progressive strategy."""
 
-import sys
 import time
 from collections.abc import Callable, Iterable
 from math import ceil
@@ -13,6 +12,7 @@ from selection import Selection
 
 from ..data import ImageBatches
 from ..runtime.files import load_checkpoint, save_checkpoint
+from ..runtime.news import say
 from ..search import Tuning
 from .selector import Selector, drop_defaults
 
@@ -150,7 +150,7 @@ class _Progress:
         self.rounds = progress["done"]
         self.bar.n = self.bar.initial = progress["evaluations"]
         rounds = f"{self.rounds} of {len(progress['rounds'])} rounds"
-        tqdm.write(f"{self.selector.name}: goes on after {rounds}", file=sys.stderr)
+        say(f"{self.selector.name}: goes on after {rounds}")
         return progress
 
 

@@ -7,13 +7,16 @@ from ..data import Images
 from ..runtime.device import prepare_device
 from ..runtime.errors import UsageError
 from ..runtime.folder import read_args
+from ..runtime.lock import folders_held, hold_folder
 from ..runtime.news import say
 from ..runtime.settings import check_ranges, pick
+from ..runtime.streams import show
 from ..tabular import describe_known
 from .on_run import select_on_run
 from .selector import read_selectors
 
 
+@folders_held()
 def run_select(folder: Path, run: RunSettings, criterion: CriterionSettings, settings: StrategySettings) -> Path:
     """Chooses an architecture on the supernet of a run; writes scores.json and genotype.json into its folder."""
     args = read_args(folder)
@@ -24,6 +27,7 @@ def run_select(folder: Path, run: RunSettings, criterion: CriterionSettings, set
     if selector.supernet:
         raise UsageError(f"a run has one supernet, and {selector.name} names another: leave {selector.supernet}/ out")
     check_ranges(run)
+    hold_folder(folder, "select")
     device = prepare_device(run)
     seed = args.get("seed", 0)
     images = Images(pick(DataSettings, args), device, seed)
@@ -34,5 +38,5 @@ def run_select(folder: Path, run: RunSettings, criterion: CriterionSettings, set
     )
     for note in scores["notes"]:
         say(f"note: {note}")
-    print(genotype.to_text())
+    show(genotype.to_text())
     return folder

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import torch
 
-from supernet import Genotype, Supernet, build, find_macro
+from supernet import Genotype, GenotypeError, Supernet, build, find_macro
 
 from ..config import SearchSettings
 from ..data import Images, Split
+from ..runtime.errors import UsageError
 from ..runtime.files import to_json, write_whole
 from ..runtime.genotypes import read_genotype
+from ..runtime.news import say
 from ..search import build_tuning, load_supernet, network_arguments
 from .choosing import ResampledBatches, choose
 from .selector import Selector
@@ -26,8 +28,8 @@ def select_on_run(
     A comparison's choice that is there already is taken as it is.
     """
     scores_file, genotype_file = out / "scores.json", out / "genotype.json"
-    if out != run and scores_file.exists() and genotype_file.exists():
-        return json.loads(scores_file.read_text()), read_genotype(genotype_file)
+    if out != run and (earlier := _read_choice(scores_file, genotype_file)):
+        return earlier
     net, val = load_supernet(run, images, settings)
     checkpoint = (run / "search" / "last.pt").read_bytes()
     selection = choose(
@@ -54,6 +56,17 @@ def select_on_run(
     write_whole(scores_file, to_json(scores))
     write_whole(genotype_file, genotype.to_json())
     return scores, genotype
+
+
+def _read_choice(scores_file: Path, genotype_file: Path) -> tuple[dict, Genotype] | None:
+    """Returns what is there; None where a file is not, or holds something else, as after a power cut."""
+    if not (scores_file.exists() and genotype_file.exists()):
+        return None
+    try:
+        return json.loads(scores_file.read_text(encoding="utf-8")), read_genotype(genotype_file)
+    except (ValueError, UsageError, GenotypeError):
+        say(f"{scores_file.parent} holds no whole choice: chosen anew")
+        return None
 
 
 def selection_batches(

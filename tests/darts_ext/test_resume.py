@@ -1,6 +1,8 @@
 """A run that is killed and repeated ends bit-identical to one that was not."""
 
 import csv
+import random
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,6 +21,11 @@ COMPARE = (
     f"compare {TRAINING} --epochs 2 --seeds 1 --criteria magnitude,random "
     "--retrain.epochs 2 --retrain.channels 4 --retrain.layers 2 --retrain.batch_size 40 "
     "--retrain.drop_path 0.3 --retrain.average uniform"
+)
+
+TUNED = (
+    f"compare {TRAINING} --epochs 1 --seeds 1 --criteria perturbation@progressive --tune_epochs 1 --select_images 40 "
+    "--retrain.epochs 1 --retrain.channels 4 --retrain.layers 2 --retrain.batch_size 40"
 )
 
 
@@ -114,6 +121,33 @@ def test_comparison_killed_and_repeated(whole_comparison, run_killed, tmp_path, 
             whole_comparison / "children" / child / "evaluate"
         )
     assert not list(out.rglob("*.part"))
+
+
+def without_times(saved):
+    """A selection's checkpoint without its seconds, and without the digest of the search's, which holds some."""
+    return {**saved, "asked": {**saved["asked"], "supernet": ""}, "seconds": 0}
+
+
+def test_a_tuned_selection_killed_at_random_and_repeated(run_killed, tmp_path):
+    """Between the rounds weight decay moves even the alphas that are decided: they too go on from where they were."""
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    assert main([*TUNED.split(), "--out", str(whole)]) == 0
+    # of two steps in each of five rounds, after two of the search
+    for step in random.Random(0).choices(range(4, 8), k=2):
+        run_killed("torch.nn.utils.clip_grad_norm_", step, [*TUNED.split(), "--out", out])
+    assert main([*TUNED.split(), "--out", str(out)]) == 0
+    place = Path("seed0/perturbation@progressive")
+    checkpoints = [without_times(load(folder / place / "select" / "last.pt")) for folder in (whole, out)]
+    assert same(*checkpoints)
+    assert (whole / place / "genotype.json").read_text() == (out / place / "genotype.json").read_text()
+    assert rows(out / "summary.csv") == rows(whole / "summary.csv")
+
+
+def test_alphas_are_complete_after_a_kill_between_them_and_the_last_checkpoint(whole_search, run_killed, tmp_path):
+    out = tmp_path / "run"
+    run_killed("darts_ext.search.supernet.write_alphas", 3, [*SEARCH.split(), "--out", out])
+    assert main([*SEARCH.split(), "--out", str(out)]) == 0
+    assert (out / "search" / "alphas.json").read_text() == (whole_search / "search" / "alphas.json").read_text()
 
 
 def test_a_finished_run_repeated_changes_nothing(whole_comparison):

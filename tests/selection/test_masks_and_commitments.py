@@ -93,6 +93,20 @@ def test_committed_choices_stay_committed_while_others_train():
     assert torch.equal(net(x), plain)
 
 
+def test_a_decision_that_training_has_moved_stays_where_it_is():
+    """As where a selection goes on after a kill, on the network as it was then."""
+    net = supernet_of("nasbench201")
+    alphas = net.alphas["cell"]
+    with committed(net, "cell/0/op", "skip_connect"):
+        with torch.no_grad():
+            alphas[0].mul_(1 - 1e-6)  # weight decay
+        moved = alphas[0].clone()
+        with committed(net, "cell/0/op", "skip_connect"):
+            assert torch.equal(alphas[0], moved)
+        with committed(net, "cell/0/op", "none"):
+            assert torch.equal(net.mixing_weights()["cell"][0], torch.tensor([1.0, 0, 0, 0, 0]).double())
+
+
 def test_a_commit_that_cannot_be_changes_nothing():
     net = supernet_of("nasbench201")
     alphas = net.alphas["cell"].detach().clone()
