@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 from .errors import SelectionError, unknown
-from .protocol import Selectable, edge_carriers
+from .protocol import Selectable, SelectableModule, edge_carriers
+from .zeros import Gate, Zeros, silent
 
+_ZEROS: WeakKeyDictionary[SelectableModule, Zeros] = WeakKeyDictionary()
 SURE = 1e4  # rows of alpha this far apart have an exactly one-hot softmax in every precision
 
 
@@ -16,8 +19,9 @@ SURE = 1e4  # rows of alpha this far apart have an exactly one-hot softmax in ev
 def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[None]:
     """Inside the block the given options contribute nothing, and are not computed.
 
-    Their modules return a 0-dim zero; the other options keep their weights, which is DARTS-PT's mask: not renormalised
-    (Wang et al. 2021).
+    Their modules return zeros of the form of their own output, or a 0-dim zero where that is known to do
+    (`trial`); the other options keep their weights, which is DARTS-PT's mask: not renormalised (Wang et al.
+    2021).
 
     Args:
         options: {choice: options to switch off}.
@@ -26,18 +30,20 @@ def masked(net: Selectable, options: Mapping[str, Iterable[str]]) -> Iterator[No
         SelectionError: a choice or an option is unknown.
     """
     _check_masks(options)
-    modules = _find_modules(net, options)
-    forwards_before = [(module, module.__dict__.get("forward")) for module in modules]
+    zeros = zeros_of(net)
+    gates = [Gate(module, zeros) for module in _find_modules(net, options)]
     try:
-        for module in modules:
-            module.forward = silent
+        for gate in gates:
+            gate.close()
         yield
     finally:
-        for module, forward in reversed(forwards_before):
-            if forward is None:
-                module.__dict__.pop("forward", None)
-            else:
-                module.forward = forward
+        for gate in reversed(gates):
+            gate.open()
+
+
+def zeros_of(net: SelectableModule) -> Zeros:
+    """Returns the record of which zeros the gates of a network return."""
+    return _ZEROS.setdefault(net, Zeros())
 
 
 def _find_modules(net: Selectable, options: Mapping[str, Iterable[str]]) -> list[nn.Module]:
@@ -104,18 +110,10 @@ def _set_row(net: Selectable, choice: str, row: torch.Tensor) -> None:
     net.logits()[choice].copy_(row)
 
 
-def silent(*inputs: object, **named: object) -> torch.Tensor:
-    """The forward of a module that is switched off: returns a 0-dim zero of its first tensor's type, however that is
-    handed over."""
-    for value in (*inputs, *named.values()):
-        if isinstance(value, torch.Tensor):
-            return value.new_zeros(())
-    return torch.zeros(())
-
-
 def is_off(module: nn.Module) -> bool:
     """Whether the module itself is switched off."""
-    return module.__dict__.get("forward") is silent
+    forward = module.__dict__.get("forward")
+    return forward is silent or isinstance(forward, Gate)
 
 
 def switched_off(net: nn.Module) -> set[nn.Module]:
