@@ -78,7 +78,7 @@ class Evaluator:
         self.sizes = [len(y) for _, y in self.sequence]
         self.notes: list[str] = []
         self.cache: dict[str, Any] = {}  # what holds until the network changes
-        self._settle_zeros(self.batches)
+        self._show_inputs(self.batches)
 
     @property
     def racing(self) -> bool:
@@ -163,13 +163,16 @@ class Evaluator:
         if self.resample is None:
             return self.batches
         batches = fit_batches(self.net, check_batches(self.resample()))
-        self._settle_zeros(batches)
+        self._show_inputs(batches)
         return batches
 
-    def _settle_zeros(self, batches: Batches) -> None:
+    def _show_inputs(self, batches: Batches) -> None:
+        """Lets the network be watched on two inputs, once, before anything is measured."""
         if self.measure and batches and not switched_off(self.net):
             x, _ = batches[0]
             settle_zeros(self.net, x[:2])
+            if hasattr(self.net, "watch"):
+                self.net.watch(x[:2])
 
     def _compute_once(self, name: str, compute: Callable[[], Value]) -> Value:
         if name not in self.cache:

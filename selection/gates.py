@@ -83,6 +83,9 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
     The choice's alphas are set so far apart that their softmax is exactly one-hot and has no gradient. So the decision
     also holds while somebody else's code trains on and takes the softmax itself. On leaving they are what they were.
 
+    A network that makes weights of its alphas in another way says by `commitment` which alphas decide. Where none do,
+    because weights are drawn, the masks alone decide: the chosen option keeps the weight that is drawn for it.
+
     Raises:
         SelectionError: the choice or the option is unknown, or logits() does not give live views.
     """
@@ -91,18 +94,30 @@ def committed(net: Selectable, choice: str, option: str) -> Iterator[None]:
         raise unknown(f"option of {choice}", option, names)
     before = net.logits()[choice].detach().clone()
     others = [name for name in names if name != option]
+    row = _find_row(net, choice, option)
     with masked(net, {choice: others}):
         try:
-            row = torch.tensor([SURE if name == option else -SURE for name in names])
-            _set_row(net, choice, row)
-            if not torch.equal(net.logits()[choice].cpu(), row.to(before.dtype)):
-                raise SelectionError(
-                    f"{choice}: logits() must give live views of the alphas, so that a decision can be written into "
-                    f"them"
-                )
+            if row is not None:
+                _set_row(net, choice, row)
+                _check_row(net, choice, row)
             yield
         finally:
             _set_row(net, choice, before)
+
+
+def _find_row(net: SelectableModule, choice: str, option: str) -> torch.Tensor | None:
+    """Returns the alphas [options] that give an option all weight; None where no alphas do."""
+    if hasattr(net, "commitment"):
+        return net.commitment(choice, option)
+    return torch.tensor([SURE if name == option else -SURE for name in net.choices()[choice]])
+
+
+def _check_row(net: Selectable, choice: str, row: torch.Tensor) -> None:
+    written = net.logits()[choice]
+    if not torch.equal(written.cpu(), row.to("cpu", written.dtype)):
+        raise SelectionError(
+            f"{choice}: logits() must give live views of the alphas, so that a decision can be written into them"
+        )
 
 
 @torch.no_grad()

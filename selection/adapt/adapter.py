@@ -1,6 +1,7 @@
 """A host network that answers the questions of a selectable one, without a change to it."""
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from ..protocol import group_of
 from .forms import GenotypeTuple, KeptEdges, make_genotype, to_data
 from .host import Host
+from .mixing import watch_mixing
 from .rule import complete_inputs, complete_options
+from .weighting import Weighting, find_weighting
 
 Decided = Mapping[str, str] | None  # {choice: option}
 KeptInputs = Mapping[str, Iterable[str]] | None  # {node: [choices it keeps, strongest first]}
@@ -53,6 +56,7 @@ class Adapter(nn.Module):
         host: the network, unwrapped.
         host_choices: {choice: where it is in the host}; named GROUP/EDGE/op, edges node by node.
         genotype: the type of the host's own form: its namedtuple, or its Structure.
+        weighting: how the host makes weights of alphas, one of `weighting.GIVEN`; where None, it is watched.
     """
 
     host: Host
@@ -61,12 +65,22 @@ class Adapter(nn.Module):
     edges_per_node: int | None = 2  # edges that a node keeps; None keeps all
     cell_inputs = 2
 
-    def __init__(self, host: nn.Module, host_choices: dict[str, HostChoice], genotype: type | None = None) -> None:
+    def __init__(
+        self,
+        host: nn.Module,
+        host_choices: dict[str, HostChoice],
+        genotype: type | None = None,
+        weighting: str | None = None,
+    ) -> None:
         super().__init__()
         self.host = host
         self.host_choices = host_choices
         self.genotype_type = genotype
         self.training = host.training
+        self.notes: list[str] = []
+        self.mixing = None if weighting is None else find_weighting(weighting)
+        self.ranking: Weighting | None = self.mixing
+        self.inputs_seen: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps inputs [B, ...] to logits [B, classes]."""
@@ -101,7 +115,29 @@ class Adapter(nn.Module):
     def strengths(self, name: str) -> Tensor:
         """Returns the weights [options] with which a choice's options are mixed; edges are ranked by the largest of
         them that may be chosen."""
-        return self.host_choices[name].alpha.softmax(0)
+        ranking = self.ranking or self.find_mixing()
+        return ranking.weigh(self.logits()[name].detach())
+
+    @torch.no_grad()
+    def commitment(self, name: str, option: str) -> Tensor | None:
+        """Returns alphas [options] that give an option weight 1 and the others 0; None where no alphas do, as where
+        weights are drawn."""
+        commit = self.find_mixing().commit
+        chosen = torch.tensor([float(other == option) for other in self.host_choices[name].options])
+        return None if commit is None else commit(chosen)
+
+    def watch(self, x: Tensor) -> None:
+        """Takes a few inputs, on which it may be watched how the host mixes."""
+        self.inputs_seen = x
+
+    def find_mixing(self) -> Weighting:
+        """Returns how the host makes weights of alphas, watched once."""
+        if self.mixing is None:
+            self.mixing, note = watch_mixing(self, self.host, self.inputs_seen)
+            if note:
+                self.notes.append(note)
+                warnings.warn(note, stacklevel=2)
+        return self.mixing
 
     def genotype(self, decisions: Decided = None, inputs: KeptInputs = None) -> object:
         """Returns the architecture in the host's own form: a `Genotype` tuple, a NAS-Bench-201 string, or names.
@@ -153,4 +189,4 @@ class Adapter(nn.Module):
             carriers = next(iter(choice.options.values()))
             modules = ", ".join(paths.get(module, "?") for module in carriers)
             lines.append(f"  {name}: {options}; alphas {alphas}; in {modules}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])

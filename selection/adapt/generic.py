@@ -28,6 +28,7 @@ class Generic(Adapter):
         inputs: {node: (edges it keeps, [choices])}; {} where all stay.
         excluded: options that are mixed but never chosen.
         output: which part of the network's output is the logits, where it returns a tuple or a dict.
+        weighting: see `Adapter`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Generic(Adapter):
         inputs: GivenNodes | None = None,
         excluded: Iterable[str] = (),
         output: int | str | None = None,
+        weighting: str | None = None,
     ) -> None:
         if (mapping is None) != (logits is None):
             raise SelectionError(
@@ -52,7 +54,7 @@ class Generic(Adapter):
             host_choices = find_choices(host)
         else:
             host_choices = {name: HostChoice(dict(options), owner=None) for name, options in mapping.items()}
-        super().__init__(host, host_choices)
+        super().__init__(host, host_choices, weighting=weighting)
         self.given_logits = logits
         self.nodes = dict(inputs or {})
         self.never_chosen = check_excluded(excluded, self.choices())
@@ -72,10 +74,6 @@ class Generic(Adapter):
         if callable(self.given_logits):
             return dict(self.given_logits(self.host))
         return dict(self.given_logits)
-
-    def strengths(self, name: str) -> Tensor:
-        """Returns softmax(alpha) [options]."""
-        return self.logits()[name].detach().softmax(0)
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
         """Returns the nodes, as given."""

@@ -7,7 +7,10 @@ from torch import nn
 
 from ..errors import SelectionError
 
-LAYERS_OF_NAME = {"max_pool": nn.MaxPool2d, "avg_pool": nn.AvgPool2d, "conv": nn.Conv2d}
+POOLINGS = {
+    "max_pool": (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+    "avg_pool": (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
+}
 DARTS_PT_KEYS = {"normal": "primitives_normal", "reduce": "primitives_reduct"}
 GIVE_NAMES = "give primitives=[...], the names in the order in which the network was built"
 
@@ -66,24 +69,25 @@ def name_operations(
     options = {}
     for index, name in enumerate(names):
         options[name] = [operations[index] for operations in mixed]
-        for module in options[name]:
-            if not _fits(name, module):
-                kind = type(module).__name__
-                raise SelectionError(f"{choice}: {name} is carried by {kind}, which is none: {GIVE_NAMES}")
     return options
 
 
-def _fits(name: str, module: nn.Module) -> bool:
-    """Says whether an option that is called a pooling or a convolution holds one; a module that holds neither, as one
-    with a class of its own, fits every name."""
-    layer_types = (nn.modules.conv._ConvNd, nn.MaxPool2d, nn.AvgPool2d)
-    layers = [part for part in module.modules() if isinstance(part, layer_types)]
-    if not layers:
-        return True
-    for word, layer_type in LAYERS_OF_NAME.items():
-        if word in name and not any(isinstance(layer, layer_type) for layer in layers):
-            return False
-    return True
+def check_order(choice: str, options: Mapping[str, Sequence[nn.Module]]) -> None:
+    """Raises SelectionError where names that were read in a source file are surely those of another order: an option
+    that is called a pooling holds none, and one that is not called so does.
+
+    Nothing else is asked of a name: operations are the user's, and need not be layers.
+    """
+    for word, layers in POOLINGS.items():
+        holders = set()
+        for name, (module, *_) in options.items():
+            if any(isinstance(part, layers) for part in module.modules()):
+                holders.add(name)
+        called = {name for name in options if word in name}
+        lacking = [name for name in options if name in called - holders]
+        if lacking and holders - called:
+            kind = type(options[lacking[0]][0]).__name__
+            raise SelectionError(f"{choice}: {lacking[0]} is carried by {kind}, which is none: {GIVE_NAMES}")
 
 
 def pick_names(primitives: Any, group: str, row: int) -> Sequence[str] | None:

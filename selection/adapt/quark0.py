@@ -1,13 +1,16 @@
 """quark0/darts, and the codes that keep its layout: `alphas_normal`, `alphas_reduce`, and cells whose `_ops` are mixed
 operations with `_ops` of their own."""
 
+import warnings
+
 from torch import Tensor, nn
 
 from ..errors import SelectionError
 from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells, list_edges
 from .host import Host
-from .operation_names import name_operations, pick_names, read_from_source
+from .host_rule import find_rule
+from .operation_names import check_order, name_operations, pick_names, read_from_source
 
 
 def find_missing(host: nn.Module) -> str | None:
@@ -61,11 +64,10 @@ def _find_choices_of_group(host: Host, group: str, cells: list[Host], primitives
         if row >= rows:
             raise SelectionError(f"{choice}: alphas_{group} has {row} rows, and the cells have {len(edges)} edges")
         mixed = [list_mixed(cell)[row] for cell in cells]
+        known = _read_primitives(cells[0], mixed[0]) if primitives is None else primitives
+        options = name_operations(choice, pick_names(known, group, row), [operation._ops for operation in mixed])
         if primitives is None:
-            names = pick_names(_read_primitives(cells[0], mixed[0]), group, row)
-        else:
-            names = pick_names(primitives, group, row)
-        options = name_operations(choice, names, [operation._ops for operation in mixed])
+            check_order(choice, options)
         choices[choice] = HostChoice(options, host, (f"alphas_{group}", row), source, node)
     return choices
 
@@ -82,11 +84,32 @@ class Quark0(Adapter):
         primitives: names of the operations, in the order in which the network was built; where None, those of the
             source file.
         genotype: the namedtuple to answer with; where None, the one of the source file.
+        weighting: see `Adapter`; where None, options and edges are ranked as by the host's own genotype().
     """
 
-    def __init__(self, host: nn.Module, *, primitives: object = None, genotype: type | None = None) -> None:
+    def __init__(
+        self,
+        host: nn.Module,
+        *,
+        primitives: object = None,
+        genotype: type | None = None,
+        weighting: str | None = None,
+    ) -> None:
         own_genotype = genotype or read_from_source(host, "Genotype", "genotypes.Genotype")
-        super().__init__(host, find_choices(host, primitives), own_genotype)
+        super().__init__(host, find_choices(host, primitives), own_genotype, weighting)
+        if weighting is None:
+            self._rank_as_host()
+
+    def _rank_as_host(self) -> None:
+        rule = find_rule(self, self.host)
+        if rule:
+            self.ranking, self.never_chosen = rule
+        elif callable(getattr(self.host, "genotype", None)):
+            self.notes.append(
+                f"{type(self.host).__name__}.genotype() follows another rule: here each node keeps its two edges of the "
+                f"largest weights"
+            )
+            warnings.warn(self.notes[-1], stacklevel=4)
 
     def concat_states(self) -> range:
         """Returns the last `_multiplier` of the cell's states."""
