@@ -170,8 +170,8 @@ class Evaluator:
         """Lets the network be watched on two inputs, once, before anything is measured."""
         if self.measure and batches and not switched_off(self.net):
             x, _ = batches[0]
-            settle_zeros(self.net, x[:2])
-            if hasattr(self.net, "watch"):
+            runs = settle_zeros(self.net, x[:2])
+            if runs and hasattr(self.net, "watch"):
                 self.net.watch(x[:2])
 
     def _compute_once(self, name: str, compute: Callable[[], Value]) -> Value:

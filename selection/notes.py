@@ -11,7 +11,7 @@ def collect_notes(panel: Panel, decisions: Decisions) -> list[str]:
     """Returns what the measures had to say, and a note on ties, each once."""
     notes: list[str] = []
     for judge in panel:
-        notes += judge.evaluator.notes
+        notes += [*judge.evaluator.notes, *getattr(judge.evaluator.net, "notes", ())]
     if any(judge.evaluator.measure for judge in panel):
         notes += _describe_ties(panel[0].evaluator.net, decisions.scores)
     return list(dict.fromkeys(notes))

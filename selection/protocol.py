@@ -21,9 +21,10 @@ class Selectable(Protocol):
     - `strengths(choice) -> [options]`: what options and edges are ranked by. Default: softmax(alpha).
     - `carriers() -> {choice: [modules]}`: masked when all options of the choice are, where something passes by them.
       Default: none.
-    - `commitment(choice, option) -> alphas [options]`: those that give an option weight 1 and the others 0; None where no
-      alphas do, and masks alone decide. Default: alphas far apart, for a softmax.
+    - `commitment(choice, option) -> alphas [options]`: those that give an option weight 1 and the others 0; None where
+      no alphas do, and masks alone decide. Default: alphas far apart, for a softmax.
     - `watch(x)`: called with a few inputs before anything is measured. Default: nothing.
+    - `notes`, a list of what the user should know of the network. Default: none.
     - `block_outputs(x) -> [feature maps]`: what AZ-NAS's measures look at. Default: found by hooks.
     - `layers_of_kernel() -> {...}`: the layers of which the kernel at infinite width is made. Default: there is none.
     """

@@ -10,18 +10,24 @@ from .protocol import SelectableModule, on_edges, surplus
 from .zeros import Zeros
 
 
-def settle_zeros(net: SelectableModule, x: Tensor) -> None:
+def settle_zeros(net: SelectableModule, x: Tensor) -> bool:
     """Finds out, once for a network, whether a 0-dim zero does for it: whether the network then runs, and returns what
     it does with zeros of full size.
 
     Args:
         x: a few inputs.
+
+    Returns:
+        whether the network runs on them at all; where not, nothing is found out.
     """
     zeros = zeros_of(net)
     if zeros.settled:
-        return
+        return True
+    if _run(net, x) is None:
+        return False
     zeros.settled = True
     zeros.cheap = all(_takes_cheap_zeros(net, zeros, mask, x) for mask in _list_trials(net))
+    return True
 
 
 def give_up_cheap_zeros(net: SelectableModule) -> bool:
@@ -45,17 +51,23 @@ def _list_trials(net: SelectableModule) -> list[dict[str, list[str]]]:
     return [*trials, dropped]
 
 
-@torch.no_grad()
 def _takes_cheap_zeros(net: SelectableModule, zeros: Zeros, mask: dict[str, list[str]], x: Tensor) -> bool:
     outputs = []
     for zeros.cheap in (True, False):
-        try:
-            with masked(net, mask), preserved(net, seed=0):
-                outputs.append(net.eval()(x.clone()))
-        except FAILURES:
-            return False
+        with masked(net, mask):
+            outputs.append(_run(net, x))
     cheap, full = outputs
     are_tensors = isinstance(cheap, Tensor) and isinstance(full, Tensor)
     if not are_tensors or cheap.shape != full.shape:
         return False
     return torch.allclose(cheap, full, rtol=1e-3, atol=1e-5, equal_nan=True)
+
+
+@torch.no_grad()
+def _run(net: SelectableModule, x: Tensor) -> object | None:
+    """Returns what the network makes of inputs; None where it fails."""
+    try:
+        with preserved(net, seed=0):
+            return net.eval()(x.clone())
+    except FAILURES:
+        return None

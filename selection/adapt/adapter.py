@@ -79,7 +79,6 @@ class Adapter(nn.Module):
         self.training = host.training
         self.notes: list[str] = []
         self.mixing = None if weighting is None else find_weighting(weighting)
-        self.ranking: Weighting | None = self.mixing
         self.inputs_seen: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,8 +114,7 @@ class Adapter(nn.Module):
     def strengths(self, name: str) -> Tensor:
         """Returns the weights [options] with which a choice's options are mixed; edges are ranked by the largest of
         them that may be chosen."""
-        ranking = self.ranking or self.find_mixing()
-        return ranking.weigh(self.logits()[name].detach())
+        return self.find_mixing().weigh(self.logits()[name].detach())
 
     @torch.no_grad()
     def commitment(self, name: str, option: str) -> Tensor | None:
@@ -127,17 +125,22 @@ class Adapter(nn.Module):
         return None if commit is None else commit(chosen)
 
     def watch(self, x: Tensor) -> None:
-        """Takes a few inputs, on which it may be watched how the host mixes."""
+        """Takes a few inputs, and watches on them how the host mixes."""
         self.inputs_seen = x
+        self.find_mixing()
 
     def find_mixing(self) -> Weighting:
         """Returns how the host makes weights of alphas, watched once."""
         if self.mixing is None:
             self.mixing, note = watch_mixing(self, self.host, self.inputs_seen)
             if note:
-                self.notes.append(note)
-                warnings.warn(note, stacklevel=2)
+                self.note(note)
         return self.mixing
+
+    def note(self, text: str) -> None:
+        """Says what the user should know of the host; it is also printed with the adapter, and noted in a selection."""
+        self.notes.append(text)
+        warnings.warn(text, stacklevel=3)
 
     def genotype(self, decisions: Decided = None, inputs: KeptInputs = None) -> object:
         """Returns the architecture in the host's own form: a `Genotype` tuple, a NAS-Bench-201 string, or names.

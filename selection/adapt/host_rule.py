@@ -1,77 +1,115 @@
-"""By which rule a DARTS host writes its own genotype: found out by asking it, with alphas that are set for the moment."""
+"""By which rule a DARTS host writes its own genotype: found out by asking it, with other alphas for a moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..batches import FAILURES
 from ..preserve import preserved
+from .edge_weights import EdgeWeights, find_candidates
 from .host import Host
 from .weighting import LINEAR, SIGMOID, SOFTMAX, Weighting
 
 DRAWS = 8
-Answer = tuple[list, ...]
+Edges = list[tuple[str, int]]  # (option, source), in the order in which they are written
 
 
-def find_rule(adapter: Any, host: Host) -> tuple[Weighting, tuple[str, ...]] | None:
-    """Returns what the host ranks by, and the options that it never chooses; None where it has no genotype(), or one
-    that no rule of these explains.
+class Rule(NamedTuple):
+    """How edges and options are ranked.
 
     Args:
-        adapter: of the host, with `ranking` and `never_chosen` that can be set; both are left as they were.
+        weighting: of the options.
+        never_chosen: options that are mixed but never chosen.
+        edge_weights: what the weights of an edge's options are multiplied by; None where by nothing.
     """
-    if not callable(getattr(host, "genotype", None)):
-        return None
-    before = adapter.ranking, adapter.never_chosen
-    rules = []
-    for weighting in (SOFTMAX, SIGMOID, LINEAR):
-        rules += [(weighting, before[1]), (weighting, ())]
+
+    weighting: Weighting
+    never_chosen: tuple[str, ...]
+    edge_weights: EdgeWeights | None
+
+
+def answers(host: Host) -> bool:
+    """Whether a host has a genotype() that works."""
+    try:
+        with preserved(host), redirect_stdout(StringIO()):
+            return host.genotype() is not None
+    except Exception:  # somebody else's function, which may ask for what is not there
+        return False
+
+
+def find_rule(adapter: Any) -> Rule | None:
+    """Returns the rule that explains a host's genotype() on random alphas; None where there is none.
+
+    Names of options need not be the host's: one of ours stands for one of the host's throughout.
+
+    Args:
+        adapter: of the host; its `rule` is set while others are tried, and left as it was.
+    """
+    host, before = adapter.host, adapter.rule
+    scalings = find_candidates(host, adapter.host_choices)
+    candidates: list[tuple[Rule, dict[str, str]]] = [(rule, {}) for rule in _list_rules(adapter, scalings)]
     try:
         for draw in range(DRAWS):
-            with _alphas_drawn(adapter, draw):
-                expected = _ask(host)
-                rules = [rule for rule in rules if _answer_by(adapter, rule) == expected]
-    except FAILURES:
+            with _numbers_drawn(host, [*adapter.logits().values()], scalings, draw):
+                asked = _ask(host, adapter)
+                candidates = [(rule, names) for rule, names in candidates if _agrees(adapter, rule, asked, names)]
+    except Exception:  # a form of its own
         return None
     finally:
-        adapter.ranking, adapter.never_chosen = before
-    return rules[0] if rules else None
+        adapter.rule = before
+    return candidates[0][0] if candidates else None
 
 
-def _ask(host: Host) -> Answer:
+def _list_rules(adapter: Any, scalings: Sequence[EdgeWeights]) -> list[Rule]:
+    """Lists what may be, the most usual first."""
+    options: dict[str, None] = {}
+    for choice in adapter.host_choices.values():
+        options |= dict.fromkeys(choice.options)
+    barred = [adapter.never_chosen, (), *((option,) for option in options)]
+    tried = product((None, *scalings), dict.fromkeys(barred), (SOFTMAX, SIGMOID, LINEAR))
+    return [Rule(weighting, never_chosen, scaling) for scaling, never_chosen, weighting in tried]
+
+
+def _ask(host: Host, adapter: Any) -> dict[str, Edges]:
     with preserved(host), redirect_stdout(StringIO()):
         genotype = host.genotype()
-    return _list_edges(genotype)
+    groups = {name.partition("/")[0] for name in adapter.host_choices}
+    return {group: [(option, source) for option, source in getattr(genotype, group)] for group in groups}
 
 
-def _answer_by(adapter: Any, rule: tuple[Weighting, tuple[str, ...]]) -> Answer:
-    adapter.ranking, adapter.never_chosen = rule
-    return _list_edges(adapter.genotype())
-
-
-def _list_edges(genotype: Any) -> Answer:
-    return [tuple(edge) for edge in genotype.normal], [tuple(edge) for edge in genotype.reduce]
+def _agrees(adapter: Any, rule: Rule, asked: dict[str, Edges], names: dict[str, str]) -> bool:
+    """Whether a rule gives what the host was asked for; `names` receives which option of the host is which of ours."""
+    adapter.rule = rule
+    for group, edges in adapter.keep_edges().items():
+        ours = [(option, source) for option, source, _ in edges]
+        if len(ours) != len(asked[group]):
+            return False
+        for (option, source), (theirs, their_source) in zip(ours, asked[group]):
+            if source != their_source or names.setdefault(theirs, option) != option:
+                return False
+    return len(set(names.values())) == len(names)
 
 
 @contextmanager
-def _alphas_drawn(adapter: Any, seed: int) -> Iterator[None]:
-    """Inside the block all alphas are random numbers."""
-    rows = adapter.logits()
-    before = {choice: row.detach().clone() for choice, row in rows.items()}
+def _numbers_drawn(host: Host, rows: list[Tensor], scalings: Sequence[EdgeWeights], seed: int) -> Iterator[None]:
+    """Inside the block alphas, and what may be weights of edges, are random numbers."""
+    held = {id(getattr(host, name)): getattr(host, name) for scaling in scalings for name in scaling.names.values()}
+    tensors = [*rows, *held.values()]
+    before = [tensor.detach().clone() for tensor in tensors]
     generator = torch.Generator().manual_seed(seed)
     try:
-        for row in rows.values():
-            _write(row, torch.randn(len(row), generator=generator))
+        for tensor in tensors:
+            _write(tensor, torch.randn(len(tensor), generator=generator))
         yield
     finally:
-        for choice, row in rows.items():
-            _write(row, before[choice])
+        for tensor, values in zip(tensors, before):
+            _write(tensor, values)
 
 
 @torch.no_grad()
-def _write(row: Tensor, values: Tensor) -> None:
-    row.copy_(values)
+def _write(tensor: Tensor, values: Tensor) -> None:
+    tensor.copy_(values)

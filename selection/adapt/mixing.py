@@ -24,14 +24,17 @@ def watch_mixing(net: SelectableModule, host: nn.Module, x: Tensor | None) -> tu
     name = type(host).__name__
     x = find_inputs(net, host) if x is None else x
     if x is None:
-        return SOFTMAX, f"{name}: no inputs were found to watch its weights on, softmax(alpha) is taken: {GIVE_WEIGHTING}"
+        return (
+            SOFTMAX,
+            f"{name}: no inputs were found to watch its weights on, softmax(alpha) is taken: {GIVE_WEIGHTING}",
+        )
     try:
         first, second = watch_twice(net, x)
     except FAILURES:
         first, second = [], []
     if not first:
         return SOFTMAX, f"{name}: its weights could not be watched, softmax(alpha) is taken: {GIVE_WEIGHTING}"
-    if any(_is_single(weights) for _, weights in first):
+    if any(_is_single(sight.weights) for sight in first):
         raise SelectionError(
             f"{name} runs one sampled candidate an edge, never the mixture: load its state_dict into a network that "
             f"mixes them all, as TinyNetworkDarts of AutoDL-Projects, and adapt that"
@@ -40,8 +43,8 @@ def watch_mixing(net: SelectableModule, host: nn.Module, x: Tensor | None) -> tu
     notes = {
         SAMPLED: f"{name} draws its weights: options are compared under one draw, ranked by softmax(alpha), and "
         f"decided by masks, the chosen one keeping the weight that is drawn",
-        UNKNOWN: f"{name}: its weights are neither softmax nor sigmoid of alphas; ranked by softmax(alpha), and decided "
-        f"by masks: {GIVE_WEIGHTING}",
+        UNKNOWN: f"{name}: its weights are neither softmax nor sigmoid of alphas; options are ranked by "
+        f"softmax(alpha), and decided by masks: {GIVE_WEIGHTING}",
     }
     return weighting, notes.get(weighting, "")
 

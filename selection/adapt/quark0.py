@@ -1,15 +1,17 @@
 """quark0/darts, and the codes that keep its layout: `alphas_normal`, `alphas_reduce`, and cells whose `_ops` are mixed
 operations with `_ops` of their own."""
 
-import warnings
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
+from ..protocol import group_of
 from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells, list_edges
 from .host import Host
-from .host_rule import find_rule
+from .host_rule import Rule, answers, find_rule
 from .operation_names import check_order, name_operations, pick_names, read_from_source
 
 
@@ -97,19 +99,42 @@ class Quark0(Adapter):
     ) -> None:
         own_genotype = genotype or read_from_source(host, "Genotype", "genotypes.Genotype")
         super().__init__(host, find_choices(host, primitives), own_genotype, weighting)
-        if weighting is None:
+        self.rule: Rule | None = None
+        if weighting is None and answers(host):
             self._rank_as_host()
 
     def _rank_as_host(self) -> None:
-        rule = find_rule(self, self.host)
-        if rule:
-            self.ranking, self.never_chosen = rule
-        elif callable(getattr(self.host, "genotype", None)):
-            self.notes.append(
-                f"{type(self.host).__name__}.genotype() follows another rule: here each node keeps its two edges of the "
-                f"largest weights"
+        self.rule = find_rule(self)
+        if self.rule is None:
+            self.note(
+                f"{type(self.host).__name__}.genotype() follows another rule: here each node keeps the edges of its "
+                f"{self.edges_per_node} largest weights"
             )
-            warnings.warn(self.notes[-1], stacklevel=4)
+
+    def excluded(self) -> tuple[str, ...]:
+        """Returns the options that are mixed but never chosen, as far as the host's own genotype() tells."""
+        return self.never_chosen if self.rule is None else self.rule.never_chosen
+
+    @torch.no_grad()
+    def strengths(self, name: str) -> Tensor:
+        """Returns what the host's own genotype() ranks by [options]: weights of the options, times the edge's where it
+        has one; where that is not known, the weights that are watched."""
+        if self.rule is None:
+            return super().strengths(name)
+        weights = self.rule.weighting.weigh(self.logits()[name])
+        if self.rule.edge_weights is None:
+            return weights
+        return weights * self.rule.edge_weights.read(self.host, self.host_choices, name)
+
+    def carriers(self) -> dict[str, list[nn.Module]]:
+        """Returns {choice: the modules of the whole edge}, which are off where all its options are: channels that pass
+        by the mixed operation go too."""
+        cells = {group: list_cells(self.host.cells, group) for group in GROUPS}
+        carriers = {}
+        for name, choice in self.host_choices.items():
+            row = cast(int, choice.path[-1])
+            carriers[name] = [list_mixed(cell)[row] for cell in cells[group_of(name)]]
+        return carriers
 
     def concat_states(self) -> range:
         """Returns the last `_multiplier` of the cell's states."""

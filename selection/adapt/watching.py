@@ -5,7 +5,7 @@ for all options of the edge: its size is the weight, up to a factor. So it does 
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..batches import FAILURES
 from ..nested import list_tensors, map_nested
 from ..preserve import hooked, preserved
 from ..protocol import Selectable, SelectableModule
+from .host import Host
 from .weighting import Sight
 
 SIZES = {1: (32, 128, 1024), 2: (16, 32, 64, 224), 3: (8, 16, 32)}  # of inputs that are tried, by their dimensions
@@ -23,8 +24,8 @@ CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 Leaves = dict[tuple[str, str], list[Tensor]]  # {(choice, option): what its modules have returned}
 
 
-def watch_twice(net: SelectableModule, x: Tensor) -> tuple[Sight, Sight]:
-    """Returns the alphas and weights of every choice whose weights are seen, of two passes that draw different numbers.
+def watch_twice(net: SelectableModule, x: Tensor) -> tuple[list[Sight], list[Sight]]:
+    """Returns what is seen of the choices to which a gradient comes back, in two passes that draw different numbers.
 
     While they run, alphas are spread out; afterwards the network is what it was, bit for bit.
 
@@ -32,15 +33,14 @@ def watch_twice(net: SelectableModule, x: Tensor) -> tuple[Sight, Sight]:
         x: a few inputs.
     """
     with _alphas_spread(net):
-        alphas = {choice: alpha.detach().float().cpu().clone() for choice, alpha in net.logits().items()}
         passes = [watch_weights(net, x, seed) for seed in (0, 1)]
-    seen = [choice for choice in alphas if all(watched[choice].sum() > 0 for watched in passes)]
-    first, second = ([(alphas[choice], watched[choice]) for choice in seen] for watched in passes)
+    seen = [choice for choice in passes[0] if all(sights[choice].weights.sum() > 0 for sights in passes)]
+    first, second = ([sights[choice] for choice in seen] for sights in passes)
     return first, second
 
 
-def watch_weights(net: SelectableModule, x: Tensor, seed: int = 0) -> dict[str, Tensor]:
-    """Returns {choice: weights [options], up to a factor}; zeros where no gradient reaches an edge."""
+def watch_weights(net: SelectableModule, x: Tensor, seed: int) -> dict[str, Sight]:
+    """Returns {choice: what one pass shows}; weights are zeros where no gradient comes back."""
     leaves: Leaves = {}
     with _left_as_it_was(net, seed), torch.enable_grad():
         net.eval()
@@ -48,20 +48,51 @@ def watch_weights(net: SelectableModule, x: Tensor, seed: int = 0) -> dict[str, 
             output = next(list_tensors(net(x.clone())))
         generator = torch.Generator().manual_seed(seed)
         direction = torch.randn(output.shape, generator=generator).to(output)
-        tensors = [leaf for group in leaves.values() for leaf in group]
-        gradients = torch.autograd.grad(output, tensors, direction, allow_unused=True, materialize_grads=True)
-    squares = dict.fromkeys(leaves, 0.0)
-    owners = [place for place, group in leaves.items() for _ in group]
-    for place, gradient in zip(owners, gradients):
-        squares[place] += float(gradient.double().square().sum())
-    weights = {}
-    for choice, options in net.choices().items():
-        weights[choice] = torch.tensor([squares.get((choice, option), 0.0) ** 0.5 for option in options])
-    return weights
+        options = [leaf for group in leaves.values() for leaf in group]
+        alphas = list(_find_trained(net).values())
+        gradients = torch.autograd.grad(output, [*options, *alphas], direction, allow_unused=True)
+    by_leaf = dict(zip(map(id, [*options, *alphas]), gradients))
+    return {choice: _see(net, choice, leaves, by_leaf) for choice in net.choices()}
 
 
-def make_inputs(host: nn.Module) -> Iterator[Tensor]:
+def _find_trained(net: Selectable) -> dict[int, Tensor]:
+    """Returns {id: tensor} of the trained tensors of which the rows of alphas are views."""
+    trained = {}
+    for row in net.logits().values():
+        whole = row if row._base is None else row._base
+        if whole.requires_grad and whole.is_leaf:
+            trained[id(whole)] = whole
+    return trained
+
+
+def _see(net: Selectable, choice: str, leaves: Leaves, gradients: Mapping[int, Tensor | None]) -> Sight:
+    row = net.logits()[choice].detach()
+    weights, gains = [], []
+    for option in net.choices()[choice]:
+        square, gain = 0.0, 0.0
+        for leaf in leaves[choice, option]:
+            gradient = gradients[id(leaf)]
+            if gradient is not None:
+                square += float(gradient.double().square().sum())
+                gain += float((gradient.double() * leaf.detach().double()).sum())
+        weights.append(square**0.5)
+        gains.append(gain)
+    slopes = _find_slopes(net.logits()[choice], gradients)
+    return Sight(row.float().cpu().clone(), torch.tensor(weights), torch.tensor(gains), slopes)
+
+
+def _find_slopes(row: Tensor, gradients: Mapping[int, Tensor | None]) -> Tensor | None:
+    """Returns the part of the gradient that belongs to a row of alphas; None where there is none."""
+    whole = row if row._base is None else row._base
+    gradient = gradients.get(id(whole))
+    if gradient is None:
+        return None
+    return gradient.contiguous().as_strided(row.shape, row.stride(), row.storage_offset()).float().cpu()
+
+
+def make_inputs(host: Host) -> Iterator[Tensor]:
     """Yields inputs that the network might take, by its first layer that says what it reads."""
+    module: Host
     for module in host.modules():
         for layer, dims in CONVOLUTIONS.items():
             if isinstance(module, layer):

@@ -1,7 +1,7 @@
-"""How the weights of a mixture follow from alphas: told by the weights themselves, of whoever wrote the formula."""
+"""How the weights of a mixture follow from alphas: told by the weights themselves, whoever wrote the formula."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,28 +10,25 @@ from ..errors import SelectionError, unknown
 from ..gates import SURE
 
 TOLERANCE = 0.02  # of a ratio of weights; half precision keeps it
-Sight = list[tuple[Tensor, Tensor]]  # alphas [options] of a choice, and its weights [options], up to a factor
 
 
-def _take_softmax(alpha: Tensor) -> Tensor:
-    return alpha.softmax(-1)
+class Sight(NamedTuple):
+    """What one pass shows of one choice.
+
+    Args:
+        alpha: [options].
+        weights: [options], up to a factor.
+        gains: [options], d L / d log w_o of a function L of the output.
+        slopes: [options], d L / d alpha_o; None where no gradient reaches the alphas.
+    """
+
+    alpha: Tensor
+    weights: Tensor
+    gains: Tensor
+    slopes: Tensor | None
 
 
-def _take_itself(alpha: Tensor) -> Tensor:
-    return alpha.clone()
-
-
-def _spread(chosen: Tensor) -> Tensor:
-    """Returns alphas so far apart that softmax and sigmoid of them are one-hot, without a gradient."""
-    return SURE * (2.0 * chosen - 1.0)
-
-
-def _take_one_hot(chosen: Tensor) -> Tensor:
-    return chosen
-
-
-@dataclass(frozen=True)
-class Weighting:
+class Weighting(NamedTuple):
     """One way to make weights of alphas.
 
     Args:
@@ -43,13 +40,32 @@ class Weighting:
     weigh: Callable[[Tensor], Tensor]
     commit: Callable[[Tensor], Tensor] | None
 
-    def __str__(self) -> str:
-        return self.name
+
+def _spread(chosen: Tensor) -> Tensor:
+    """Returns alphas so far apart that softmax and sigmoid of them are one-hot, without a gradient."""
+    return SURE * (2.0 * chosen - 1.0)
+
+
+def _share(weigh: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Returns the function to weights that add up to 1."""
+    return lambda alpha: weigh(alpha) / weigh(alpha).sum(-1, keepdim=True)
+
+
+def _take_softmax(alpha: Tensor) -> Tensor:
+    return alpha.softmax(-1)
 
 
 SOFTMAX = Weighting("softmax", _take_softmax, _spread)
 SIGMOID = Weighting("sigmoid", torch.sigmoid, _spread)
-LINEAR = Weighting("linear", _take_itself, _take_one_hot)
+LINEAR = Weighting("linear", torch.clone, torch.clone)
+TOLD = (  # the first that fits is taken
+    SOFTMAX,
+    SIGMOID,
+    LINEAR,
+    Weighting("sigmoid over its sum", _share(torch.sigmoid), _spread),
+    Weighting("alpha over its sum", _share(torch.clone), torch.clone),
+    Weighting("exp", torch.exp, lambda chosen: SURE * (chosen - 1.0)),
+)
 SAMPLED = Weighting("sampled", _take_softmax, None)  # ranked as DrNAS does, by softmax(alpha)
 UNKNOWN = Weighting("unknown", _take_softmax, None)
 GIVEN = {weighting.name: weighting for weighting in (SOFTMAX, SIGMOID, LINEAR, SAMPLED)}
@@ -64,26 +80,40 @@ def find_weighting(name: object) -> Weighting:
     return GIVEN[name]
 
 
-def tell_weighting(first: Sight, second: Sight) -> Weighting:
-    """Tells by which weighting alphas became weights, from two passes that drew different numbers.
+def tell_weighting(first: Sequence[Sight], second: Sequence[Sight]) -> Weighting:
+    """Tells by which weighting alphas became weights.
 
-    >>> alpha = torch.tensor([0.5, 1.0, 1.5])
-    >>> print(tell_weighting([(alpha, 3 * alpha.sigmoid())], [(alpha, 3 * alpha.sigmoid())]))
-    sigmoid
-    >>> print(tell_weighting([(alpha, torch.tensor([0.2, 0.5, 0.3]))], [(alpha, torch.tensor([0.1, 0.3, 0.6]))]))
-    sampled
+    Args:
+        first, second: what is seen of the same choices in two passes that drew different numbers.
+
+    >>> alpha, gains = torch.tensor([0.5, 1.0, 1.5]), torch.ones(3)
+    >>> still = [Sight(alpha, 3 * alpha.sigmoid(), gains, None)]
+    >>> tell_weighting(still, still).name
+    'sigmoid'
+    >>> tell_weighting(still, [Sight(alpha, torch.tensor([0.1, 0.3, 0.6]), gains, None)]).name
+    'sampled'
     """
-    pairs = zip(first, second)
-    if not all(_are_proportional(weights, others) for (_, weights), (_, others) in pairs):
+    if not all(_are_proportional(sight.weights, other.weights) for sight, other in zip(first, second)):
         return SAMPLED
-    for weighting in (SOFTMAX, SIGMOID, LINEAR):
-        if all(_are_proportional(weighting.weigh(alpha), weights) for alpha, weights in first):
+    for weighting in (*TOLD, _fit_temperature(first)):
+        if all(_explains(weighting, sight) for sight in first):
             return weighting
-    temperature = _fit_temperature(first)
-    scaled = Weighting(f"softmax of alpha/{temperature:.3g}", lambda alpha: (alpha / temperature).softmax(-1), _spread)
-    if all(_are_proportional(scaled.weigh(alpha), weights) for alpha, weights in first):
-        return scaled
     return UNKNOWN
+
+
+def _explains(weighting: Weighting, sight: Sight) -> bool:
+    """Whether the weights are these but for a factor, and, where that is seen, the slopes too, which tell whether they
+    are divided by their sum."""
+    if not _are_proportional(weighting.weigh(sight.alpha), sight.weights):
+        return False
+    if sight.slopes is None:
+        return True
+    with torch.enable_grad():
+        alpha = sight.alpha.clone().requires_grad_()
+        total = (sight.gains * weighting.weigh(alpha).log()).sum()
+        (slopes,) = torch.autograd.grad(total, alpha)
+    scale = float(sight.gains.abs().max())
+    return torch.allclose(slopes, sight.slopes, rtol=TOLERANCE, atol=TOLERANCE * scale)
 
 
 def _are_proportional(first: Tensor, second: Tensor) -> bool:
@@ -91,12 +121,13 @@ def _are_proportional(first: Tensor, second: Tensor) -> bool:
     return torch.allclose(*shares, rtol=TOLERANCE, atol=1e-6)
 
 
-def _fit_temperature(sight: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """Returns T for which the weights are nearest to softmax(alpha / T), by least squares of their logarithms."""
+def _fit_temperature(sights: Sequence[Sight]) -> Weighting:
+    """Returns softmax(alpha / T) that is nearest to the weights, by least squares of their logarithms."""
     above, below = 0.0, 0.0
-    for alpha, weights in sight:
-        logarithms = weights.clamp(min=1e-30).log()
-        x, y = alpha - alpha.mean(), logarithms - logarithms.mean()
+    for sight in sights:
+        logarithms = sight.weights.clamp(min=1e-30).log()
+        x, y = sight.alpha - sight.alpha.mean(), logarithms - logarithms.mean()
         above += float((x * x).sum())
         below += float((x * y).sum())
-    return above / below if below > 0 else 1.0
+    temperature = above / below if below > 0 else 1.0
+    return Weighting(f"softmax of alpha/{temperature:.3g}", lambda alpha: (alpha / temperature).softmax(-1), _spread)

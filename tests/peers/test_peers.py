@@ -22,6 +22,12 @@ PEERS = {  # {name: (what builds the host, the adapter that takes it)}
     "AutoDL generic": (checkouts.autodl, "NASBench201"),
     "AutoDL DARTS": (lambda: checkouts.autodl("TinyNetworkDarts"), "NASBench201"),
     "AutoDL SETN": (lambda: checkouts.autodl("TinyNetworkSETN"), "NASBench201"),
+    "DrNAS": (lambda: checkouts.drnas(k=1), "Quark0"),
+    "DrNAS, a quarter of the channels": (lambda: checkouts.drnas(k=4), "Quark0"),
+    "DrNAS NB201": (lambda: checkouts.drnas_bench(k=1), "NASBench201"),
+    "DrNAS NB201, a quarter of the channels": (lambda: checkouts.drnas_bench(k=4), "NASBench201"),
+    "DrNAS NB201, softmax": (lambda: checkouts.drnas_bench(k=1, species="softmax"), "NASBench201"),
+    "FairDARTS": (checkouts.fairdarts, "Quark0"),
     "NASLib 301": (lambda: checkouts.naslib(301), "NASLib"),
     "NASLib 201": (lambda: checkouts.naslib(201), "NASLib"),
 }

@@ -6,6 +6,8 @@
     git clone https://github.com/yuhuixu1993/PC-DARTS    DIR/PC-DARTS
     git clone https://github.com/D-X-Y/AutoDL-Projects   DIR/AutoDL-Projects
     git clone https://github.com/automl/NASLib           DIR/NASLib
+    git clone https://github.com/xiangning-chen/DrNAS    DIR/DrNAS
+    git clone https://github.com/xiaomi-automl/FairDARTS DIR/FairDARTS
     DARTS_PEERS=DIR python -m pytest tests/peers -rs
 
 A checkout that is absent, or that needs a package that is not installed, is skipped, with the reason.
@@ -142,6 +144,38 @@ def naslib(bench: int) -> SimpleNamespace:
         optimizer.adapt_search_space(space(), "cifar10")
         optimizer.graph.optimizer = [optimizer]
         return optimizer.graph
+
+
+def drnas(k: int) -> nn.Module:
+    """The supernet of DrNAS on the space of DARTS, where 1/k of the channels is mixed."""
+    with checkout("DrNAS", "DARTS-space"), no_gpu():
+        _stub_drawing()
+        return importlib.import_module("model_search").Network(8, 10, 3, nn.CrossEntropyLoss(), k=k)
+
+
+def drnas_bench(k: int, species: str = "dirichlet") -> nn.Module:
+    """The supernet of DrNAS on NAS-Bench-201."""
+    with checkout("DrNAS", "201-space"), no_gpu():
+        _stub_drawing()
+        space = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+        build = importlib.import_module("search_model").TinyNetwork
+        return build(8, 1, 4, 10, nn.CrossEntropyLoss(), space, k=k, species=species)
+
+
+def fairdarts(method: str = "darts") -> nn.Module:
+    with checkout("FairDARTS", "fairdarts"), no_gpu():
+        _stub_drawing()
+        build = importlib.import_module("model_search").Network
+        return build(4, 10, 3, nn.CrossEntropyLoss(), parse_method=method, op_threshold=0.85)
+
+
+def _stub_drawing() -> None:
+    """Leaves empty what the codes draw and log with, and these networks do not need, where it is not installed."""
+    for name in ("matplotlib", "matplotlib.pyplot", "tensorboardX", "torchvision", "torchvision.transforms", "skimage"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            _stub(name)
 
 
 def _stub(name: str, path: str | None = None) -> ModuleType:

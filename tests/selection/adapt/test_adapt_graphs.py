@@ -82,13 +82,23 @@ def test_any_mode_is_run_as_the_mixture_and_kept(mode):
 
 
 def test_a_network_that_samples_is_not_taken_for_a_mixture():
+    message = "TinyNetworkGDAS runs one sampled candidate an edge, never the mixture: load its state_dict into a network"
+    with pytest.raises(SelectionError, match=message):
+        selection.adapt(host_nasbench201.TinyNetworkGDAS())
+
+
+def test_a_temperature_does_not_make_a_mixture_a_sample():
     host = host_nasbench201.TinyNetworkDarts()
     host.set_tau = lambda tau: None
-    with pytest.raises(
-        SelectionError,
-        match="runs one sampled candidate an edge, never the mixture: load its state_dict into a TinyNetworkDarts",
-    ):
-        selection.adapt(host)
+    assert selection.adapt(host).find_mixing().name == "softmax"
+
+
+def test_a_mixture_by_drawn_weights_is_taken_and_said_to_be_one():
+    batch = torch.randn(6, 3, 8, 8), torch.arange(6) % 3
+    with pytest.warns(UserWarning, match="TinyNetworkDirichlet draws its weights"):
+        net = selection.adapt(host_nasbench201.TinyNetworkDirichlet())
+    found = selection.select(net, "perturbation_loss", "progressive", batches=[batch])
+    assert "TinyNetworkDirichlet draws its weights" in found.notes[0]
 
 
 def test_a_nasbench201_that_darts_pt_has_projected_is_refused():
