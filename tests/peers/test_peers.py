@@ -2,6 +2,7 @@
 were."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -31,6 +32,7 @@ PEERS = {  # {name: (what builds the host, the adapter that takes it)}
     "NASLib 301": (lambda: checkouts.naslib(301), "NASLib"),
     "NASLib 201": (lambda: checkouts.naslib(201), "NASLib"),
 }
+DRAWING = {name for name in PEERS if name.startswith("DrNAS") and "softmax" not in name}  # their weights are drawn
 
 
 @pytest.fixture(params=PEERS)
@@ -38,7 +40,7 @@ def host(request):
     torch.manual_seed(0)
     build, name = PEERS[request.param]
     net = build()
-    net.adapter = name
+    net.adapter, net.draws = name, request.param in DRAWING
     for alpha in alphas_of(net):
         with torch.no_grad():
             alpha.normal_()
@@ -65,7 +67,27 @@ def test_a_host_is_recognised_and_runs(host, batch):
     assert type(net).__name__ == host.adapter
     assert net(batch[0]).shape == (4, 10)
     if host.adapter != "NASBench201" or getattr(host, "mode", "joint") == "joint":
-        assert torch.equal(net(batch[0]), logits_of(host, batch[0]))
+        assert torch.equal(run(net, batch[0]), run(host, batch[0]))
+
+
+def run(net, x):
+    """The logits, with the weights of one draw."""
+    torch.manual_seed(0)
+    return logits_of(net, x)
+
+
+@contextmanager
+def output_zeroed(net, choice, option):
+    """Inside the block an option's modules are computed, and what they return is multiplied by zero."""
+    hooks = [
+        module.register_forward_hook(lambda module, inputs, output: output * 0)
+        for module in net.choices()[choice][option]
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def test_a_mask_is_a_weight_of_zero_in_the_hosts_formula(host, batch):
@@ -73,10 +95,10 @@ def test_a_mask_is_a_weight_of_zero_in_the_hosts_formula(host, batch):
     names = list(net.choices())
     for choice in (names[0], names[-1]):
         for option in net.choices()[choice]:
-            with weight_zeroed(net, choice, option):
-                expected = net(x) if host.adapter != "PtDarts" else host(x)
+            with output_zeroed(net, choice, option) if host.draws else weight_zeroed(net, choice, option):
+                expected = run(net, x) if host.adapter != "PtDarts" else host(x)
             with selection.masked(net, {choice: [option]}):
-                torch.testing.assert_close(net(x), expected, rtol=1e-5, atol=1e-6)
+                torch.testing.assert_close(run(net, x), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +172,34 @@ def test_a_commitment_survives_the_hosts_own_training(host, batch):
         for _ in range(2):
             train_once(host, alphas, *batch)
         row = net.logits()[choice].softmax(0)
-        assert row.sum() == 1
-        assert row[list(options).index(chosen)] == 1
+        assert host.draws or row.sum() == row[list(options).index(chosen)] == 1
         assert net(batch[0]).isfinite().all()
+        for other in options:
+            for module in options[other]:
+                assert selection.gates.is_off(module) is (other != chosen)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: checkouts.drnas(k=1), "Network draws its weights"),
+        (lambda: checkouts.fairdarts("threshold_sparse"), r"Network.genotype\(\) follows another rule"),
+    ],
+    ids=["DrNAS", "FairDARTS with a threshold"],
+)
+def test_what_a_host_does_otherwise_is_said(build, message):
+    torch.manual_seed(0)
+    host = build()
+    with pytest.warns(UserWarning, match=message):
+        net = selection.adapt(host)
+        net.find_mixing()
+    assert message.replace("\\", "") in repr(net)
+    assert net.find_mixing().name == ("sampled" if "draws" in message else "sigmoid")
+
+
+def test_every_strategy_runs_where_weights_are_drawn_and_channels_pass_by():
+    images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    net = selection.adapt(checkouts.drnas_bench(k=4))
+    for strategy in ("oneshot", "progressive"):
+        found = selection.select(net, "perturbation_loss", strategy, batches=[(images, torch.arange(4))])
+        assert net.genotype(found.decisions)

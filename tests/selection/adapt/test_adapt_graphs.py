@@ -82,7 +82,9 @@ def test_any_mode_is_run_as_the_mixture_and_kept(mode):
 
 
 def test_a_network_that_samples_is_not_taken_for_a_mixture():
-    message = "TinyNetworkGDAS runs one sampled candidate an edge, never the mixture: load its state_dict into a network"
+    message = (
+        "TinyNetworkGDAS runs one sampled candidate an edge, never the mixture: load its state_dict into a network"
+    )
     with pytest.raises(SelectionError, match=message):
         selection.adapt(host_nasbench201.TinyNetworkGDAS())
 
