@@ -49,9 +49,22 @@ def find_rule(adapter: Any) -> Rule | None:
     Args:
         adapter: of the host; its `rule` is set while others are tried, and left as it was.
     """
+    scalings = find_candidates(adapter.host, adapter.host_choices)
+    usual = (adapter.never_chosen, ())
+    options: dict[str, None] = {}
+    for choice in adapter.host_choices.values():
+        options |= dict.fromkeys(choice.options)
+    unusual = [(option,) for option in options if (option,) not in usual]
+    return _find_among(adapter, scalings, usual) or _find_among(adapter, scalings, unusual)
+
+
+def _find_among(adapter: Any, scalings: Sequence[EdgeWeights], barred: Sequence[tuple[str, ...]]) -> Rule | None:
+    """Returns the first rule with one of these lists of options that are never chosen."""
+    tried = product((None, *scalings), barred, (SOFTMAX, SIGMOID, LINEAR))
+    candidates: list[tuple[Rule, dict[str, str]]] = []
+    for scaling, never_chosen, weighting in tried:
+        candidates.append((Rule(weighting, never_chosen, scaling), {}))
     host, before = adapter.host, adapter.rule
-    scalings = find_candidates(host, adapter.host_choices)
-    candidates: list[tuple[Rule, dict[str, str]]] = [(rule, {}) for rule in _list_rules(adapter, scalings)]
     try:
         for draw in range(DRAWS):
             with _numbers_drawn(host, [*adapter.logits().values()], scalings, draw):
@@ -62,16 +75,6 @@ def find_rule(adapter: Any) -> Rule | None:
     finally:
         adapter.rule = before
     return candidates[0][0] if candidates else None
-
-
-def _list_rules(adapter: Any, scalings: Sequence[EdgeWeights]) -> list[Rule]:
-    """Lists what may be, the most usual first."""
-    options: dict[str, None] = {}
-    for choice in adapter.host_choices.values():
-        options |= dict.fromkeys(choice.options)
-    barred = [adapter.never_chosen, (), *((option,) for option in options)]
-    tried = product((None, *scalings), dict.fromkeys(barred), (SOFTMAX, SIGMOID, LINEAR))
-    return [Rule(weighting, never_chosen, scaling) for scaling, never_chosen, weighting in tried]
 
 
 def _ask(host: Host, adapter: Any) -> dict[str, Edges]:

@@ -101,10 +101,10 @@ class Quark0(Adapter):
         super().__init__(host, find_choices(host, primitives), own_genotype, weighting)
         self.rule: Rule | None = None
         if weighting is None and answers(host):
-            self._rank_as_host()
+            self.rule = find_rule(self)
+            self._note_rule()
 
-    def _rank_as_host(self) -> None:
-        self.rule = find_rule(self)
+    def _note_rule(self) -> None:
         if self.rule is None:
             self.note(
                 f"{type(self.host).__name__}.genotype() follows another rule: here each node keeps the edges of its "
