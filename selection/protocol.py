@@ -18,6 +18,7 @@ class Selectable(Protocol):
     Some more answers are optional:
 
     - `excluded() -> [option]`: options that are never chosen. Default: none.
+    - `pruned(choice) -> [options]`: options of one choice that are never chosen. Default: none.
     - `strengths(choice) -> [options]`: what options and edges are ranked by. Default: softmax(alpha).
     - `carriers() -> {choice: [modules]}`: masked when all options of the choice are, where something passes by them.
       Default: none.
@@ -131,7 +132,9 @@ def _check_owners(choices: Mapping[str, Mapping[str, list[nn.Module]]]) -> None:
 
 def allowed_options(net: SelectableModule, choice: str) -> list[str]:
     """Lists the options of a choice that may be chosen."""
-    excluded = net.excluded() if hasattr(net, "excluded") else ()
+    excluded = [*net.excluded()] if hasattr(net, "excluded") else []
+    if hasattr(net, "pruned"):
+        excluded += net.pruned(choice)
     return [option for option in net.choices()[choice] if option not in excluded]
 
 

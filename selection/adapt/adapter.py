@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..protocol import group_of
 from .forms import GenotypeTuple, KeptEdges, make_genotype, to_data
 from .host import Host
-from .mixing import watch_mixing
+from .mixing import Mixing, watch_mixing
 from .rule import complete_inputs, complete_options
 from .weighting import Weighting, find_weighting
 
@@ -78,7 +78,7 @@ class Adapter(nn.Module):
         self.genotype_type = genotype
         self.training = host.training
         self.notes: list[str] = []
-        self.mixing = None if weighting is None else find_weighting(weighting)
+        self.mixing = None if weighting is None else Mixing(find_weighting(weighting), {}, "")
         self.inputs_seen: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -114,13 +114,30 @@ class Adapter(nn.Module):
     def strengths(self, name: str) -> Tensor:
         """Returns the weights [options] with which a choice's options are mixed; edges are ranked by the largest of
         them that may be chosen."""
-        return self.find_mixing().weigh(self.logits()[name].detach())
+        return self.weigh(name, self.find_mixing().weighting)
+
+    def weigh(self, name: str, weighting: Weighting) -> Tensor:
+        """Returns the weights [options] that a weighting makes of alphas; zeros of what is pruned."""
+        alpha = self.logits()[name].detach()
+        if self.mixing is None or name not in self.mixing.pruned:
+            return weighting.weigh(alpha)
+        pruned = self.mixing.pruned[name].to(alpha.device)
+        weights = torch.zeros_like(alpha)
+        weights[~pruned] = weighting.weigh(alpha[~pruned])
+        return weights
+
+    def pruned(self, name: str) -> list[str]:
+        """Returns the options of a choice that have no weight in the host, whatever its alphas are; as far as it has
+        been watched."""
+        if self.mixing is None or name not in self.mixing.pruned:
+            return []
+        return [option for option, gone in zip(self.host_choices[name].options, self.mixing.pruned[name]) if gone]
 
     @torch.no_grad()
     def commitment(self, name: str, option: str) -> Tensor | None:
         """Returns alphas [options] that give an option weight 1 and the others 0; None where no alphas do, as where
         weights are drawn."""
-        commit = self.find_mixing().commit
+        commit = self.find_mixing().weighting.commit
         chosen = torch.tensor([float(other == option) for other in self.host_choices[name].options])
         return None if commit is None else commit(chosen)
 
@@ -129,12 +146,12 @@ class Adapter(nn.Module):
         self.inputs_seen = x
         self.find_mixing()
 
-    def find_mixing(self) -> Weighting:
+    def find_mixing(self) -> Mixing:
         """Returns how the host makes weights of alphas, watched once."""
         if self.mixing is None:
-            self.mixing, note = watch_mixing(self, self.host, self.inputs_seen)
-            if note:
-                self.note(note)
+            self.mixing = watch_mixing(self, self.host, self.inputs_seen)
+            if self.mixing.note:
+                self.note(self.mixing.note)
         return self.mixing
 
     def note(self, text: str) -> None:

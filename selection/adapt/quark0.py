@@ -101,10 +101,12 @@ class Quark0(Adapter):
         super().__init__(host, find_choices(host, primitives), own_genotype, weighting)
         self.rule: Rule | None = None
         if weighting is None and answers(host):
-            self.rule = find_rule(self)
-            self._note_rule()
+            self._rank_as_host()
 
-    def _note_rule(self) -> None:
+    def _rank_as_host(self) -> None:
+        self.rule = find_rule(self)
+        if self.rule is None and self.find_mixing().pruned:
+            self.rule = find_rule(self)
         if self.rule is None:
             self.note(
                 f"{type(self.host).__name__}.genotype() follows another rule: here each node keeps the edges of its "
@@ -121,7 +123,7 @@ class Quark0(Adapter):
         has one; where that is not known, the weights that are watched."""
         if self.rule is None:
             return super().strengths(name)
-        weights = self.rule.weighting.weigh(self.logits()[name])
+        weights = self.weigh(name, self.rule.weighting)
         if self.rule.edge_weights is None:
             return weights
         return weights * self.rule.edge_weights.read(self.host, self.host_choices, name)

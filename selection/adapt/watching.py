@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import FAILURES
+from ..gates import zeros_of
 from ..nested import list_tensors, map_nested
 from ..preserve import hooked, preserved
 from ..protocol import Selectable, SelectableModule
@@ -21,10 +22,11 @@ from .weighting import Sight
 
 SIZES = {1: (32, 128, 1024), 2: (16, 32, 64, 224), 3: (8, 16, 32)}  # of inputs that are tried, by their dimensions
 CONVOLUTIONS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
-Leaves = dict[tuple[str, str], list[Tensor]]  # {(choice, option): what its modules have returned}
+Leaves = dict[tuple[str, str], list[Tensor | None]]  # {(choice, option): what its modules return; None: no tensor}
+Sights = dict[str, Sight]  # {choice: what one pass shows}
 
 
-def watch_twice(net: SelectableModule, x: Tensor) -> tuple[list[Sight], list[Sight]]:
+def watch_twice(net: SelectableModule, x: Tensor) -> tuple[Sights, Sights]:
     """Returns what is seen of the choices to which a gradient comes back, in two passes that draw different numbers.
 
     While they run, alphas are spread out; afterwards the network is what it was, bit for bit.
@@ -32,15 +34,21 @@ def watch_twice(net: SelectableModule, x: Tensor) -> tuple[list[Sight], list[Sig
     Args:
         x: a few inputs.
     """
-    with _alphas_spread(net):
-        passes = [watch_weights(net, x, seed) for seed in (0, 1)]
+    zeros = zeros_of(net)
+    cheap = zeros.cheap
+    try:
+        zeros.cheap = False  # options that are off have weights as well
+        with _alphas_spread(net):
+            passes = [_watch(net, x, seed) for seed in (0, 1)]
+    finally:
+        zeros.cheap = cheap
     seen = [choice for choice in passes[0] if all(sights[choice].weights.sum() > 0 for sights in passes)]
-    first, second = ([sights[choice] for choice in seen] for sights in passes)
+    first, second = ({choice: sights[choice] for choice in seen} for sights in passes)
     return first, second
 
 
-def watch_weights(net: SelectableModule, x: Tensor, seed: int) -> dict[str, Sight]:
-    """Returns {choice: what one pass shows}; weights are zeros where no gradient comes back."""
+def _watch(net: SelectableModule, x: Tensor, seed: int) -> Sights:
+    """Returns what one pass shows; weights are zeros where no gradient comes back."""
     leaves: Leaves = {}
     with _left_as_it_was(net, seed), torch.enable_grad():
         net.eval()
@@ -48,7 +56,7 @@ def watch_weights(net: SelectableModule, x: Tensor, seed: int) -> dict[str, Sigh
             output = next(list_tensors(net(x.clone())))
         generator = torch.Generator().manual_seed(seed)
         direction = torch.randn(output.shape, generator=generator).to(output)
-        options = [leaf for group in leaves.values() for leaf in group]
+        options = [leaf for group in leaves.values() for leaf in group if leaf is not None]
         alphas = list(_find_trained(net).values())
         gradients = torch.autograd.grad(output, [*options, *alphas], direction, allow_unused=True)
     by_leaf = dict(zip(map(id, [*options, *alphas]), gradients))
@@ -69,16 +77,24 @@ def _see(net: Selectable, choice: str, leaves: Leaves, gradients: Mapping[int, T
     row = net.logits()[choice].detach()
     weights, gains = [], []
     for option in net.choices()[choice]:
-        square, gain = 0.0, 0.0
-        for leaf in leaves[choice, option]:
-            gradient = gradients[id(leaf)]
-            if gradient is not None:
-                square += float(gradient.double().square().sum())
-                gain += float((gradient.double() * leaf.detach().double()).sum())
+        square, gain = _add_up(leaves[choice, option], gradients)
         weights.append(square**0.5)
         gains.append(gain)
     slopes = _find_slopes(net.logits()[choice], gradients)
-    return Sight(row.float().cpu().clone(), torch.tensor(weights), torch.tensor(gains), slopes)
+    is_hidden = any(leaf is None for option in net.choices()[choice] for leaf in leaves[choice, option])
+    seen = torch.zeros(len(row)) if is_hidden else torch.tensor(weights)
+    return Sight(row.float().cpu().clone(), seen, torch.tensor(gains), slopes)
+
+
+def _add_up(leaves: list[Tensor | None], gradients: Mapping[int, Tensor | None]) -> tuple[float, float]:
+    """Returns the sum of squares of the gradients by some tensors, and the sum of the tensors times their gradients."""
+    square, gain = 0.0, 0.0
+    for leaf in leaves:
+        gradient = gradients.get(id(leaf))
+        if leaf is not None and gradient is not None:
+            square += float(gradient.double().square().sum())
+            gain += float((gradient.double() * leaf.detach().double()).sum())
+    return square, gain
 
 
 def _find_slopes(row: Tensor, gradients: Mapping[int, Tensor | None]) -> Tensor | None:
@@ -132,15 +148,20 @@ def _hook_options(net: Selectable, leaves: Leaves) -> list:
     return handles
 
 
-def _record(group: list[Tensor]) -> Callable:
+def _record(group: list[Tensor | None]) -> Callable:
     def cut(output: Tensor) -> Tensor:
         if not output.is_floating_point():
             return output
-        group.append(output.clone() if output.requires_grad else output.detach().requires_grad_())
-        return group[-1]
+        leaf = output.clone() if output.requires_grad else output.detach().requires_grad_()
+        group.append(leaf)
+        return leaf
 
     def hook(module: nn.Module, inputs: tuple, output: object) -> object:
-        return map_nested(Tensor, cut, output)
+        before = len(group)
+        cut_output = map_nested(Tensor, cut, output)
+        if len(group) == before:
+            group.append(None)
+        return cut_output
 
     return hook
 

@@ -25,6 +25,7 @@ PEERS = {  # {name: (what builds the host, the adapter that takes it)}
     "AutoDL SETN": (lambda: checkouts.autodl("TinyNetworkSETN"), "NASBench201"),
     "DrNAS": (lambda: checkouts.drnas(k=1), "Quark0"),
     "DrNAS, a quarter of the channels": (lambda: checkouts.drnas(k=4), "Quark0"),
+    "DrNAS, pruned": (lambda: checkouts.drnas(k=1, keep=4), "Quark0"),
     "DrNAS NB201": (lambda: checkouts.drnas_bench(k=1), "NASBench201"),
     "DrNAS NB201, a quarter of the channels": (lambda: checkouts.drnas_bench(k=4), "NASBench201"),
     "DrNAS NB201, softmax": (lambda: checkouts.drnas_bench(k=1, species="softmax"), "NASBench201"),
@@ -194,7 +195,7 @@ def test_what_a_host_does_otherwise_is_said(build, message):
         net = selection.adapt(host)
         net.find_mixing()
     assert message.replace("\\", "") in repr(net)
-    assert net.find_mixing().name == ("sampled" if "draws" in message else "sigmoid")
+    assert net.find_mixing().weighting.name == ("sampled" if "draws" in message else "sigmoid")
 
 
 def test_every_strategy_runs_where_weights_are_drawn_and_channels_pass_by():

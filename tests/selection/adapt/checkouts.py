@@ -146,11 +146,15 @@ def naslib(bench: int) -> SimpleNamespace:
         return optimizer.graph
 
 
-def drnas(k: int) -> nn.Module:
-    """The supernet of DrNAS on the space of DARTS, where 1/k of the channels is mixed."""
+def drnas(k: int, keep: int = 7) -> nn.Module:
+    """The supernet of DrNAS on the space of DARTS, where 1/k of the channels is mixed, and an edge keeps so many of its
+    7 operations."""
     with checkout("DrNAS", "DARTS-space"), no_gpu():
         _stub_drawing()
-        return importlib.import_module("model_search").Network(8, 10, 3, nn.CrossEntropyLoss(), k=k)
+        net = importlib.import_module("model_search").Network(8, 10, 3, nn.CrossEntropyLoss(), k=k)
+        if keep < 7:
+            net.pruning(keep)
+        return net
 
 
 def drnas_bench(k: int, species: str = "dirichlet") -> nn.Module:

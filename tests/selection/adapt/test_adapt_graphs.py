@@ -92,7 +92,7 @@ def test_a_network_that_samples_is_not_taken_for_a_mixture():
 def test_a_temperature_does_not_make_a_mixture_a_sample():
     host = host_nasbench201.TinyNetworkDarts()
     host.set_tau = lambda tau: None
-    assert selection.adapt(host).find_mixing().name == "softmax"
+    assert selection.adapt(host).find_mixing().weighting.name == "softmax"
 
 
 def test_a_mixture_by_drawn_weights_is_taken_and_said_to_be_one():

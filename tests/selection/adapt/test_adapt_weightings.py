@@ -57,10 +57,10 @@ def batch():
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_formula_is_told_by_its_weights(name, batch):
     net = selection.adapt(build(FORMULAS[name]), kind="generic")
-    assert net.find_mixing().name == name
+    assert net.find_mixing().weighting.name == name
     shown = selection.adapt(build(FORMULAS[name]), kind="generic")
     selection.select(shown, "perturbation_loss", "oneshot", batches=[batch])
-    assert shown.find_mixing().name == name
+    assert shown.find_mixing().weighting.name == name
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -114,8 +114,8 @@ def test_where_no_inputs_are_found_softmax_is_taken_and_said():
             self.inner = host_generic.Own()
 
         def forward(self, x):
-            if x["features"].dim() != 2:
-                raise ValueError
+            if isinstance(x, torch.Tensor):
+                raise ValueError("give a dict")
             return self.inner(x["features"])
 
     net = selection.adapt(Picky(), kind="generic")
@@ -222,6 +222,42 @@ def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_c
             for tensor in (host.alphas_normal, host.alphas_reduce, host.edge_normal, host.edge_reduce):
                 tensor.normal_()
         assert net.genotype() == host.genotype()
+
+
+class Pruned(host_quark0.Network):
+    """DrNAS after its pruning: masked options have no weight, and the others share it."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        generator = torch.Generator().manual_seed(0)
+        rows, count = self.alphas_normal.shape
+        self.mask = torch.rand(rows, count, generator=generator).argsort(1) < 2
+
+    def share(self, alphas, dim):
+        weights = torch.softmax(alphas, dim) * self.mask
+        return weights / weights.sum(dim, keepdim=True)
+
+    def forward(self, x):
+        with replaced(F, "softmax", self.share):
+            return super().forward(x)
+
+    def genotype(self):
+        with replaced(F, "softmax", self.share), replaced(host_quark0, "PRIMITIVES", ["zero", "a", "b", "c"]):
+            return super().genotype()
+
+
+def test_options_that_the_host_has_pruned_are_never_chosen(batch):
+    host = drawn(Pruned, 0, channels=1)
+    net = selection.adapt(host)
+    names = dict(zip(["zero", "a", "b", "c"], host_quark0.PRIMITIVES))
+    for seed in range(3):
+        host.alphas_normal.data.normal_(generator=torch.Generator().manual_seed(seed))
+        expected = [(names[option], source) for option, source in host.genotype().normal]
+        assert net.genotype().normal == expected
+    found = selection.select(net, "perturbation_loss", "oneshot", batches=[batch])
+    for choice, option in found.decisions.items():
+        _, row, _ = choice.split("/")
+        assert host.mask[int(row)][host_quark0.PRIMITIVES.index(option)]
 
 
 def test_a_genotype_by_another_rule_is_said():
