@@ -3,6 +3,11 @@
 import difflib
 from collections.abc import Iterable
 
+HINTS = {  # {part of somebody else's message: what helps}
+    "Expected more than 1 value per channel": "a BatchNorm has no statistics of one image where its map is one pixel: "
+    "give batches of two images or more, as DataLoader(..., drop_last=True) does",
+}
+
 
 class SelectionError(ValueError):
     """A network, batch or criterion that selection cannot work with."""
@@ -19,10 +24,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SelectionError:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, or its type where it has none, with advice where there is some."""
-    if "Expected more than 1 value per channel" in str(error):
-        return (
-            "BatchNorm needs more than one value a channel: give batches of several images (drop_last=True leaves out "
-            "a last one), or larger images"
-        )
-    return (str(error) or type(error).__name__).splitlines()[0]
+    """Returns the first line of an error's message, or its type where it has none; and what helps, where that is known.
+
+    >>> first_line(ValueError("no\\nroom"))
+    'no'
+    """
+    line = (str(error) or type(error).__name__).splitlines()[0]
+    hints = [hint for part, hint in HINTS.items() if part in line]
+    return "; ".join([line, *hints])

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from .batches import FAILURES, Batches, check_batches, fit_batches
 from .budget import Budget
 from .errors import SelectionError, first_line
-from .gates import masked, repeated
+from .gates import masked, switched_off
+from .nested import list_tensors
 from .preserve import hooked, preserved
 from .protocol import SelectableModule
 from .registry import Measure
+from .trial import give_up_cheap_zeros, settle_zeros
 
 Mask = dict[str, list[str]]
 Value = TypeVar("Value")
@@ -77,6 +79,7 @@ class Evaluator:
         self.sizes = [len(x) for x, _ in self.sequence]
         self.notes: list[str] = []
         self.cache: dict[str, Any] = {}  # what holds until the network changes
+        self._show_inputs(self.batches)
 
     @property
     def racing(self) -> bool:
@@ -160,7 +163,17 @@ class Evaluator:
     def _draw_batches(self) -> Batches:
         if self.resample is None:
             return self.batches
-        return fit_batches(self.net, check_batches(self.resample()))
+        batches = fit_batches(self.net, check_batches(self.resample()))
+        self._show_inputs(batches)
+        return batches
+
+    def _show_inputs(self, batches: Batches) -> None:
+        """Lets the network be watched on two inputs, once, before anything is measured."""
+        if self.measure and batches and not switched_off(self.net):
+            x, _ = batches[0]
+            runs = settle_zeros(self.net, x[:2])
+            if runs and hasattr(self.net, "watch"):
+                self.net.watch(x[:2])
 
     def _compute_once(self, name: str, compute: Callable[[], Value]) -> Value:
         if name not in self.cache:
@@ -172,7 +185,7 @@ class Evaluator:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                value = repeated(network, lambda: self.measure(network, batches))
+                value = self._measure_once_more(network, batches)
             except FAILURES as error:
                 raise SelectionError(f"{name} of {_describe(without)}: {first_line(error)}") from error
         for warning in caught:
@@ -183,6 +196,15 @@ class Evaluator:
             raise SelectionError(f"{name} is not a number for {_describe(without)}: {value!r}")
         return value
 
+    def _measure_once_more(self, network: nn.Module, batches: Batches) -> float:
+        """Measures a network; where that fails with 0-dim zeros, again with zeros of full size."""
+        try:
+            return self.measure(network, batches)
+        except FAILURES:
+            if network is not self.net or not give_up_cheap_zeros(self.net):
+                raise
+        return self.measure(network, batches)
+
     @torch.no_grad()
     def _returns_zeros(self, modules: list[nn.Module]) -> bool:
         has_parameters = any(True for module in modules for _ in module.parameters())
@@ -190,8 +212,8 @@ class Evaluator:
             return False
         nonzero: list[bool] = []
 
-        def record(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-            nonzero.append(bool(output.any()))
+        def record(module: nn.Module, inputs: tuple, output: object) -> None:
+            nonzero.append(any(bool(tensor.any()) for tensor in list_tensors(output)))
 
         x, _ = self.batches[0]
         with hooked(module.register_forward_hook(record) for module in modules), preserved(self.net, seed=0):

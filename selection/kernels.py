@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .alphas import find_alphas
 from .errors import SelectionError
-from .gates import repeated, switched_off
+from .gates import switched_off
 from .losses import Loss, compute_loss, settle_loss
 from .numerics.gram import Cotangents, gram, is_count
 from .structures import take
@@ -74,7 +74,7 @@ def ntk(
     names = _choose_weights(model, parameters)
     off = switched_off(model)
     settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
-    return repeated(model, lambda: gram(model, x, x2, cotangents, names=names, off=off, **settings))
+    return gram(model, x, x2, cotangents, names=names, off=off, **settings)
 
 
 def loss_gram(
@@ -105,7 +105,7 @@ def loss_gram(
     names = _choose_weights(model, parameters)
     off = switched_off(model)
     settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
-    return repeated(model, lambda: gram(model, x, None, cotangents, names=names, off=off, **settings))
+    return gram(model, x, None, cotangents, names=names, off=off, **settings)
 
 
 def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from . import criteria  # noqa: F401  (registers the measures)
 from .batches import FAILURES, Batches, check_batches, check_runs, fit_batches
 from .errors import SelectionError, first_line
-from .gates import repeated
 from .measures.memo import kernels_shared
 from .registry import Measure, find_measure
 from .task import Task, task_of
@@ -44,7 +43,7 @@ def take_measure(record: Measure, model: nn.Module, batches: Batches) -> float:
     """Takes a measure of a network; whatever goes wrong is a SelectionError of one line."""
     check_runs(model, batches)
     try:
-        return float(repeated(model, lambda: record(model, batches)))
+        return float(record(model, batches))
     except SelectionError:
         raise
     except FAILURES as error:

@@ -10,9 +10,9 @@ from .strategies import Panel
 def collect_notes(panel: Panel, decisions: Decisions) -> list[str]:
     """Returns what the measures had to say, and a note on ties, each once."""
     net = panel[0].evaluator.net
-    notes: list[str] = list(net.remarks()) if hasattr(net, "remarks") else []
+    notes: list[str] = []
     for judge in panel:
-        notes += judge.evaluator.notes
+        notes += [*judge.evaluator.notes, *getattr(judge.evaluator.net, "notes", ())]
     if any(judge.evaluator.measure for judge in panel):
         notes += _describe_ties(net, decisions.scores)
     return list(dict.fromkeys(notes))

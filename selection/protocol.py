@@ -15,16 +15,18 @@ QUESTIONS = ("choices", "logits", "inputs")
 class Selectable(Protocol):
     """A network whose architecture can be chosen.
 
-    Eight more answers are optional:
+    Some more answers are optional:
 
     - `excluded() -> [option]`: options that are never chosen. Default: none.
+    - `pruned(choice) -> [options]`: options of one choice that are never chosen. Default: none.
     - `strengths(choice) -> [options]`: what options and edges are ranked by. Default: softmax(alpha).
     - `carriers() -> {choice: [modules]}`: masked when all options of the choice are, where something passes by them.
       Default: none.
+    - `commitment(choice, option) -> alphas [options]`: those that give an option weight 1 and the others 0; None where
+      no alphas do, and masks alone decide. Default: alphas far apart, for a softmax.
+    - `watch(x)`: called with a few inputs before anything is measured. Default: nothing.
+    - `notes`, a list of what the user should know of the network. Default: none.
     - `block_outputs(x) -> [feature maps]`: what AZ-NAS's measures look at. Default: found by hooks.
-    - `extremes() -> (alpha, alpha)`: of a chosen option and of the others, with which the chosen one has all weight.
-      Default: 1e4 and -1e4, for a softmax or a sigmoid.
-    - `remarks() -> [text]`: what the notes of a selection should say of the network. Default: none.
     - `task() -> Task`: the loss and the metric of its own task. Default: what the targets ask for.
     - `layers_of_kernel() -> {...}`: the layers of which the kernel at infinite width is made. Default: there is none.
     """
@@ -131,7 +133,9 @@ def _check_owners(choices: Mapping[str, Mapping[str, list[nn.Module]]]) -> None:
 
 def allowed_options(net: SelectableModule, choice: str) -> list[str]:
     """Lists the options of a choice that may be chosen."""
-    excluded = net.excluded() if hasattr(net, "excluded") else ()
+    excluded = [*net.excluded()] if hasattr(net, "excluded") else []
+    if hasattr(net, "pruned"):
+        excluded += net.pruned(choice)
     return [option for option in net.choices()[choice] if option not in excluded]
 
 

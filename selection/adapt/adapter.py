@@ -1,6 +1,7 @@
 """A host network that answers the questions of a selectable one, without a change to it."""
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -9,17 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..gates import SURE
 from ..protocol import group_of
 from ..task import Task
 from .forms import GenotypeTuple, KeptEdges, make_genotype, to_data
 from .host import Host
-from .ranking import find_ranking
+from .mixing import Mixing, watch_mixing
 from .rule import complete_inputs, complete_options
-from .weighting import OTHER, RULES, SIGMOID, SOFTMAX, Probe, Weighting, find_holder
+from .weighting import Weighting, find_weighting
 
-# alphas of a chosen option and of the others; e^-12 is the least that the concentration of a Dirichlet keeps in float32
-EXTREMES = ((SURE, -SURE), (SURE, -30.0), (SURE, -12.0), (30.0, -30.0), (1.0, 0.0))
 Decided = Mapping[str, str] | None  # {choice: option}
 KeptInputs = Mapping[str, Iterable[str]] | None  # {node: [choices it keeps, strongest first]}
 
@@ -59,6 +57,7 @@ class Adapter(nn.Module):
         host: the network, unwrapped.
         host_choices: {choice: where it is in the host}; named GROUP/EDGE/op, edges node by node.
         genotype: the type of the host's own form: its namedtuple, or its Structure.
+        weighting: how the host makes weights of alphas, one of `weighting.GIVEN`; where None, it is watched.
     """
 
     host: Host
@@ -67,16 +66,22 @@ class Adapter(nn.Module):
     edges_per_node: int | None = 2  # edges that a node keeps; None keeps all
     cell_inputs = 2
 
-    def __init__(self, host: nn.Module, host_choices: dict[str, HostChoice], genotype: type | None = None) -> None:
+    def __init__(
+        self,
+        host: nn.Module,
+        host_choices: dict[str, HostChoice],
+        genotype: type | None = None,
+        weighting: str | None = None,
+    ) -> None:
         super().__init__()
         self.host = host
         self.host_choices = host_choices
         self.genotype_type = genotype
         self.given_task = Task()
-        self.found_weighting: Weighting | None = None
-        self.found_extremes: tuple[float, float] | None = None
-        self.found_ranking: str | None = None
         self.training = host.training
+        self.notes: list[str] = []
+        self.mixing = None if weighting is None else Mixing(find_weighting(weighting), {}, "")
+        self.inputs_seen: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps inputs [B, ...] to logits [B, classes]."""
@@ -113,56 +118,52 @@ class Adapter(nn.Module):
 
     @torch.no_grad()
     def strengths(self, name: str) -> Tensor:
-        """Returns what the host ranks a choice's options by [options], as the weights with which it mixes them; edges
-        are ranked by the largest of them that may be chosen."""
-        rule = self.found_ranking or self.weighting().rule
-        return RULES.get(rule, RULES[SOFTMAX])(self.read_alpha(name).detach())
+        """Returns the weights [options] with which a choice's options are mixed; edges are ranked by the largest of
+        them that may be chosen."""
+        return self.weigh(name, self.find_mixing().weighting)
 
-    def read_alpha(self, name: str) -> Tensor:
-        """Returns the alphas of one choice [options]."""
-        return self.host_choices[name].alpha
+    def weigh(self, name: str, weighting: Weighting) -> Tensor:
+        """Returns the weights [options] that a weighting makes of alphas; zeros of what is pruned."""
+        alpha = self.logits()[name].detach()
+        if self.mixing is None or name not in self.mixing.pruned:
+            return weighting.weigh(alpha)
+        pruned = self.mixing.pruned[name].to(alpha.device)
+        weights = torch.zeros_like(alpha)
+        weights[~pruned] = weighting.weigh(alpha[~pruned])
+        return weights
 
-    def weighting(self) -> Weighting:
-        """Returns how the host's weights follow from its alphas, as `learn_weights` has found out."""
-        return self.found_weighting or Weighting()
+    def pruned(self, name: str) -> list[str]:
+        """Returns the options of a choice that have no weight in the host, whatever its alphas are; as far as it has
+        been watched."""
+        if self.mixing is None or name not in self.mixing.pruned:
+            return []
+        return [option for option, gone in zip(self.host_choices[name].options, self.mixing.pruned[name]) if gone]
 
-    def extremes(self) -> tuple[float, float]:
-        """Returns the alphas of a chosen option and of the others, with which the chosen one has all weight."""
-        return self.found_extremes or (SURE, -SURE)
+    @torch.no_grad()
+    def commitment(self, name: str, option: str) -> Tensor | None:
+        """Returns alphas [options] that give an option weight 1 and the others 0; None where no alphas do, as where
+        weights are drawn."""
+        commit = self.find_mixing().weighting.commit
+        chosen = torch.tensor([float(other == option) for other in self.host_choices[name].options])
+        return None if commit is None else commit(chosen)
 
-    def remarks(self) -> list[str]:
-        """Returns what a user should know of how the host was read."""
-        if self.weighting().sampled:
-            return ["the network draws its weights anew in each pass: options are compared under the same draw"]
-        if self.weighting().rule == OTHER:
-            return ["how the network's weights follow from its alphas is not known: it is ranked by softmax(alpha)"]
-        return []
+    def watch(self, x: Tensor) -> None:
+        """Takes a few inputs, and watches on them how the host mixes."""
+        self.inputs_seen = x
+        self.find_mixing()
 
-    def learn_weights(self) -> None:
-        """Finds out how weights follow from alphas, which alphas decide a choice, and by what the host ranks."""
-        probe = self.find_probe()
-        if probe is not None:
-            weighting = probe.find_weighting() or Weighting()
-            if weighting.rule not in (SOFTMAX, SIGMOID):
-                self.found_extremes = probe.find_extremes(EXTREMES)
-            self.found_weighting = weighting
-        self.found_ranking = find_ranking(self, self.weighting().rule)
+    def find_mixing(self) -> Mixing:
+        """Returns how the host makes weights of alphas, watched once."""
+        if self.mixing is None:
+            self.mixing = watch_mixing(self, self.host, self.inputs_seen)
+            if self.mixing.note:
+                self.note(self.mixing.note)
+        return self.mixing
 
-    def find_probe(self) -> Probe | None:
-        """Returns the choice to try, one on an edge into the last node, with the module that runs it."""
-        name = max(self.host_choices, key=lambda name: self.host_choices[name].node)
-        modules = [carriers[0] for carriers in self.host_choices[name].options.values()]
-        holder = find_holder(self.host, modules)
-        return Probe(self, name, holder) if holder is not None else None
-
-    def genotype_by(self, rule: str) -> object:
-        """Returns the architecture that ranking by a rule gives."""
-        before = self.found_ranking
-        try:
-            self.found_ranking = rule
-            return self.genotype()
-        finally:
-            self.found_ranking = before
+    def note(self, text: str) -> None:
+        """Says what the user should know of the host; it is also printed with the adapter, and noted in a selection."""
+        self.notes.append(text)
+        warnings.warn(text, stacklevel=3)
 
     def genotype(self, decisions: Decided = None, inputs: KeptInputs = None) -> object:
         """Returns the architecture in the host's own form: a `Genotype` tuple, a NAS-Bench-201 string, or names.
@@ -214,4 +215,4 @@ class Adapter(nn.Module):
             carriers = next(iter(choice.options.values()))
             modules = ", ".join(paths.get(module, "?") for module in carriers)
             lines.append(f"  {name}: {options}; alphas {alphas}; in {modules}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])

@@ -27,9 +27,16 @@ class DartsPT(quark0.Quark0):
     next network overwrites them.
     """
 
-    def __init__(self, host: nn.Module, *, primitives: object = None, genotype: type | None = None) -> None:
+    def __init__(
+        self,
+        host: nn.Module,
+        *,
+        primitives: object = None,
+        genotype: type | None = None,
+        weighting: str | None = None,
+    ) -> None:
         check_unprojected(getattr(host, "candidate_flags", {}))
-        super().__init__(host, primitives=primitives, genotype=genotype)
+        super().__init__(host, primitives=primitives, genotype=genotype, weighting=weighting)
 
 
 def check_unprojected(flags: Any) -> None:

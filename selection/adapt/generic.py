@@ -30,6 +30,7 @@ class Generic(Adapter):
         excluded: options that are mixed but never chosen.
         output: which part of the network's output is the logits, where it returns a tuple or a dict: its index or key,
             or a function that makes them of the whole.
+        weighting: see `Adapter`.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Generic(Adapter):
         inputs: GivenNodes | None = None,
         excluded: Iterable[str] = (),
         output: Output | None = None,
+        weighting: str | None = None,
     ) -> None:
         if (mapping is None) != (logits is None):
             raise SelectionError(
@@ -54,7 +56,7 @@ class Generic(Adapter):
             host_choices = find_choices(host)
         else:
             host_choices = {name: HostChoice(dict(options), owner=None) for name, options in mapping.items()}
-        super().__init__(host, host_choices)
+        super().__init__(host, host_choices, weighting=weighting)
         self.given_logits = logits
         self.nodes = dict(inputs or {})
         self.never_chosen = check_excluded(excluded, self.choices())
@@ -76,10 +78,6 @@ class Generic(Adapter):
         if callable(self.given_logits):
             return dict(self.given_logits(self.host))
         return dict(self.given_logits)
-
-    def read_alpha(self, name: str) -> Tensor:
-        """Returns the alphas of one choice [options], as given or found."""
-        return self.logits()[name]
 
     def inputs(self) -> dict[str, tuple[int, list[str]]]:
         """Returns the nodes, as given."""

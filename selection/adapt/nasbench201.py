@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import SelectionError
 from .adapter import Adapter, HostChoice
 from .dartspt import check_unprojected
 from .forms import KeptEdges, group_by_node, write_nasbench201
@@ -80,6 +79,7 @@ class NASBench201(Adapter):
 
     Args:
         genotype: what to answer with, as `Structure`; where None, the string of NAS-Bench-201.
+        weighting: see `Adapter`.
     """
 
     json_format = "nasbench201"
@@ -87,11 +87,11 @@ class NASBench201(Adapter):
     edges_per_node = None
     cell_inputs = 1
 
-    def __init__(self, host: nn.Module, *, genotype: type | None = None) -> None:
+    def __init__(self, host: nn.Module, *, genotype: type | None = None, weighting: str | None = None) -> None:
         check_unprojected(getattr(host, "candidate_flags", {}))
-        super().__init__(host, find_choices(host), genotype)
+        super().__init__(host, find_choices(host), genotype, weighting)
         if hasattr(host, "set_tau") and _find_mode(host) is None:
-            self._check_runs_mixture()
+            self.find_mixing()  # such a network may run one sampled candidate an edge: that is refused
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps inputs [B, ...] to logits [B, classes]; AutoDL-Projects' networks return (features, logits)."""
@@ -108,15 +108,6 @@ class NASBench201(Adapter):
     def concat_states(self) -> range:
         """Returns the last state."""
         return super().concat_states()[-1:]
-
-    def _check_runs_mixture(self) -> None:
-        """Raises SelectionError where a pass runs one sampled candidate an edge, as with GDAS."""
-        probe = self.find_probe()
-        if probe is None or not probe.runs_mixture():
-            raise SelectionError(
-                f"{type(self.host).__name__} runs one sampled candidate an edge, never the mixture: load its "
-                f"state_dict into a TinyNetworkDarts, and adapt that"
-            )
 
     @contextmanager
     def _mixing(self) -> Iterator[None]:

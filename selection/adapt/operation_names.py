@@ -1,18 +1,15 @@
 """The names of a host's operations, which its code often keeps outside the network."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from torch import nn
 
 from ..errors import SelectionError
 
-POOLINGS = nn.modules.pooling
-LAYERS_OF_NAME = {  # of any number of dimensions
-    "max_pool": (POOLINGS._MaxPoolNd, POOLINGS._AdaptiveMaxPoolNd),
-    "avg_pool": (POOLINGS._AvgPoolNd, POOLINGS._AdaptiveAvgPoolNd),
-    "conv": (nn.modules.conv._ConvNd,),
+POOLINGS = {
+    "max_pool": (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+    "avg_pool": (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
 }
 DARTS_PT_KEYS = {"normal": "primitives_normal", "reduce": "primitives_reduct"}
 GIVE_NAMES = "give primitives=[...], the names in the order in which the network was built"
@@ -48,15 +45,13 @@ def _look_up(source: Mapping[str, object], name: str) -> object | None:
 
 
 def name_operations(
-    choice: str, names: Sequence[str] | None, mixed: Sequence[Sequence[nn.Module]], *, given: bool = False
+    choice: str, names: Sequence[str] | None, mixed: Sequence[Sequence[nn.Module]]
 ) -> dict[str, list[nn.Module]]:
     """Returns {option: [modules]} of one choice.
 
     Args:
         names: one for each operation.
         mixed: the operations of each mixed operation that shares the choice.
-        given: the names are the user's own, who may call an operation anything; others, which were found in a source
-            file, must not contradict the layers.
 
     Raises:
         SelectionError: there are no names, or they do not fit the modules; the line says what to give.
@@ -74,24 +69,25 @@ def name_operations(
     options = {}
     for index, name in enumerate(names):
         options[name] = [operations[index] for operations in mixed]
-        for module in options[name]:
-            if not given and not _fits(name, module):
-                kind = type(module).__name__
-                raise SelectionError(f"{choice}: {name} is carried by {kind}, which is none: {GIVE_NAMES}")
     return options
 
 
-def _fits(name: str, module: nn.Module) -> bool:
-    """Says whether an option that is called a pooling or a convolution holds one; a module that holds neither, as one
-    with a class of its own, fits every name."""
-    known = tuple(chain.from_iterable(LAYERS_OF_NAME.values()))
-    layers = [part for part in module.modules() if isinstance(part, known)]
-    if not layers:
-        return True
-    for word, layer_types in LAYERS_OF_NAME.items():
-        if word in name and not any(isinstance(layer, layer_types) for layer in layers):
-            return False
-    return True
+def check_order(choice: str, options: Mapping[str, Sequence[nn.Module]]) -> None:
+    """Raises SelectionError where names that were read in a source file are surely those of another order: an option
+    that is called a pooling holds none, and one that is not called so does.
+
+    Nothing else is asked of a name: operations are the user's, and need not be layers.
+    """
+    for word, layers in POOLINGS.items():
+        holders = set()
+        for name, (module, *_) in options.items():
+            if any(isinstance(part, layers) for part in module.modules()):
+                holders.add(name)
+        called = {name for name in options if word in name}
+        lacking = [name for name in options if name in called - holders]
+        if lacking and holders - called:
+            kind = type(options[lacking[0]][0]).__name__
+            raise SelectionError(f"{choice}: {lacking[0]} is carried by {kind}, which is none: {GIVE_NAMES}")
 
 
 def pick_names(primitives: Any, group: str, row: int) -> Sequence[str] | None:

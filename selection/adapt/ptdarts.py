@@ -9,7 +9,7 @@ from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells
 from .forms import KeptEdges, make_genotype
 from .host import Host
-from .operation_names import name_operations, read_from_source
+from .operation_names import check_order, name_operations, read_from_source
 
 
 def find_missing(host: nn.Module) -> str | None:
@@ -33,19 +33,22 @@ def find_choices(host: Host, primitives: Sequence[str] | None) -> dict[str, Host
     for group in GROUPS:
         cells = list_cells(host.net.cells, group)
         if cells:
-            choices |= _find_choices_of_group(host, group, cells, names, given=primitives is not None)
+            choices |= _find_choices_of_group(host, group, cells, names)
+    if primitives is None:
+        for choice, found in choices.items():
+            check_order(choice, found.options)
     return choices
 
 
 def _find_choices_of_group(
-    host: Host, group: str, cells: list[Host], names: Sequence[str] | None, *, given: bool
+    host: Host, group: str, cells: list[Host], names: Sequence[str] | None
 ) -> dict[str, HostChoice]:
     choices = {}
     for node, edges in enumerate(cells[0].dag):
         for source in range(len(edges)):
             choice = f"{group}/{len(choices)}/op"
             mixed = [cell.dag[node][source]._ops for cell in cells]
-            options = name_operations(choice, names, mixed, given=given)
+            options = name_operations(choice, names, mixed)
             path = (f"alpha_{group}", node, source)
             choices[choice] = HostChoice(options, host, path, source, node + 2)
     return choices
@@ -65,7 +68,7 @@ class PtDarts(Adapter):
         self, host: nn.Module, *, primitives: Sequence[str] | None = None, genotype: type | None = None
     ) -> None:
         own_genotype = genotype or read_from_source(host, "gt.Genotype", "genotypes.Genotype", "Genotype")
-        super().__init__(host, find_choices(host, primitives), own_genotype)
+        super().__init__(host, find_choices(host, primitives), own_genotype, "softmax")  # taken below
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps inputs [B, ...] to logits [B, classes]; on one device, where the controller would send copies of the

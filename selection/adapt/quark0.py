@@ -1,8 +1,9 @@
 """quark0/darts, and the codes that keep its layout: `alphas_normal`, `alphas_reduce`, and cells whose `_ops` are mixed
 operations with `_ops` of their own."""
 
-from typing import Any
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import SelectionError
@@ -10,7 +11,8 @@ from ..protocol import group_of
 from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells, list_edges
 from .host import Host
-from .operation_names import name_operations, pick_names, read_from_source
+from .host_rule import Rule, answers, find_rule
+from .operation_names import check_order, name_operations, pick_names, read_from_source
 
 
 def find_missing(host: nn.Module) -> str | None:
@@ -64,12 +66,10 @@ def _find_choices_of_group(host: Host, group: str, cells: list[Host], primitives
         if row >= rows:
             raise SelectionError(f"{choice}: alphas_{group} has {row} rows, and the cells have {len(edges)} edges")
         mixed = [list_mixed(cell)[row] for cell in cells]
+        known = _read_primitives(cells[0], mixed[0]) if primitives is None else primitives
+        options = name_operations(choice, pick_names(known, group, row), [operation._ops for operation in mixed])
         if primitives is None:
-            names = pick_names(_read_primitives(cells[0], mixed[0]), group, row)
-        else:
-            names = pick_names(primitives, group, row)
-        operations = [operation._ops for operation in mixed]
-        options = name_operations(choice, names, operations, given=primitives is not None)
+            check_order(choice, options)
         choices[choice] = HostChoice(options, host, (f"alphas_{group}", row), source, node)
     return choices
 
@@ -86,26 +86,57 @@ class Quark0(Adapter):
         primitives: names of the operations, in the order in which the network was built; where None, those of the
             source file.
         genotype: the namedtuple to answer with; where None, the one of the source file.
+        weighting: see `Adapter`; where None, options and edges are ranked as by the host's own genotype().
     """
 
-    def __init__(self, host: nn.Module, *, primitives: object = None, genotype: type | None = None) -> None:
+    def __init__(
+        self,
+        host: nn.Module,
+        *,
+        primitives: object = None,
+        genotype: type | None = None,
+        weighting: str | None = None,
+    ) -> None:
         own_genotype = genotype or read_from_source(host, "Genotype", "genotypes.Genotype")
-        super().__init__(host, find_choices(host, primitives), own_genotype)
+        super().__init__(host, find_choices(host, primitives), own_genotype, weighting)
+        self.rule: Rule | None = None
+        if weighting is None and answers(host):
+            self._rank_as_host()
+
+    def _rank_as_host(self) -> None:
+        self.rule = find_rule(self)
+        if self.rule is None and self.find_mixing().pruned:
+            self.rule = find_rule(self)
+        if self.rule is None:
+            self.note(
+                f"{type(self.host).__name__}.genotype() follows another rule: here each node keeps the edges of its "
+                f"{self.edges_per_node} largest weights"
+            )
+
+    def excluded(self) -> tuple[str, ...]:
+        """Returns the options that are mixed but never chosen, as far as the host's own genotype() tells."""
+        return self.never_chosen if self.rule is None else self.rule.never_chosen
+
+    @torch.no_grad()
+    def strengths(self, name: str) -> Tensor:
+        """Returns what the host's own genotype() ranks by [options]: weights of the options, times the edge's where it
+        has one; where that is not known, the weights that are watched."""
+        if self.rule is None:
+            return super().strengths(name)
+        weights = self.weigh(name, self.rule.weighting)
+        if self.rule.edge_weights is None:
+            return weights
+        return weights * self.rule.edge_weights.read(self.host, self.host_choices, name)
 
     def carriers(self) -> dict[str, list[nn.Module]]:
-        """Returns {choice: the modules of the whole edge}, where channels pass by its options."""
-        if not self.weighting().passes_by:
-            return {}
-        return self.list_edges()
-
-    def list_edges(self) -> dict[str, list[nn.Module]]:
-        """Lists {choice: the mixed operations of its edge, one for each cell}."""
+        """Returns {choice: the modules of the whole edge}, which are off where all its options are: channels that pass
+        by the mixed operation go too."""
         cells = {group: list_cells(self.host.cells, group) for group in GROUPS}
-        edges = {}
+        carriers = {}
         for name, choice in self.host_choices.items():
-            row: Any = choice.path[1]
-            edges[name] = [list_mixed(cell)[row] for cell in cells[group_of(name)]]
-        return edges
+            row = cast(int, choice.path[-1])
+            carriers[name] = [list_mixed(cell)[row] for cell in cells[group_of(name)]]
+        return carriers
 
     def concat_states(self) -> range:
         """Returns the last `_multiplier` of the cell's states."""

@@ -102,7 +102,6 @@ def adapt(
     _check_network(host)
     adapted = _build(host, _recognise(host) if kind is None else kind, context)
     adapted.given_task = task
-    adapted.learn_weights()
     return check_selectable(adapted)
 
 

@@ -55,15 +55,18 @@ def _match_own_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[Hos
     choices = []
     for path, candidates in mixed.items():
         module = host.get_submodule(path)
-        fitting = {}
+        fitting: dict[int, Path] = {}  # one tensor may be held under several names
         for place, tensor in _list_tensors(module):
             if tensor.shape == (len(candidates),):
                 fitting.setdefault(id(tensor), place)
-        if len(fitting) > 1:
-            names = " and ".join(".".join(map(str, place)) for place in fitting.values())
-            raise SelectionError(f"{path} has {names}, each with a number for each of its candidates: {GIVE_MAPPING}")
-        for place in fitting.values():
-            choices.append(HostChoice(_name_options([candidates]), module, place))
+        places = list(fitting.values())
+        if len(places) > 1:
+            named = " and ".join(".".join(map(str, place)) for place in places)
+            raise SelectionError(
+                f"{path}: {named} may each be the alphas of its {len(candidates)} candidates: {GIVE_MAPPING}"
+            )
+        if places:
+            choices.append(HostChoice(_name_options([candidates]), module, places[0]))
     return choices
 
 
@@ -79,7 +82,7 @@ def _match_shared_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[
             if cells:
                 matches.append((rows, cells))
     if len(matches) != 1:
-        raise _describe_mismatch(list(mixed), len(matches))
+        raise _describe_mismatch(list(mixed), [".".join(map(str, rows[0][:-1])) for rows, _ in matches])
     rows, cells = matches[0]
     choices = []
     for index, row in enumerate(rows):
@@ -88,12 +91,12 @@ def _match_shared_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[
     return choices
 
 
-def _describe_mismatch(paths: list[str], matches: int) -> SelectionError:
+def _describe_mismatch(paths: list[str], matches: list[str]) -> SelectionError:
     shown = paths[:2]
     if len(paths) > 2:
         shown.append("...")
     holders = ", ".join(shown) or "none"
-    fit = f"{matches} tensors fit" if matches else "no tensor has a row for each"
+    fit = f"{len(matches)} tensors fit, {' and '.join(matches)}" if matches else "no tensor has a row for each"
     return SelectionError(
         f"{len(paths)} modules hold a list of candidates ({holders}), and as their alphas {fit}: {GIVE_MAPPING}"
     )

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..errors import SelectionError
 from ..evaluator import Evaluator
 from ..losses import compute_loss
+from ..nested import map_nested
 from ..preserve import hooked, preserved
 from ..protocol import Selectable
 from ..registry import register_lift
@@ -56,13 +56,16 @@ def _watch_options(net: Selectable, passages: list[Passage]) -> list:
 
 
 def _record_output(choice: str, option: str, passages: list[Passage]) -> Callable:
-    def hook(module: nn.Module, inputs: tuple, output: object) -> Tensor:
-        if not isinstance(output, Tensor):
-            raise SelectionError(f"taylor scales tensors, and {option} of {choice} returns a {type(output).__name__}")
+    def record(output: Tensor) -> Tensor:
+        if not output.is_floating_point():
+            return output
         # an identity's output is its input, which others read as well, and a noise's depends on nothing: each gets a
         # tensor of its own to differentiate by
         leaf = output.clone() if output.requires_grad else output.detach().requires_grad_()
         passages.append((choice, option, leaf))
         return leaf
+
+    def hook(module: nn.Module, inputs: tuple, output: object) -> object:
+        return map_nested(Tensor, record, output)
 
     return hook

@@ -169,4 +169,5 @@ RULES |= dict.fromkeys(SPLITS, _along_other_dims("dim", 2))
 RULES |= dict.fromkeys((torch.flatten, _T.flatten), _along_other_dims("start_dim"))
 RULES |= dict.fromkeys((_T.view, _T.reshape), _reshape)
 RULES[F.pad] = _pad
+RULES[_T.new_zeros] = lambda args, kwargs, with_rows: True  # where as many, each row's are its own
 RULES[_T.__getitem__] = _index

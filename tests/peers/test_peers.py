@@ -23,14 +23,17 @@ PEERS = {  # {name: (what builds the host, the adapter that takes it)}
     "AutoDL generic": (checkouts.autodl, "NASBench201"),
     "AutoDL DARTS": (lambda: checkouts.autodl("TinyNetworkDarts"), "NASBench201"),
     "AutoDL SETN": (lambda: checkouts.autodl("TinyNetworkSETN"), "NASBench201"),
-    "DrNAS": (checkouts.drnas, "Quark0"),
-    "DrNAS k=4": (lambda: checkouts.drnas(k=4), "Quark0"),
-    "DrNAS NB201": (checkouts.drnas_bench, "NASBench201"),
-    "DrNAS NB201 softmax k=2": (lambda: checkouts.drnas_bench("softmax", k=2), "NASBench201"),
+    "DrNAS": (lambda: checkouts.drnas(k=1), "Quark0"),
+    "DrNAS, a quarter of the channels": (lambda: checkouts.drnas(k=4), "Quark0"),
+    "DrNAS, pruned": (lambda: checkouts.drnas(k=1, keep=4), "Quark0"),
+    "DrNAS NB201": (lambda: checkouts.drnas_bench(k=1), "NASBench201"),
+    "DrNAS NB201, a quarter of the channels": (lambda: checkouts.drnas_bench(k=4), "NASBench201"),
+    "DrNAS NB201, softmax": (lambda: checkouts.drnas_bench(k=1, species="softmax"), "NASBench201"),
     "FairDARTS": (checkouts.fairdarts, "Quark0"),
     "NASLib 301": (lambda: checkouts.naslib(301), "NASLib"),
     "NASLib 201": (lambda: checkouts.naslib(201), "NASLib"),
 }
+DRAWING = {name for name in PEERS if name.startswith("DrNAS") and "softmax" not in name}  # their weights are drawn
 
 
 @pytest.fixture(params=PEERS)
@@ -38,7 +41,7 @@ def host(request):
     torch.manual_seed(0)
     build, name = PEERS[request.param]
     net = build()
-    net.adapter = name
+    net.adapter, net.draws = name, request.param in DRAWING
     for alpha in alphas_of(net):
         with torch.no_grad():
             alpha.normal_()
@@ -65,36 +68,38 @@ def test_a_host_is_recognised_and_runs(host, batch):
     assert type(net).__name__ == host.adapter
     assert net(batch[0]).shape == (4, 10)
     if host.adapter != "NASBench201" or getattr(host, "mode", "joint") == "joint":
-        torch.manual_seed(1)  # of weights that are drawn in each pass
-        expected = logits_of(host, batch[0])
-        torch.manual_seed(1)
-        assert torch.equal(net(batch[0]), expected)
+        assert torch.equal(run(net, batch[0]), run(host, batch[0]))
+
+
+def run(net, x):
+    """The logits, with the weights of one draw."""
+    torch.manual_seed(0)
+    return logits_of(net, x)
+
+
+@contextmanager
+def output_zeroed(net, choice, option):
+    """Inside the block an option's modules are computed, and what they return is multiplied by zero."""
+    hooks = [
+        module.register_forward_hook(lambda module, inputs, output: output * 0)
+        for module in net.choices()[choice][option]
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def test_a_mask_is_a_weight_of_zero_in_the_hosts_formula(host, batch):
     net, (x, _) = selection.adapt(host.eval()), batch
     names = list(net.choices())
-    zeroed = weight_zeroed if net.weighting().rule == "softmax" else outputs_zeroed  # patches the softmax
     for choice in (names[0], names[-1]):
         for option in net.choices()[choice]:
-            torch.manual_seed(1)
-            with zeroed(net, choice, option):
-                expected = net(x) if host.adapter != "PtDarts" else host(x)
-            torch.manual_seed(1)
+            with output_zeroed(net, choice, option) if host.draws else weight_zeroed(net, choice, option):
+                expected = run(net, x) if host.adapter != "PtDarts" else host(x)
             with selection.masked(net, {choice: [option]}):
-                torch.testing.assert_close(net(x), expected, rtol=1e-5, atol=1e-6)
-
-
-@contextmanager
-def outputs_zeroed(net, choice, option):
-    """Inside the block what the option returns is multiplied by zero."""
-    modules = net.choices()[choice][option]
-    handles = [module.register_forward_hook(lambda module, inputs, output: output * 0) for module in modules]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+                torch.testing.assert_close(run(net, x), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +173,34 @@ def test_a_commitment_survives_the_hosts_own_training(host, batch):
         for _ in range(2):
             train_once(host, alphas, *batch)
         row = net.logits()[choice].softmax(0)
-        assert row.sum() == 1
-        assert row[list(options).index(chosen)] == 1
+        assert host.draws or row.sum() == row[list(options).index(chosen)] == 1
         assert net(batch[0]).isfinite().all()
+        for other in options:
+            for module in options[other]:
+                assert selection.gates.is_off(module) is (other != chosen)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: checkouts.drnas(k=1), "Network draws its weights"),
+        (lambda: checkouts.fairdarts("threshold_sparse"), r"Network.genotype\(\) follows another rule"),
+    ],
+    ids=["DrNAS", "FairDARTS with a threshold"],
+)
+def test_what_a_host_does_otherwise_is_said(build, message):
+    torch.manual_seed(0)
+    host = build()
+    with pytest.warns(UserWarning, match=message):
+        net = selection.adapt(host)
+        net.find_mixing()
+    assert message.replace("\\", "") in repr(net)
+    assert net.find_mixing().weighting.name == ("sampled" if "draws" in message else "sigmoid")
+
+
+def test_every_strategy_runs_where_weights_are_drawn_and_channels_pass_by():
+    images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    net = selection.adapt(checkouts.drnas_bench(k=4))
+    for strategy in ("oneshot", "progressive"):
+        found = selection.select(net, "perturbation_loss", strategy, batches=[(images, torch.arange(4))])
+        assert net.genotype(found.decisions)

@@ -1,236 +1,255 @@
-"""A mask works whatever the host does with the outputs: zeros of their form, found out by themselves, equal to a zero
-that broadcasts."""
+"""A mask beside modules that return zeros themselves, whatever the host does with what they return."""
+
+import copy
 
 import pytest
 import torch
-from kernel_oracles import close, kernel_by_hand
-from small_supernets import batch, supernet_of
-from torch import nn
-from torch.nn import functional as F
-
-from selection import SelectionError, adapt, gates, masked, ntk, score, select
-from selection.zeros import FormedZeros
-
-OPTIONS = ("wide", "narrow", "skip", "pool")
-
-
-class Pool(nn.Module):
-    """Returns two parts, as recurrent layers do."""
-
-    def forward(self, x):
-        return F.avg_pool2d(x, 3, 1, 1), x.mean()
-
-
-def candidates():
-    return nn.ModuleDict(
-        {
-            "wide": nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4, affine=False)),
-            "narrow": nn.Conv2d(4, 4, 1),
-            "skip": nn.Identity(),
-            "pool": nn.AvgPool2d(3, 1, 1),
-        }
-    )
-
-
-def stack(ops, x, weights):
-    outputs = torch.stack([op(x) for op in ops.values()])
-    return (outputs * weights.view(-1, 1, 1, 1, 1)).sum(0)
-
-
-def concatenate(ops, x, weights):
-    outputs = torch.cat([weight * op(x) for weight, op in zip(weights, ops.values())], dim=1)
-    return outputs.unflatten(1, (4, 4)).sum(1)
-
-
-def pad(ops, x, weights):
-    return sum(F.pad(weight * op(x), (1, 1, 1, 1))[..., 1:-1, 1:-1] for weight, op in zip(weights, ops.values()))
-
-
-def ask_for_sizes(ops, x, weights):
-    total = 0
-    for weight, op in zip(weights, ops.values()):
-        output = op(x)
-        total = total + weight * output * (output.size(2) / x.size(2))
-    return total
-
-
-def interpolate(ops, x, weights):
-    return sum(F.interpolate(weight * op(x), scale_factor=1.0) for weight, op in zip(weights, ops.values()))
-
-
-def add_in_place(ops, x, weights):
-    total = None
-    for weight, op in zip(weights, ops.values()):
-        output = weight * op(x)
-        total = output if total is None else total.add_(output)
-    return total
-
-
-def einsum(ops, x, weights):
-    return torch.einsum("obchw,o->bchw", torch.stack([op(x) for op in ops.values()]), weights)
-
-
-def add_up(ops, x, weights):
-    return sum(weight * op(x) for weight, op in zip(weights, ops.values()))
-
-
-HOSTS = (stack, concatenate, pad, ask_for_sizes, interpolate, add_in_place, einsum, add_up)
-
-
-class Edge(nn.Module):
-    def __init__(self, mix):
-        super().__init__()
-        self.mix = mix
-        self.ops = candidates()
-        self.alpha = nn.Parameter(torch.randn(4))
-
-    def forward(self, x):
-        return self.mix(self.ops, x, self.alpha.softmax(0))
-
-
-def host(mix):
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 4, 1), Edge(mix), nn.Tanh(), Edge(mix), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return nn.Sequential(*model, nn.Linear(4, 4)).double()
-
-
-def output_without(model, net, choice, options, x):
-    """The output where a hook multiplies what the options return by zero."""
-    handles = []
-    for option in options:
-        for module in net.choices()[choice][option]:
-            handles.append(module.register_forward_hook(lambda module, inputs, output: output * 0))
-    try:
-        return model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@pytest.mark.parametrize("mix", HOSTS)
-def test_a_mask_is_a_zero_of_the_outputs_form_wherever_the_host_needs_one(mix):
-    model = host(mix)
-    net = adapt(model, kind="generic")
-    x, _ = batch()
-    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    model.eval()
-    for choice in net.choices():
-        for options in (["wide"], ["skip"], ["narrow", "pool"], ["wide", "narrow", "skip"]):
-            with masked(net, {choice: options}):
-                got = net(x)
-            torch.testing.assert_close(got, output_without(model, net, choice, options, x), rtol=1e-12, atol=1e-12)
-    assert (net in gates._NEED_FORMS) == (mix is not add_up)
-    assert all("forward" not in vars(module) for module in net.modules())
-    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
-
-
-@pytest.mark.parametrize("mix", HOSTS)
-def test_every_criterion_runs_and_decides_as_on_a_host_that_adds_up(mix):
-    batches = [batch(), batch(seed=1)]
-    for criterion, strategy in (("perturbation_loss", "oneshot"), ("ntk", "progressive"), ("loss", "sample")):
-        given = [
-            select(adapt(host(kind), kind="generic"), criterion, strategy, batches=batches).scores
-            for kind in (mix, add_up)
-        ]
-        for choice, row in given[1].items():
-            assert given[0][choice] == pytest.approx(row, rel=1e-6, abs=1e-9)
-
-
-@pytest.mark.parametrize("space", ["tiny", "nasbench201", "s1", "darts"])
-def test_both_zeros_give_the_same_numbers(space):
-    net = supernet_of(space)
-    x, _ = batch(6)
-    names = list(net.choices())
-    masks = [{names[0]: [option]} for option in net.choices()[names[0]]]
-    masks += [{names[-1]: list(net.choices()[names[-1]])[:-1]}]
-    for mask in masks:
-        with masked(net, mask):
-            cheap = net(x)
-        gates._NEED_FORMS.add(net)
-        with masked(net, mask):
-            formed = net(x)
-        gates._NEED_FORMS.discard(net)
-        assert torch.equal(cheap, formed)
-
-
-def test_a_kernel_of_a_network_that_needs_forms_is_that_of_a_loop():
-    net = adapt(host(stack), kind="generic")
-    x, _ = batch(5)
-    with masked(net, {"cell/0/op": ["wide", "skip"], "cell/1/op": ["narrow"]}):
-        got = ntk(net, x, batchnorm="running")
-        weights = {name for name, _ in net.named_parameters() if "alpha" not in name}
-        expected = kernel_by_hand(net, x, wanted=weights.__contains__)
-    assert close(got, expected)
-
-
-class Recurrent(nn.Module):
-    """Candidates that return several parts, and are handed keywords and sequences."""
-
-    def __init__(self):
-        super().__init__()
-        self.ops = nn.ModuleDict({"gru": nn.GRU(4, 4, batch_first=True), "rnn": nn.RNN(4, 4, batch_first=True)})
-        self.alpha = nn.Parameter(torch.randn(2))
-        self.head = nn.Linear(4, 3)
-
-    def forward(self, x):
-        total = 0
-        for weight, op in zip(self.alpha.softmax(0), self.ops.values()):
-            sequence, last = op(input=x)
-            total = total + weight * sequence[:, -1] + weight * last[0]
-        return self.head(total)
-
-
-class Wrapped(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.cell = Recurrent()
-
-    def forward(self, x):
-        return self.cell(x)
-
-
-def test_options_that_return_several_parts_are_masked():
-    torch.manual_seed(0)
-    model = Wrapped()
-    net = adapt(model, kind="generic")
-    x = torch.randn(6, 5, 4)
-    with torch.no_grad(), masked(net, {"cell/0/op": ["gru"]}):
-        got = net(x)
-    weight = model.cell.alpha.softmax(0)[1]
-    sequence, last = model.cell.ops["rnn"](x)
-    torch.testing.assert_close(got, model.cell.head(weight * sequence[:, -1] + weight * last[0]))
-    scores = score(net, "perturbation_loss", [(x, torch.arange(6) % 3)])
-    assert set(scores["cell/0/op"]) == {"gru", "rnn"}
-    with pytest.raises(SelectionError, match="taylor scales tensors, and gru of cell/0/op returns a tuple"):
-        score(net, "taylor", [(x, torch.arange(6) % 3)])
-
-
-@pytest.mark.parametrize(
-    ("module", "x"),
-    [
-        (nn.Conv2d(4, 6, 3, stride=2), torch.randn(2, 4, 9, 8)),
-        (nn.Conv2d(4, 6, 3), torch.randn(2, 4, 9, 8).to(memory_format=torch.channels_last)),
-        (nn.Conv2d(4, 6, 3), torch.randn(2, 4, 9, 8).double()),
-        (nn.Sequential(nn.BatchNorm2d(4), nn.Dropout(0.5)), torch.randn(1, 4, 1, 1)),
-        (nn.Embedding(9, 5), torch.arange(6)),
-        (nn.ConvTranspose1d(4, 3, 2, stride=2), torch.randn(2, 4, 7)),
-    ],
+from stubborn_hosts import (
+    Host,
+    add,
+    add_in_place,
+    add_where_alike,
+    ask_for_size,
+    average_numbers,
+    concatenate_edges,
+    pad,
+    pairs,
+    partial_channels,
+    resize,
+    stack,
+    take_pairs,
 )
-def test_zeros_have_the_form_of_the_output_and_nothing_is_computed(module, x):
-    state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+from torch import nn
+
+import selection
+from selection import SelectionError, masked
+from selection.gates import zeros_of
+from selection.nested import map_nested
+from selection.trial import settle_zeros
+
+
+def partial_options():
+    return {"conv": nn.Conv2d(2, 2, 3, padding=1), "skip": nn.Identity(), "tanh": nn.Tanh()}
+
+
+HOSTS = {  # {name: (what builds the host, whether a 0-dim zero does)}
+    "added": (lambda: Host(add), True),
+    "stacked": (lambda: Host(stack), False),
+    "added in place": (lambda: Host(add_in_place), False),
+    "padded": (lambda: Host(pad), False),
+    "asked for size": (lambda: Host(ask_for_size), False),
+    "resized": (lambda: Host(resize), False),
+    "averaged by numbers": (lambda: Host(average_numbers), False),
+    "added where alike": (lambda: Host(add_where_alike), False),
+    "part of the channels": (lambda: Host(partial_channels, options=partial_options), False),
+    "edges concatenated": (lambda: Host(add, join=concatenate_edges), False),
+    "tuples and dicts": (lambda: Host(take_pairs, options=pairs), False),
+}
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(6, 1, 4, 4, generator=generator), torch.arange(6) % 2
+
+
+@pytest.fixture(params=HOSTS)
+def named(request, batch):
+    torch.manual_seed(0)
+    build, cheap = HOSTS[request.param]
+    host = build()
+    host(batch[0])
+    return host, cheap
+
+
+class Nothing(nn.Module):
+    """The slow, obvious mask: runs a module, and multiplies what it returns by zero."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return map_nested(torch.Tensor, torch.zeros_like, self.module(x))
+
+
+def zeroed(host, mask):
+    """A copy in which the masked options are modules that return zeros."""
+    other = copy.deepcopy(host)
+    for choice, options in mask.items():
+        edge = other.edges[int(choice.split("/")[1])]
+        for option in options:
+            edge[option] = Nothing(edge[option])
+    return other
+
+
+def list_masks(host):
+    choices = {choice: list(options) for choice, options in host.choices().items()}
+    for choice, options in choices.items():
+        yield from ({choice: [option]} for option in options)
+        yield {choice: options[1:]}
+        yield {choice: options}
+
+
+def test_a_mask_is_a_module_that_returns_zeros(named, batch):
+    host, _ = named
+    host.eval()
+    for mask in list_masks(host):
+        with masked(host, mask):
+            got = host(batch[0])
+        torch.testing.assert_close(got, zeroed(host, mask)(batch[0]), rtol=1e-5, atol=1e-6)
+
+
+def test_the_cheap_zero_is_taken_where_it_does(named, batch):
+    host, cheap = named
+    settle_zeros(host, batch[0][:2])
+    assert zeros_of(host).cheap is cheap
+
+
+def test_after_the_trial_masks_return_the_same(named, batch):
+    host, _ = named
+    host.eval()
+    for mask in list_masks(host):
+        with masked(host, mask):
+            before = host(batch[0])
+        settle_zeros(host, batch[0][:2])
+        with masked(host, mask):
+            torch.testing.assert_close(host(batch[0]), before, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("criterion", ["perturbation_loss", "ntk", "taylor"])
+def test_every_way_of_judging_runs(named, batch, criterion):
+    host, _ = named
+    found = selection.select(host, criterion, "oneshot", batches=[batch])
+    assert found.decisions.keys() == host.choices().keys()
+
+
+def test_zeros_have_the_layout_and_type_of_the_output(batch):
+    for convert in (nn.Module.double, nn.Module.bfloat16):
+        host = Host(add)
+        host(batch[0])
+        host = convert(host)
+        x = batch[0].to(host.alpha.dtype).to(memory_format=torch.channels_last)
+        conv = host.edges[0]["conv"].to(memory_format=torch.channels_last)
+        features = host.stem(x).contiguous(memory_format=torch.channels_last)
+        whole = conv(features)
+        with masked(host, {"cell/0/op": ["conv"]}):
+            zeros = conv(features)
+        assert not zeros.any()
+        assert (zeros.shape, zeros.dtype, zeros.stride()) == (whole.shape, whole.dtype, whole.stride())
+
+
+def test_a_masked_module_is_not_computed_and_its_hooks_are_not_called(batch):
+    host = Host(stack)
+    conv = host.edges[0]["conv"]
+    host(batch[0])
+    statistics, calls = conv[1].running_mean.clone(), []
+    conv[0].register_forward_hook(lambda *_: calls.append(1))
+    with masked(host, {"cell/0/op": ["conv"]}):
+        host(batch[0])
+    assert not calls
+    assert torch.equal(conv[1].running_mean, statistics)
+    assert len(conv[0]._forward_hooks) == 1
+
+
+class Threshold(nn.Module):
+    """Reads its numbers, and draws some."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        x = x[:, :1].expand_as(x) if float(x.detach().abs().max()) > 1e9 else x
+        return self.layer(x) + torch.randn(x.shape).to(x)
+
+
+def test_a_module_that_reads_its_numbers_has_its_form_learnt_without_a_trace(batch):
+    def options():
+        return {"noise": Threshold(nn.BatchNorm2d(4)), "skip": nn.Identity()}
+
+    host = Host(stack, options=options)
+    host(batch[0])
+    statistics = host.edges[0]["noise"].layer.running_mean.clone()
     random_state = torch.get_rng_state()
-    zeros = FormedZeros(module, module.forward)(x)
-    expected = module.eval().to(x.dtype if x.is_floating_point() else torch.float32)(x)
-    assert zeros.shape == expected.shape
-    assert zeros.dtype == expected.dtype
-    assert zeros.is_contiguous() == expected.is_contiguous()
-    assert not zeros.any()
+    with masked(host, {"cell/0/op": ["noise"], "cell/1/op": ["noise"]}):
+        first = host(batch[0])
+    assert torch.equal(host.edges[0]["noise"].layer.running_mean, statistics)
     assert torch.equal(torch.get_rng_state(), random_state)
-    assert all(torch.equal(tensor, state[name].to(tensor.dtype)) for name, tensor in module.state_dict().items())
+    assert first.isfinite().all()
 
 
-def test_a_failure_that_is_not_the_masks_is_the_hosts_own():
-    net = adapt(host(add_up), kind="generic")
-    with masked(net, {"cell/0/op": ["wide"]}), pytest.raises(RuntimeError, match="expected input"):
-        net(torch.randn(2, 5, 8, 8).double())
-    assert net not in gates._NEED_FORMS
+class TwoScales(nn.Module):
+    """One convolution, which maps of two sizes pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.options = nn.ModuleDict({"conv": nn.Conv2d(1, 1, 3, padding=1), "tanh": nn.Tanh()})
+        self.alpha = nn.Parameter(torch.zeros(2))
+
+    def forward(self, x):
+        maps = []
+        for size in (8, 4):
+            small = nn.functional.adaptive_avg_pool2d(x, size)
+            stacked = torch.stack([option(small) for option in self.options.values()])
+            maps.append((stacked * self.alpha.softmax(0).view(2, 1, 1, 1, 1)).sum(0).mean((2, 3)))
+        return torch.cat(maps, dim=1)
+
+    def choices(self):
+        return {"op": {name: [module] for name, module in self.options.items()}}
+
+    def logits(self):
+        return {"op": self.alpha}
+
+    def inputs(self):
+        return {}
+
+
+def test_a_shared_module_has_zeros_of_each_size(batch):
+    net = TwoScales()
+    x = torch.randn(3, 1, 8, 8)
+    with masked(net, {"op": ["conv"]}):
+        got = net(x)
+    half = [0.5 * nn.functional.adaptive_avg_pool2d(x, size).tanh().mean((2, 3)) for size in (8, 4)]
+    torch.testing.assert_close(got, torch.cat(half, dim=1))
+
+
+@pytest.mark.parametrize("combine", [stack, add_in_place, partial_channels])
+def test_the_kernel_of_a_masked_network_is_that_of_one_with_zeros(batch, combine):
+    options = partial_options if combine is partial_channels else None
+    host = Host(combine, options=options).double().eval()
+    x = batch[0].double()
+    host(x)
+    mask = {"cell/0/op": ["conv"], "cell/1/op": ["skip"]}
+    expected = selection.ntk(zeroed(host, mask), x, batchnorm="running")
+    with masked(host, mask):
+        torch.testing.assert_close(selection.ntk(host, x, batchnorm="running"), expected)
+        state = dict(host.named_parameters())
+        samples = torch.func.vmap(lambda sample: torch.func.functional_call(host, state, sample[None]))
+        torch.testing.assert_close(samples(x)[:, 0], host(x))
+
+
+def test_a_batch_of_one_image_on_maps_of_one_pixel_says_what_helps():
+    net = Host(add)
+    one, two = (torch.randn(count, 1, 1, 1) for count in (1, 2))
+    net(two)
+    labels = torch.zeros(2, dtype=torch.long)
+    found = selection.select(net, "perturbation_loss", "oneshot", batches=[(two, labels)])
+    assert found.decisions
+    with pytest.raises(SelectionError, match=r"Expected more than 1 value .*drop_last=True"):
+        selection.select(net, "perturbation_loss", "oneshot", batches=[(two, labels), (one, labels[:1])])
+
+
+def test_a_mask_that_the_trial_did_not_foresee_is_given_zeros_of_full_size(batch):
+    def combine(ops, weights, x):
+        outputs = [op(x) for op in ops]
+        zeros = [output for output in outputs if not output.any()]
+        return add(ops, weights, x) if len(zeros) < 4 else stack(ops, weights, x)
+
+    host = Host(combine, edges=1, options=lambda: {name: nn.Conv2d(4, 4, 1) for name in "abcde"})
+    host(batch[0])
+    settle_zeros(host, batch[0][:2])
+    assert zeros_of(host).cheap
+    found = selection.select(host, "alone:loss", "oneshot", batches=[batch])
+    assert found.decisions
+    assert not zeros_of(host).cheap

@@ -14,15 +14,20 @@ import selection
 
 @contextmanager
 def weight_zeroed(net, choice, option):
-    """Inside the block the host's own softmax of its alphas gives zero for one option; where several alphas lie in one
-    tensor, the offset tells which."""
+    """Inside the block the host's own softmax, or sigmoid, of its alphas gives zero for one option; where several
+    alphas lie in one tensor, the offset tells which."""
     row = net.logits()[choice]
     index = list(net.choices()[choice]).index(option)
     place, offset = row.untyped_storage().data_ptr(), row.storage_offset() + index
-    plain = torch.softmax, F.softmax
+    plain = torch.softmax, F.softmax, torch.sigmoid, F.sigmoid
 
     def softmax(alpha, dim=None, **rest):
-        weights = plain[0](alpha, dim=dim)
+        return zero_one(alpha, plain[0](alpha, dim=dim))
+
+    def sigmoid(alpha):
+        return zero_one(alpha, plain[2](alpha))
+
+    def zero_one(alpha, weights):
         if (
             alpha.untyped_storage().data_ptr() != place
             or not alpha.storage_offset() <= offset < alpha.storage_offset() + alpha.numel()
@@ -33,10 +38,11 @@ def weight_zeroed(net, choice, option):
         return weights * keep
 
     torch.softmax = F.softmax = softmax
+    torch.sigmoid = F.sigmoid = sigmoid
     try:
         yield
     finally:
-        torch.softmax, F.softmax = plain
+        torch.softmax, F.softmax, torch.sigmoid, F.sigmoid = plain
 
 
 def drawn(build, seed, **options):

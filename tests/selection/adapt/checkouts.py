@@ -92,27 +92,6 @@ def dartspt_bench() -> nn.Module:
         return build(4, 1, 4, 10, nn.CrossEntropyLoss(), space, settings())
 
 
-def drnas(k: int = 1) -> nn.Module:
-    """DrNAS on the DARTS space, a k-th of the channels mixed."""
-    with checkout("DrNAS", "DARTS-space"), no_gpu():
-        return importlib.import_module("model_search").Network(8, 10, 3, nn.CrossEntropyLoss(), k=k)
-
-
-def drnas_bench(species: str = "dirichlet", k: int = 1) -> nn.Module:
-    """DrNAS on NAS-Bench-201."""
-    with checkout("DrNAS", "201-space"), no_gpu():
-        space = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
-        build = importlib.import_module("search_model").TinyNetwork
-        return build(4, 1, 4, 10, nn.CrossEntropyLoss(), space, k=k, species=species)
-
-
-def fairdarts() -> nn.Module:
-    with checkout("FairDARTS", "fairdarts"), no_gpu():
-        _stub("matplotlib")
-        _stub("matplotlib.pyplot")
-        return importlib.import_module("model_search").Network(4, 10, 3, nn.CrossEntropyLoss())
-
-
 def ptdarts() -> nn.Module:
     with checkout("pt.darts"):
         return importlib.import_module("models.search_cnn").SearchCNNController(
@@ -165,6 +144,42 @@ def naslib(bench: int) -> SimpleNamespace:
         optimizer.adapt_search_space(space(), "cifar10")
         optimizer.graph.optimizer = [optimizer]
         return optimizer.graph
+
+
+def drnas(k: int, keep: int = 7) -> nn.Module:
+    """The supernet of DrNAS on the space of DARTS, where 1/k of the channels is mixed, and an edge keeps so many of its
+    7 operations."""
+    with checkout("DrNAS", "DARTS-space"), no_gpu():
+        _stub_drawing()
+        net = importlib.import_module("model_search").Network(8, 10, 3, nn.CrossEntropyLoss(), k=k)
+        if keep < 7:
+            net.pruning(keep)
+        return net
+
+
+def drnas_bench(k: int, species: str = "dirichlet") -> nn.Module:
+    """The supernet of DrNAS on NAS-Bench-201."""
+    with checkout("DrNAS", "201-space"), no_gpu():
+        _stub_drawing()
+        space = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+        build = importlib.import_module("search_model").TinyNetwork
+        return build(8, 1, 4, 10, nn.CrossEntropyLoss(), space, k=k, species=species)
+
+
+def fairdarts(method: str = "darts") -> nn.Module:
+    with checkout("FairDARTS", "fairdarts"), no_gpu():
+        _stub_drawing()
+        build = importlib.import_module("model_search").Network
+        return build(4, 10, 3, nn.CrossEntropyLoss(), parse_method=method, op_threshold=0.85)
+
+
+def _stub_drawing() -> None:
+    """Leaves empty what the codes draw and log with, and these networks do not need, where it is not installed."""
+    for name in ("matplotlib", "matplotlib.pyplot", "tensorboardX", "torchvision", "torchvision.transforms", "skimage"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            _stub(name)
 
 
 def _stub(name: str, path: str | None = None) -> ModuleType:

@@ -22,6 +22,8 @@ class MixedOp(nn.Module):
 
 
 class DartsNetworkProj(host_quark0.Network):
+    genotype = None  # the one of quark0/darts knows one list of operations
+
     def __init__(self, classes=3):
         super().__init__(classes=classes)
         rows = len(self.alphas_normal)

@@ -85,6 +85,43 @@ class TinyNetworkDarts(nn.Module):
         return Structure(rows)
 
 
+class TinyNetworkGDAS(TinyNetworkDarts):
+    """AutoDL's: has a temperature, and runs the one option of each edge that it has drawn."""
+
+    def set_tau(self, tau):
+        self.tau = tau
+
+    def features(self, x):
+        hard, feature = F.gumbel_softmax(self.arch_parameters, hard=True), self.stem(x)
+        for cell in self.cells:
+            feature = self.run_drawn(cell, feature, hard) if isinstance(cell, SearchCell) else cell(feature)
+        return self.global_pooling(self.lastact(feature)).flatten(1)
+
+    def run_drawn(self, cell, x, hard):
+        nodes = [x]
+        for i in range(1, cell.max_nodes):
+            drawn = []
+            for j in range(i):
+                weights = hard[cell.edge2index[f"{i}<-{j}"]]
+                best = int(weights.argmax())
+                drawn.append(weights[best] * cell.edges[f"{i}<-{j}"][best](nodes[j]))
+            nodes.append(sum(drawn))
+        return nodes[-1]
+
+
+class TinyNetworkDirichlet(TinyNetworkDarts):
+    """DrNAS': has a temperature too, and mixes all options by weights that are drawn."""
+
+    def set_tau(self, tau):
+        self.tau = tau
+
+    def features(self, x):
+        weights, feature = torch.distributions.Dirichlet(F.elu(self.arch_parameters) + 1).rsample(), self.stem(x)
+        for cell in self.cells:
+            feature = cell(feature, weights) if isinstance(cell, SearchCell) else cell(feature)
+        return self.global_pooling(self.lastact(feature)).flatten(1)
+
+
 class GenericNAS201Model(nn.Module):
     """AutoDL's later one: underscored names, properties, and a mode that has to be set."""
 

@@ -81,38 +81,26 @@ def test_any_mode_is_run_as_the_mixture_and_kept(mode):
     assert host.mode == mode
 
 
-class SampledCell(host_nasbench201.SearchCell):
-    """Runs the candidate of the largest weight only, as GDAS does."""
-
-    def forward(self, x, weightss):
-        nodes = [x]
-        for i in range(1, self.max_nodes):
-            total = 0
-            for j in range(i):
-                weights = weightss[self.edge2index[f"{i}<-{j}"]]
-                best = int(weights.argmax())
-                total = total + weights[best] * self.edges[f"{i}<-{j}"][best](nodes[j])
-            nodes.append(total)
-        return nodes[-1]
-
-
-def test_a_network_that_has_a_temperature_and_runs_the_mixture_is_one():
-    host = host_nasbench201.TinyNetworkDarts()
-    host.set_tau = lambda tau: None
-    assert selection.adapt(host).genotype() == host.genotype().tostr()
-
-
 def test_a_network_that_samples_is_not_taken_for_a_mixture():
+    message = (
+        "TinyNetworkGDAS runs one sampled candidate an edge, never the mixture: load its state_dict into a network"
+    )
+    with pytest.raises(SelectionError, match=message):
+        selection.adapt(host_nasbench201.TinyNetworkGDAS())
+
+
+def test_a_temperature_does_not_make_a_mixture_a_sample():
     host = host_nasbench201.TinyNetworkDarts()
     host.set_tau = lambda tau: None
-    for cell in host.cells:
-        if isinstance(cell, host_nasbench201.SearchCell):
-            cell.__class__ = SampledCell
-    with pytest.raises(
-        SelectionError,
-        match="runs one sampled candidate an edge, never the mixture: load its state_dict into a TinyNetworkDarts",
-    ):
-        selection.adapt(host)
+    assert selection.adapt(host).find_mixing().weighting.name == "softmax"
+
+
+def test_a_mixture_by_drawn_weights_is_taken_and_said_to_be_one():
+    batch = torch.randn(6, 3, 8, 8), torch.arange(6) % 3
+    with pytest.warns(UserWarning, match="TinyNetworkDirichlet draws its weights"):
+        net = selection.adapt(host_nasbench201.TinyNetworkDirichlet())
+    found = selection.select(net, "perturbation_loss", "progressive", batches=[batch])
+    assert "TinyNetworkDirichlet draws its weights" in found.notes[0]
 
 
 def test_a_nasbench201_that_darts_pt_has_projected_is_refused():

@@ -56,9 +56,21 @@ def test_rows_that_cells_share_are_found(batch, tensor):
 def test_two_tensors_that_could_be_the_alphas_are_refused():
     host = Shared()
     host.other = torch.randn(2, 3).requires_grad_()
-    message = r"6 modules hold a list of candidates \(cells.0.edges.0, .*, ...\), and as their alphas 2 tensors fit: "
+    message = r"6 modules hold a list of candidates \(cells.0.edges.0, .*, ...\), and as their alphas 2 tensors fit, "
+    message += "rows and other: say which is which"
     with pytest.raises(SelectionError, match=message):
         selection.adapt(host, kind="generic")
+
+
+def test_two_tensors_of_the_same_size_on_one_mixed_operation_are_asked_about():
+    host = Own()
+    host.rest[1].scale = nn.Parameter(torch.ones(3))
+    message = r"^rest.1: strength and scale may each be the alphas of its 3 candidates: say which is which: .* logits="
+    with pytest.raises(SelectionError, match=message):
+        selection.adapt(host, kind="generic")
+    mapping = {"op": {"tanh": [host.rest[1].candidates[0]], "linear": [host.rest[1].candidates[1]]}}
+    net = selection.adapt(host, kind="generic", mapping=mapping, logits={"op": host.rest[1].strength[:2]})
+    assert list(net.choices()["op"]) == ["tanh", "linear"]
 
 
 def test_mixed_operations_without_alphas_are_refused():

@@ -1,0 +1,276 @@
+"""How the weights of a host follow from its alphas, and by which rule it writes its genotype: found by what it does."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from adapt import host_generic, host_pcdarts, host_quark0
+from adapt.adapt_oracles import drawn, everything, same
+from torch import nn
+
+import selection
+from selection import SelectionError
+from selection.adapt.watching import make_inputs
+
+FORMULAS = {  # {what is found: the host's formula}
+    "softmax": lambda alpha: F.softmax(alpha, dim=-1),
+    "sigmoid": torch.sigmoid,
+    "linear": lambda alpha: 1 * alpha,
+    "sigmoid over its sum": lambda alpha: torch.sigmoid(alpha) / torch.sigmoid(alpha).sum(-1, keepdim=True),
+    "alpha over its sum": lambda alpha: F.relu(alpha) / F.relu(alpha).sum(-1, keepdim=True),
+    "exp": torch.exp,
+    "softmax of alpha/0.5": lambda alpha: F.softmax(alpha / 0.5, dim=-1),
+    "sampled": lambda alpha: F.gumbel_softmax(alpha, tau=5.0),
+    "unknown": lambda alpha: F.softmax(alpha**3, dim=-1),
+}
+
+
+class Mixed(nn.Module):
+    """A mixed operation with alphas of its own and a formula that is given."""
+
+    def __init__(self, formula):
+        super().__init__()
+        self.ops = nn.ModuleDict({"conv": nn.Conv2d(4, 4, 3, padding=1), "tanh": nn.Tanh(), "skip": nn.Identity()})
+        self.alpha = nn.Parameter(torch.full((3,), 0.5))
+        self.formula = formula
+
+    def forward(self, x):
+        return torch.stack([w * op(x) for w, op in zip(self.formula(self.alpha), self.ops.values())]).sum(0)
+
+
+def build(formula, count=2):
+    torch.manual_seed(0)
+    layers = []
+    for _ in range(count):
+        layers += [Mixed(formula), nn.BatchNorm2d(4), nn.ReLU()]
+    return nn.Sequential(nn.Conv2d(1, 4, 1), *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(8, 1, 6, 6, generator=generator), torch.arange(8) % 2
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_formula_is_told_by_its_weights(name, batch):
+    net = selection.adapt(build(FORMULAS[name]), kind="generic")
+    assert net.find_mixing().weighting.name == name
+    shown = selection.adapt(build(FORMULAS[name]), kind="generic")
+    selection.select(shown, "perturbation_loss", "oneshot", batches=[batch])
+    assert shown.find_mixing().weighting.name == name
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_commitment_gives_the_option_weight_1_in_every_formula(name, batch):
+    host, (x, _) = build(FORMULAS[name], count=1).eval(), batch
+    net = selection.adapt(host, kind="generic")
+    alone = copy.deepcopy(host)
+    alone[1] = alone[1].ops["tanh"]
+    with selection.committed(net, "cell/0/op", "tanh"):
+        got = host(x)
+    assert host[1].alpha.eq(0.5).all(), "the alphas are put back"
+    if name in ("sampled", "unknown"):
+        with selection.masked(net, {"cell/0/op": ["conv", "skip"]}):
+            torch.manual_seed(0)
+            expected = host(x)
+        with selection.committed(net, "cell/0/op", "tanh"):
+            torch.manual_seed(0)
+            torch.testing.assert_close(host(x), expected)
+    else:
+        torch.testing.assert_close(got, alone(x))
+
+
+@pytest.mark.parametrize("name", ["sampled", "unknown"])
+def test_what_alphas_cannot_decide_is_said(name, batch):
+    net = selection.adapt(build(FORMULAS[name]), kind="generic")
+    with pytest.warns(UserWarning, match="draws its weights" if name == "sampled" else "give weighting="):
+        found = selection.select(net, "perturbation_loss", "progressive", batches=[batch])
+    assert any("Sequential" in note for note in found.notes)
+
+
+def test_a_host_that_is_watched_stays_as_it_was():
+    host = build(FORMULAS["sigmoid"]).train()
+    alphas = [module.alpha for module in host if isinstance(module, Mixed)]
+    before = everything(host, alphas)
+    selection.adapt(host, kind="generic").find_mixing()
+    assert same(everything(host, alphas), before)
+
+
+def test_a_given_weighting_is_taken_unwatched():
+    net = selection.adapt(build(FORMULAS["unknown"]), kind="generic", weighting="sigmoid")
+    assert net.strengths("cell/0/op").tolist() == pytest.approx([0.6225] * 3, abs=1e-4)
+    with pytest.raises(SelectionError, match=r"unknown weighting 'sigmoidal': did you mean 'sigmoid'"):
+        selection.adapt(build(FORMULAS["softmax"]), kind="generic", weighting="sigmoidal")
+
+
+def test_where_no_inputs_are_found_softmax_is_taken_and_said():
+    class Picky(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = host_generic.Own()
+
+        def forward(self, x):
+            if isinstance(x, torch.Tensor):
+                raise ValueError("give a dict")
+            return self.inner(x["features"])
+
+    net = selection.adapt(Picky(), kind="generic")
+    with pytest.warns(UserWarning, match="no inputs were found to watch its weights on, softmax"):
+        assert net.strengths("cell/0/op").sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv1d(2, 3, 1), nn.Conv2d(2, 3, 1), nn.Conv3d(2, 3, 1), nn.Linear(5, 3), nn.Embedding(7, 3)]
+)
+def test_inputs_are_made_for_the_first_layer(layer):
+    inputs = list(make_inputs(nn.Sequential(nn.ReLU(), layer)))
+    assert all(layer(x).shape for x in inputs)
+
+
+class SigmoidNetwork(host_quark0.Network):
+    """FairDARTS' weights and genotype."""
+
+    def forward(self, x):
+        with replaced(F, "softmax", lambda alpha, dim: torch.sigmoid(alpha)):
+            return super().forward(x)
+
+    def genotype(self):
+        with replaced(F, "softmax", lambda alpha, dim: torch.sigmoid(alpha)):
+            return super().genotype()
+
+
+class replaced:
+    def __init__(self, module, name, function):
+        self.module, self.name, self.function = module, name, function
+
+    def __enter__(self):
+        self.before = getattr(self.module, self.name)
+        setattr(self.module, self.name, self.function)
+
+    def __exit__(self, *_):
+        setattr(self.module, self.name, self.before)
+
+
+@pytest.mark.parametrize("ask", [True, False], ids=["with genotype()", "without"])
+def test_a_sigmoid_supernet_is_ranked_as_it_ranks_itself(ask):
+    for seed in range(3):
+        host = drawn(SigmoidNetwork, seed, steps=3, multiplier=3)
+        expected = host.genotype()
+        host.genotype = host.genotype if ask else None
+        assert selection.adapt(host).genotype() == expected
+
+
+class NoneIsChosen(host_quark0.Network):
+    """Whose genotype() may choose every operation."""
+
+    def genotype(self):
+        names = host_quark0.PRIMITIVES
+        host_quark0.PRIMITIVES = ["zero", *names[1:]]
+        try:
+            return super().genotype()
+        finally:
+            host_quark0.PRIMITIVES = names
+
+
+def test_an_operation_that_the_host_may_choose_is_not_excluded():
+    host = drawn(NoneIsChosen, 0)
+    net = selection.adapt(host)
+    assert net.excluded() == ()
+    assert [source for _, source in net.genotype().normal] == [source for _, source in host.genotype().normal]
+
+
+def test_names_of_ones_own_do_not_hide_what_is_never_chosen():
+    host = drawn(host_quark0.Network, 1, steps=3, multiplier=3)
+    names = ["nothing", "pooling", "identity", "separable"]
+    net = selection.adapt(host, primitives=names)
+    assert net.excluded() == ("nothing",)
+    own = dict(zip(host_quark0.PRIMITIVES, names))
+    assert net.genotype().normal == [(own[option], source) for option, source in host.genotype().normal]
+
+
+class OtherBetas(host_pcdarts.Network):
+    """PC-DARTS with other names of its edge weights."""
+
+    def __init__(self):
+        super().__init__()
+        for group in ("normal", "reduce"):
+            setattr(self, f"edge_{group}", getattr(self, f"betas_{group}"))
+            delattr(self, f"betas_{group}")
+        self.gone = True
+
+    def shares(self, group):
+        for name in ("normal", "reduce"):
+            object.__setattr__(self, f"betas_{name}", getattr(self, f"edge_{name}"))
+        try:
+            return super().shares(group)
+        finally:
+            for name in ("normal", "reduce"):
+                object.__delattr__(self, f"betas_{name}")
+
+
+def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_called():
+    host = drawn(OtherBetas, 0)
+    net = selection.adapt(host)
+    assert type(net).__name__ == "Quark0"
+    for seed in range(3):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for tensor in (host.alphas_normal, host.alphas_reduce, host.edge_normal, host.edge_reduce):
+                tensor.normal_()
+        assert net.genotype() == host.genotype()
+
+
+class Pruned(host_quark0.Network):
+    """DrNAS after its pruning: masked options have no weight, and the others share it."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        generator = torch.Generator().manual_seed(0)
+        rows, count = self.alphas_normal.shape
+        self.mask = torch.rand(rows, count, generator=generator).argsort(1) < 2
+
+    def share(self, alphas, dim):
+        weights = torch.softmax(alphas, dim) * self.mask
+        return weights / weights.sum(dim, keepdim=True)
+
+    def forward(self, x):
+        with replaced(F, "softmax", self.share):
+            return super().forward(x)
+
+    def genotype(self):
+        with replaced(F, "softmax", self.share), replaced(host_quark0, "PRIMITIVES", ["zero", "a", "b", "c"]):
+            return super().genotype()
+
+
+def test_options_that_the_host_has_pruned_are_never_chosen(batch):
+    host = drawn(Pruned, 0, channels=1)
+    net = selection.adapt(host)
+    names = dict(zip(["zero", "a", "b", "c"], host_quark0.PRIMITIVES))
+    for seed in range(3):
+        host.alphas_normal.data.normal_(generator=torch.Generator().manual_seed(seed))
+        expected = [(names[option], source) for option, source in host.genotype().normal]
+        assert net.genotype().normal == expected
+    found = selection.select(net, "perturbation_loss", "oneshot", batches=[batch])
+    for choice, option in found.decisions.items():
+        _, row, _ = choice.split("/")
+        assert host.mask[int(row)][host_quark0.PRIMITIVES.index(option)]
+
+
+def test_a_genotype_by_another_rule_is_said():
+    class Threshold(host_quark0.Network):
+        def genotype(self):
+            found = super().genotype()
+            return found._replace(normal=found.normal[:-1])
+
+    with pytest.warns(UserWarning, match=r"Threshold.genotype\(\) follows another rule"):
+        selection.adapt(Threshold())
+
+
+@pytest.mark.parametrize("names", [["a", "b", "c", "d"], ["conv_3", "avg_pool", "max_pool", "sep_conv"]])
+def test_names_are_the_users(names):
+    net = selection.adapt(host_quark0.Network(), primitives=names)
+    assert list(net.choices()["normal/0/op"]) == names
