@@ -1,15 +1,17 @@
 """Ctrl-C and SIGTERM at any moment: one line, nothing half written, and the same command goes on."""
 
+import importlib
 import signal
 import subprocess
 import sys
+import time
 
 import killed_command
 import pytest
 import torch
 
 from darts_ext.cli import main
-from darts_ext.cli.stopping import stoppable
+from darts_ext.cli.stopping import Stopped, stoppable
 from darts_ext.runtime.interrupts import interrupts_kept_from_children
 
 SEARCH = (
@@ -61,6 +63,52 @@ def test_signals_that_the_caller_ignores_stay_ignored_and_handlers_come_back():
         assert signal.getsignal(signal.SIGTERM) == handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_waits_for_the_end_of_an_import(tmp_path, monkeypatch):
+    """Modules that are cut short make other errors of it, or swallow it, as numpy does that torch imports."""
+    (tmp_path / "swallows.py").write_text(
+        "import os, signal, time\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(0.05)\n"
+        "except BaseException:\n"
+        "    pass\n"
+        "is_whole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Stopped) as stopped, stoppable(is_program=False):
+        import swallows
+
+        assert swallows.is_whole
+        time.sleep(10)
+    assert stopped.value.code == 143
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_a_signal_that_comes_as_an_object_goes_is_not_lost():
+    class Dying:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Stopped), stoppable(is_program=False):
+        Dying()
+        time.sleep(10)
+
+
+def test_a_command_that_a_module_runs_as_it_is_imported_can_be_stopped(tmp_path, monkeypatch):
+    (tmp_path / "runs.py").write_text(
+        "import signal, time\n"
+        "from darts_ext.cli.stopping import stoppable\n"
+        "def main():\n"
+        "    with stoppable(is_program=False):\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "        time.sleep(10)\n"
+        "main()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Stopped):
+        importlib.import_module("runs")
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="there are no masks of signals here")
