@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ..batches import FAILURES
 from ..errors import SelectionError
 from ..protocol import SelectableModule
-from .watching import Sights, find_inputs, watch_twice
+from .watching import Sights, commits, find_inputs, watch_twice
 from .weighting import GIVEN, SAMPLED, SOFTMAX, UNKNOWN, Sight, Weighting, tell_weighting
 
 GIVE_WEIGHTING = f"give weighting=..., one of {', '.join(GIVEN)}"
@@ -39,13 +39,14 @@ def watch_mixing(net: SelectableModule, host: nn.Module, x: Tensor | None) -> Mi
     """
     name = type(host).__name__
     x = find_inputs(net, host) if x is None else x
+    if x is None:
+        return _suppose_softmax(name, "no inputs were found to watch its weights on")
     try:
-        first, second = ({}, {}) if x is None else watch_twice(net, x)
+        first, second = watch_twice(net, x)
     except FAILURES:
         first, second = {}, {}
     if not first:
-        reason = "no inputs were found to watch its weights on" if x is None else "its weights could not be watched"
-        return Mixing(SOFTMAX, {}, f"{name}: {reason}, softmax(alpha) is taken: {GIVE_WEIGHTING}")
+        return _suppose_softmax(name, "its weights could not be watched")
     if all(_is_single(sight.weights) for sight in first.values()):
         raise SelectionError(
             f"{name} runs one sampled candidate an edge, never the mixture: load its state_dict into a network that "
@@ -53,6 +54,9 @@ def watch_mixing(net: SelectableModule, host: nn.Module, x: Tensor | None) -> Mi
         )
     pruned = _find_pruned(first, second)
     weighting = tell_weighting(_list_alive(first, pruned), _list_alive(second, pruned))
+    if weighting.commit is not None and not commits(net, x, first, weighting.commit):
+        note = f"{name} fails where alphas decide for one option, by weights {weighting.name}: it is decided by masks"
+        return Mixing(weighting._replace(commit=None), pruned, note)
     notes = {
         SAMPLED: f"{name} draws its weights: options are compared under one draw, ranked by softmax(alpha), and "
         f"decided by masks, the chosen one keeping the weight that is drawn",
@@ -60,6 +64,10 @@ def watch_mixing(net: SelectableModule, host: nn.Module, x: Tensor | None) -> Mi
         f"softmax(alpha), and decided by masks: {GIVE_WEIGHTING}",
     }
     return Mixing(weighting, pruned, notes.get(weighting, ""))
+
+
+def _suppose_softmax(name: str, reason: str) -> Mixing:
+    return Mixing(SOFTMAX, {}, f"{name}: {reason}, softmax(alpha) is taken: {GIVE_WEIGHTING}")
 
 
 def _is_single(weights: Tensor) -> bool:

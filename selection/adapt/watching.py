@@ -38,7 +38,7 @@ def watch_twice(net: SelectableModule, x: Tensor) -> tuple[Sights, Sights]:
     cheap = zeros.cheap
     try:
         zeros.cheap = False  # options that are off have weights as well
-        with _alphas_spread(net):
+        with _alphas_set(net, _spread_rows(net)):
             passes = [_watch(net, x, seed) for seed in (0, 1)]
     finally:
         zeros.cheap = cheap
@@ -61,6 +61,20 @@ def _watch(net: SelectableModule, x: Tensor, seed: int) -> Sights:
         gradients = torch.autograd.grad(output, [*options, *alphas], direction, allow_unused=True)
     by_leaf = dict(zip(map(id, [*options, *alphas]), gradients))
     return {choice: _see(net, choice, leaves, by_leaf) for choice in net.choices()}
+
+
+@torch.no_grad()
+def commits(net: SelectableModule, x: Tensor, sights: Sights, make_row: Callable[[Tensor], Tensor]) -> bool:
+    """Whether the network runs in training too, and gives numbers, where `make_row` writes one option of each choice
+    that is seen into its alphas."""
+    rows = {}
+    for choice, sight in sights.items():
+        rows[choice] = make_row(torch.eye(len(sight.weights))[sight.weights.argmax()])
+    with _alphas_set(net, rows), _left_as_it_was(net, 0):
+        try:
+            return all(bool(tensor.isfinite().all()) for tensor in list_tensors(net.train()(x.clone())))
+        except FAILURES:
+            return False
 
 
 def _find_trained(net: Selectable) -> dict[int, Tensor]:
@@ -92,16 +106,18 @@ def _add_up(leaves: list[Tensor | None], gradients: Mapping[int, Tensor | None])
     for leaf in leaves:
         gradient = gradients.get(id(leaf))
         if leaf is not None and gradient is not None:
-            square += float(gradient.cpu().double().square().sum())
-            gain += float((gradient.cpu().double() * leaf.detach().cpu().double()).sum())
+            slope, value = gradient.cpu().double(), leaf.detach().cpu().double()
+            square += float(slope.square().sum())
+            gain += float((slope * value).sum())
     return square, gain
 
 
 def _find_slopes(row: Tensor, gradients: Mapping[int, Tensor | None]) -> Tensor | None:
-    """Returns the part of the gradient that belongs to a row of alphas; None where there is none."""
+    """Returns the part of the gradient that belongs to a row of alphas; None where there is none, or one of half
+    precision, in which what is added up does not cancel."""
     whole = row if row._base is None else row._base
     gradient = gradients.get(id(whole))
-    if gradient is None:
+    if gradient is None or gradient.element_size() < 4:
         return None
     return gradient.contiguous().as_strided(row.shape, row.stride(), row.storage_offset()).float().cpu()
 
@@ -168,15 +184,23 @@ def _record(group: list[Tensor | None]) -> Callable:
     return hook
 
 
-@contextmanager
-def _alphas_spread(net: Selectable) -> Iterator[None]:
-    """Inside the block the alphas of each choice are positive and differ."""
-    before = {choice: alpha.detach().clone() for choice, alpha in net.logits().items()}
+def _spread_rows(net: Selectable) -> dict[str, Tensor]:
+    """Returns rows of alphas that are positive and differ."""
     generator = torch.Generator().manual_seed(0)
+    rows = {}
+    for choice, row in net.logits().items():
+        order = torch.randperm(len(row), generator=generator)
+        rows[choice] = torch.linspace(0.4, 1.6, len(row))[order]
+    return rows
+
+
+@contextmanager
+def _alphas_set(net: Selectable, rows: Mapping[str, Tensor]) -> Iterator[None]:
+    """Inside the block the alphas are others."""
+    before = {choice: alpha.detach().clone() for choice, alpha in net.logits().items()}
     try:
-        for choice, row in before.items():
-            order = torch.randperm(len(row), generator=generator)
-            _write(net, choice, torch.linspace(0.4, 1.6, len(row))[order])
+        for choice, row in rows.items():
+            _write(net, choice, row)
         yield
     finally:
         for choice, row in before.items():

@@ -71,6 +71,12 @@ def test_a_host_is_recognised_and_runs(host, batch):
         assert torch.equal(run(net, batch[0]), run(host, batch[0]))
 
 
+def test_how_weights_follow_from_alphas_is_told(host):
+    weighting = selection.adapt(host).find_mixing().weighting.name
+    drawn = "sampled" if host.draws else "softmax"
+    assert weighting == ("sigmoid" if "fairdarts" in type(host).forward.__code__.co_filename else drawn)
+
+
 def run(net, x):
     """The logits, with the weights of one draw."""
     torch.manual_seed(0)

@@ -92,6 +92,31 @@ def test_what_alphas_cannot_decide_is_said(name, batch):
     assert any("Sequential" in note for note in found.notes)
 
 
+class DrawnInTraining(Mixed):
+    def forward(self, x):
+        self.formula = self.draw if self.training else FORMULAS["softmax"]
+        return super().forward(x)
+
+    def draw(self, alpha):
+        if (F.elu(alpha) + 1).min() <= 0:
+            raise ValueError("no Dirichlet")
+        return torch.distributions.Dirichlet(F.elu(alpha) + 1).rsample()
+
+
+def test_where_training_cannot_bear_a_commitment_masks_decide(batch):
+    host = build(FORMULAS["softmax"], count=1)
+    host[1] = DrawnInTraining(None)
+    net = selection.adapt(host, kind="generic")
+    with pytest.warns(UserWarning, match="Sequential fails where alphas decide for one option"):
+        found = selection.select(net, "perturbation_loss", "progressive", batches=[batch])
+    assert found.decisions
+
+
+def test_a_host_of_half_precision_is_watched():
+    host = build(FORMULAS["sigmoid"]).bfloat16()
+    assert selection.adapt(host, kind="generic").find_mixing().weighting.name == "sigmoid"
+
+
 def test_a_host_that_is_watched_stays_as_it_was():
     host = build(FORMULAS["sigmoid"]).train()
     alphas = [module.alpha for module in host if isinstance(module, Mixed)]
