@@ -47,9 +47,10 @@ def main() -> None:
     while count_kills(rows) < args.kills:
         rows.append(kill_until_the_end(starter, peaceful, random.Random(f"{args.seed}/{len(rows)}")))
         write_csv(NAME, rows)
-    same = [row for row in rows if not row["difference"]]
-    print(f"{len(same)} of {len(rows)} ends are the peaceful one, after {count_kills(rows)} kills")
-    sys.exit(len(same) < len(rows))
+    different = [row for row in rows if row["difference"]]
+    killed = [row for row in rows if int(row["kills"])]
+    print(f"{len(killed)} comparisons were killed, {count_kills(rows)} times; {len(different)} ends differ")
+    sys.exit(bool(different))
 
 
 def read_rows() -> list[dict]:
