@@ -237,8 +237,11 @@ class OtherBetas(host_pcdarts.Network):
                 object.__delattr__(self, f"betas_{name}")
 
 
-def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_called():
+@pytest.mark.parametrize("ask", [True, False], ids=["with genotype()", "without"])
+def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_called(ask):
     host = drawn(OtherBetas, 0)
+    own_genotype = host.genotype
+    host.genotype = own_genotype if ask else None
     net = selection.adapt(host)
     assert type(net).__name__ == "Quark0"
     for seed in range(3):
@@ -246,7 +249,7 @@ def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_c
         with torch.no_grad():
             for tensor in (host.alphas_normal, host.alphas_reduce, host.edge_normal, host.edge_reduce):
                 tensor.normal_()
-        assert net.genotype() == host.genotype()
+        assert net.genotype() == own_genotype()
 
 
 class Pruned(host_quark0.Network):
