@@ -1,6 +1,8 @@
-"""Tensors in tuples, lists and dicts, which may hold each other."""
+"""Tensors in tuples, lists, dicts and dataclasses, which may hold each other."""
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -18,6 +20,9 @@ def list_tensors(value: object) -> Iterator[Tensor]:
     elif isinstance(value, Mapping):
         for part in value.values():
             yield from list_tensors(part)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from list_tensors(getattr(value, field.name))
     elif isinstance(value, (tuple, list)):
         for part in value:
             yield from list_tensors(part)
@@ -32,7 +37,15 @@ def map_nested(kind: type, change: Callable[[Any], Any], value: Any) -> Any:
     if isinstance(value, kind):
         return change(value)
     if isinstance(value, Mapping):
-        return {key: map_nested(kind, change, part) for key, part in value.items()}
+        changed: Any = {} if type(value) is dict else copy(value)  # of its own class, whose parts may be attributes too
+        for key, part in value.items():
+            changed[key] = map_nested(kind, change, part)
+        return changed
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = copy(value)
+        for field in fields(value):
+            object.__setattr__(changed, field.name, map_nested(kind, change, getattr(value, field.name)))
+        return changed
     if isinstance(value, torch.Size) or not isinstance(value, (tuple, list)):
         return value
     parts = [map_nested(kind, change, part) for part in value]

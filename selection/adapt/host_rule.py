@@ -1,7 +1,7 @@
 """By which rule a DARTS host writes its own genotype: found out by asking it, with other alphas for a moment."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from io import StringIO
 from itertools import product
 from typing import Any, NamedTuple
@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..batches import FAILURES
 from ..preserve import preserved
 from .edge_weights import EdgeWeights, find_candidates
 from .host import Host
+from .watching import watch_twice
 from .weighting import LINEAR, SIGMOID, SOFTMAX, Weighting
 
 DRAWS = 8
@@ -56,6 +58,34 @@ def find_rule(adapter: Any) -> Rule | None:
         options |= dict.fromkeys(choice.options)
     unusual = [(option,) for option in options if (option,) not in usual]
     return _find_among(adapter, scalings, usual) or _find_among(adapter, scalings, unusual)
+
+
+def watch_edge_weights(adapter: Any, x: Tensor) -> EdgeWeights | None:
+    """Returns the weights of edges that a host without a genotype() mixes by: how large its edges are beside the others
+    into their node; None where all are as large, or no tensor of the host explains them.
+
+    Args:
+        adapter: of the host, in whose cells a node adds up its edges.
+        x: a few inputs.
+    """
+    scalings = find_candidates(adapter.host, adapter.host_choices)
+    if not scalings:
+        return None
+    weigh = adapter.find_mixing().weighting.weigh
+    with suppress(*FAILURES), _numbers_drawn(adapter.host, [], scalings, 0):
+        sights, _ = watch_twice(adapter, x)
+        sizes = {choice: float(sight.weights.sum() / weigh(sight.alpha).sum()) for choice, sight in sights.items()}
+        for scaling in scalings:
+            if all(_are_sizes_by(adapter, scaling, sizes, names) for _, names in adapter.inputs().values()):
+                return scaling
+    return None
+
+
+def _are_sizes_by(adapter: Any, scaling: EdgeWeights, sizes: dict[str, float], names: Sequence[str]) -> bool:
+    """Whether the edges into one node are as large as these weights, up to a factor."""
+    seen = [name for name in names if name in sizes]
+    ratios = [float(scaling.read(adapter.host, adapter.host_choices, name)) / sizes[name] for name in seen]
+    return bool(ratios) and min(ratios) > 0 and max(ratios) < 1.02 * min(ratios)
 
 
 def _find_among(adapter: Any, scalings: Sequence[EdgeWeights], barred: Sequence[tuple[str, ...]]) -> Rule | None:

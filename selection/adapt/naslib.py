@@ -126,14 +126,15 @@ class NASLib(Adapter):
     Args:
         genotype: a namedtuple to answer with, as NASLib's `convert_naslib_to_genotype` does; where None, the names of
             the operations on the edges.
+        weighting: see `Adapter`.
     """
 
-    def __init__(self, host: nn.Module, *, genotype: type | None = None) -> None:
+    def __init__(self, host: nn.Module, *, genotype: type | None = None, weighting: str | None = None) -> None:
         cells = find_cells(host)
         inputs = {_count_inputs(graph) for graph, _ in cells.values()}
         if len(inputs) > 1:
             raise SelectionError("cells of one and of two inputs in one graph: no rule says which edges stay")
-        super().__init__(host, find_choices(cells), genotype)
+        super().__init__(host, find_choices(cells), genotype, weighting)
         self.cell_inputs = inputs.pop()
         self.is_darts = self.cell_inputs == 2
         if not self.is_darts:

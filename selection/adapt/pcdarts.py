@@ -1,12 +1,12 @@
 """PC-DARTS: the layout of quark0/darts, where a quarter of the channels is mixed, and edges have strengths beta of
 their own."""
 
-import torch
 from torch import Tensor, nn
 
 from . import quark0
 from .cells import GROUPS
 from .edge_weights import EdgeWeights, softmax
+from .host_rule import Rule
 
 BETAS = EdgeWeights({group: f"betas_{group}" for group in GROUPS}, softmax)
 
@@ -24,9 +24,5 @@ class PCDarts(quark0.Quark0):
     """A `Network` of PC-DARTS; an option is as strong as softmax(alpha) times the softmax of beta over the edges into
     its node."""
 
-    @torch.no_grad()
-    def strengths(self, name: str) -> Tensor:
-        """Returns what its genotype() ranks by [options], also where it cannot be asked."""
-        if self.rule is not None:
-            return super().strengths(name)
-        return super().strengths(name) * BETAS.read(self.host, self.host_choices, name)
+    def _watch_rule(self) -> Rule:
+        return Rule(self.find_mixing().weighting, self.never_chosen, BETAS)

@@ -11,8 +11,9 @@ from ..protocol import group_of
 from .adapter import Adapter, HostChoice
 from .cells import GROUPS, list_cells, list_edges
 from .host import Host
-from .host_rule import Rule, answers, find_rule
+from .host_rule import Rule, answers, find_rule, watch_edge_weights
 from .operation_names import check_order, name_operations, pick_names, read_from_source
+from .watching import find_inputs
 
 
 def find_missing(host: nn.Module) -> str | None:
@@ -100,6 +101,7 @@ class Quark0(Adapter):
         own_genotype = genotype or read_from_source(host, "Genotype", "genotypes.Genotype")
         super().__init__(host, find_choices(host, primitives), own_genotype, weighting)
         self.rule: Rule | None = None
+        self.watched: Rule | None = None
         if weighting is None and answers(host):
             self._rank_as_host()
 
@@ -121,12 +123,19 @@ class Quark0(Adapter):
     def strengths(self, name: str) -> Tensor:
         """Returns what the host's own genotype() ranks by [options]: weights of the options, times the edge's where it
         has one; where that is not known, the weights that are watched."""
-        if self.rule is None:
-            return super().strengths(name)
-        weights = self.weigh(name, self.rule.weighting)
-        if self.rule.edge_weights is None:
+        rule = self.rule or self._watch_rule()
+        weights = self.weigh(name, rule.weighting)
+        if rule.edge_weights is None:
             return weights
-        return weights * self.rule.edge_weights.read(self.host, self.host_choices, name)
+        return weights * rule.edge_weights.read(self.host, self.host_choices, name)
+
+    def _watch_rule(self) -> Rule:
+        """Returns what options and edges are mixed by, watched once."""
+        if self.watched is None:
+            x = find_inputs(self, self.host) if self.inputs_seen is None else self.inputs_seen
+            edge_weights = None if x is None else watch_edge_weights(self, x)
+            self.watched = Rule(self.find_mixing().weighting, self.never_chosen, edge_weights)
+        return self.watched
 
     def carriers(self) -> dict[str, list[nn.Module]]:
         """Returns {choice: the modules of the whole edge}, which are off where all its options are: channels that pass

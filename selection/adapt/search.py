@@ -29,7 +29,11 @@ def find_choices(host: nn.Module) -> dict[str, HostChoice]:
         SelectionError: there are none, or no alphas fit, or several do; the line says what was found and what to give.
     """
     mixed = _find_mixed_operations(host)
-    choices = _match_own_alphas(host, mixed) or _match_shared_alphas(host, mixed)
+    choices = _match_own_alphas(host, mixed)
+    if choices:
+        _check_no_others(host, mixed, choices)
+    else:
+        choices = _match_shared_alphas(host, mixed)
     return {f"cell/{index}/op": choice for index, choice in enumerate(choices)}
 
 
@@ -73,6 +77,19 @@ def _match_own_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[Hos
 def _match_shared_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[HostChoice]:
     """Returns a choice for every row of the one tensor, or list of tensors, that has a row for each mixed operation of
     the network or of each cell."""
+    matches = _list_matches(host, mixed)
+    if len(matches) != 1:
+        raise _describe_mismatch(list(mixed), [_name_rows(rows) for rows, _ in matches])
+    rows, cells = matches[0]
+    choices = []
+    for index, row in enumerate(rows):
+        carriers = [mixed[cell[index]] for cell in cells]
+        choices.append(HostChoice(_name_options(carriers), host, row))
+    return choices
+
+
+def _list_matches(host: nn.Module, mixed: dict[str, Candidates]) -> list[tuple[list[Path], list[list[str]]]]:
+    """Lists the tensors around the mixed operations that have a row for each: (rows, cells of mixed operations)."""
     matches = []
     for count in sorted({len(candidates) for candidates in mixed.values()}):
         paths = [path for path, candidates in mixed.items() if len(candidates) == count]
@@ -81,14 +98,25 @@ def _match_shared_alphas(host: nn.Module, mixed: dict[str, Candidates]) -> list[
             cells = _split_into_cells(paths, len(rows))
             if cells:
                 matches.append((rows, cells))
-    if len(matches) != 1:
-        raise _describe_mismatch(list(mixed), [".".join(map(str, rows[0][:-1])) for rows, _ in matches])
-    rows, cells = matches[0]
-    choices = []
-    for index, row in enumerate(rows):
-        carriers = [mixed[cell[index]] for cell in cells]
-        choices.append(HostChoice(_name_options(carriers), host, row))
-    return choices
+    return matches
+
+
+def _name_rows(rows: list[Path]) -> str:
+    """Returns the name of the tensor, or the list of tensors, of which these are rows."""
+    return ".".join(map(str, rows[0][:-1] or rows[0]))
+
+
+def _check_no_others(host: nn.Module, mixed: dict[str, Candidates], own: list[HostChoice]) -> None:
+    """Raises SelectionError where, besides tensors on the mixed operations, one around them could be the alphas; a list
+    of the same tensors is no other."""
+    known = {choice.alpha.data_ptr() for choice in own}
+    for rows, _ in _list_matches(host, mixed):
+        if any(HostChoice({}, host, row).alpha.data_ptr() not in known for row in rows):
+            inside = ".".join(map(str, own[0].path))
+            raise SelectionError(
+                f"{_name_rows(rows)}, and {inside} of each of {len(own)} mixed operations, may each be their alphas: "
+                f"{GIVE_MAPPING}"
+            )
 
 
 def _describe_mismatch(paths: list[str], matches: list[str]) -> SelectionError:

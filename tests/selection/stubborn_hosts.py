@@ -1,5 +1,7 @@
 """Hosts that want more of an option's output than that it can be added: its size, its type, its place in memory."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -100,8 +102,13 @@ def concatenate_edges(outputs):
     return torch.cat(outputs, dim=1)
 
 
+@dataclass
+class Features:
+    mean: torch.Tensor
+
+
 class Pair(nn.Module):
-    """Returns a tuple, of a tensor and a dict of one."""
+    """Returns a tuple, of a tensor and a dict with a dataclass of one."""
 
     def __init__(self, layer):
         super().__init__()
@@ -109,7 +116,7 @@ class Pair(nn.Module):
 
     def forward(self, x):
         y = self.layer(x)
-        return y, {"mean": y.mean((2, 3)), "name": "pair"}
+        return y, {"features": Features(y.mean((2, 3))), "name": "pair"}
 
 
 def pairs():
@@ -120,5 +127,5 @@ def take_pairs(ops, weights, x):
     total = 0
     for weight, op in zip(weights, ops):
         y, rest = op(x)
-        total = total + weight * (y + rest["mean"][:, :, None, None])
+        total = total + weight * (y + rest["features"].mean[:, :, None, None])
     return total

@@ -73,6 +73,16 @@ def test_two_tensors_of_the_same_size_on_one_mixed_operation_are_asked_about():
     assert list(net.choices()["op"]) == ["tanh", "linear"]
 
 
+def test_a_tensor_around_mixed_operations_that_have_their_own_is_asked_about():
+    host = Own()
+    host.arch = nn.ParameterList(mixed.strength for mixed in host.rest)
+    assert len(selection.adapt(host, kind="generic").choices()) == 2, "a list of the same tensors is no other"
+    host.rows = nn.Parameter(torch.zeros(2, 3))
+    message = "^rows, and strength of each of 2 mixed operations, may each be their alphas: say which is which"
+    with pytest.raises(SelectionError, match=message):
+        selection.adapt(host, kind="generic")
+
+
 def test_mixed_operations_without_alphas_are_refused():
     host = Shared()
     del host.rows
