@@ -53,12 +53,14 @@ def _title(dataset: str) -> str:
 def _write_sentences(rows: Sequence[Mapping], dataset: str) -> list[str]:
     """The best measure, and whether its interval clears that of the number of parameters."""
     best = rows[0]
-    size = next(row for row in rows if row["measure"] == "parameters")
+    size = next((row for row in rows if row["measure"] == "parameters"), None)
     name = f"{dataset}_spearman"
     lead = (
         f"{best['measure']} orders the cells best: Spearman {best[name]:.3f} with the test accuracy on "
         f"{_title(dataset)}."
     )
+    if size is None:
+        return [f"{lead} The number of parameters, the baseline, was not taken."]
     if best is size:
         return [lead, "That is the baseline: no other measure beats the number of parameters here."]
     if best[f"{name}_low"] > size[f"{name}_high"]:

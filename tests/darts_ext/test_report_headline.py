@@ -1,6 +1,7 @@
 """The headline claims no more than the seeds allow."""
 
 from darts_ext.report.headline import write_headline
+from darts_ext.report.ranking import _write_sentences
 
 
 def rows(**criteria):
@@ -73,3 +74,8 @@ def test_a_missing_baseline_and_unequal_seeds_are_remarked():
 def test_headline_before_the_end():
     assert write_headline([]) == ["The comparison is not finished yet."]
     assert write_headline(rows(ntk=("", "", 0))) == ["No criterion has been retrained yet."]
+
+
+def test_a_ranking_without_its_baseline_says_so():
+    row = {"measure": "naswot", "cifar10_spearman": 0.5}
+    assert _write_sentences([row], "cifar10")[-1].endswith("The number of parameters, the baseline, was not taken.")
