@@ -46,6 +46,9 @@ def find_candidates(host: Host, choices: Mapping[str, HostChoice]) -> list[EdgeW
         names = {group: first.replace(groups[0], group) for group in groups}
         if all(names[group] in found[group] for group in groups) and len(set(names.values())) == len(groups):
             pairs.append(names)
+    in_order = found[groups[0]]
+    if not pairs and len(in_order) == len(groups) and all(names == in_order for names in found.values()):
+        pairs.append(dict(zip(groups, in_order)))
     return [EdgeWeights(names, weigh) for names in pairs for weigh in (softmax, torch.sigmoid, torch.clone)]
 
 

@@ -1,5 +1,7 @@
 """By which rule a host of quark0's layout writes its own genotype: ours is the same, whatever its parts are called."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -21,16 +23,18 @@ class SigmoidNetwork(host_quark0.Network):
             return super().genotype()
 
 
-class replaced:
-    def __init__(self, module, name, function):
-        self.module, self.name, self.function = module, name, function
-
-    def __enter__(self):
-        self.before = getattr(self.module, self.name)
-        setattr(self.module, self.name, self.function)
-
-    def __exit__(self, *_):
-        setattr(self.module, self.name, self.before)
+@contextmanager
+def replaced(thing, name, value):
+    """Inside the block an attribute is another, or there is one."""
+    before = vars(thing).get(name)
+    vars(thing)[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del vars(thing)[name]
+        else:
+            vars(thing)[name] = before
 
 
 @pytest.mark.parametrize("ask", [True, False], ids=["with genotype()", "without"])
@@ -73,26 +77,22 @@ def test_names_of_ones_own_do_not_hide_what_is_never_chosen():
 class OtherBetas(host_pcdarts.Network):
     """PC-DARTS with other names of its edge weights."""
 
-    def __init__(self):
+    def __init__(self, names):
         super().__init__()
-        for group in ("normal", "reduce"):
-            setattr(self, f"edge_{group}", getattr(self, f"betas_{group}"))
+        self.names = dict(zip(("normal", "reduce"), names))
+        for group, name in self.names.items():
+            setattr(self, name, getattr(self, f"betas_{group}"))
             delattr(self, f"betas_{group}")
-        self.gone = True
 
     def shares(self, group):
-        for name in ("normal", "reduce"):
-            object.__setattr__(self, f"betas_{name}", getattr(self, f"edge_{name}"))
-        try:
+        with replaced(self, f"betas_{group}", getattr(self, self.names[group])):
             return super().shares(group)
-        finally:
-            for name in ("normal", "reduce"):
-                object.__delattr__(self, f"betas_{name}")
 
 
+@pytest.mark.parametrize("names", [("edge_normal", "edge_reduce"), ("first", "second")])
 @pytest.mark.parametrize("ask", [True, False], ids=["with genotype()", "without"])
-def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_called(ask):
-    host = drawn(OtherBetas, 0)
+def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_called(ask, names):
+    host = drawn(OtherBetas, 0, names=names)
     own_genotype = host.genotype
     host.genotype = own_genotype if ask else None
     net = selection.adapt(host)
@@ -100,7 +100,7 @@ def test_rows_that_are_scaled_by_edge_weights_are_ranked_so_whatever_these_are_c
     for seed in range(3):
         torch.manual_seed(seed)
         with torch.no_grad():
-            for tensor in (host.alphas_normal, host.alphas_reduce, host.edge_normal, host.edge_reduce):
+            for tensor in (host.alphas_normal, host.alphas_reduce, *(getattr(host, name) for name in names)):
                 tensor.normal_()
         assert net.genotype() == own_genotype()
 
