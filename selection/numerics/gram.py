@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from .logits import check_logits, refuse_nan
 from .persample import gradient_rows
 from .precision import settle_dtype
 from .state import call_with, converted
+
+MIXED_TYPES = ("same dtype", "scalar type")  # what torch says where tensors of two types meet
 
 
 def gram(
@@ -41,9 +44,34 @@ def gram(
     Raises:
         SelectionError: see `selection.ntk`.
     """
-    dtype = settle_dtype(next(model.parameters()), _read_dtype(dtype), "ntk")
+    like = next(model.parameters())
+    dtype = settle_dtype(like, _read_dtype(dtype), "ntk")
     _check_inputs(x, x2, batchnorm, block)
+    form = partial(_form, model, x, x2, cotangents, names=names, off=off, batchnorm=batchnorm, block=block, seed=seed)
+    try:
+        return form(dtype=dtype)
+    except RuntimeError as error:
+        if like.dtype == dtype or not any(words in str(error) for words in MIXED_TYPES):
+            raise
+        warnings.warn(
+            f"ntk: computed in {like.dtype}: a tensor of the network is no parameter, and keeps it", stacklevel=3
+        )
+        return form(dtype=like.dtype)
 
+
+def _form(
+    model: nn.Module,
+    x: Tensor,
+    x2: Tensor | None,
+    cotangents: Cotangents,
+    *,
+    names: list[str],
+    off: Collection[nn.Module],
+    batchnorm: str,
+    dtype: torch.dtype,
+    block: int | None,
+    seed: int,
+) -> Tensor:
     def convert(tensor: Tensor) -> Tensor:
         return _cast(tensor, dtype, copy=not isinstance(tensor, nn.Parameter))
 

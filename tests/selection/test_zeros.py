@@ -253,3 +253,24 @@ def test_a_mask_that_the_trial_did_not_foresee_is_given_zeros_of_full_size(batch
     found = selection.select(host, "alone:loss", "oneshot", batches=[batch])
     assert found.decisions
     assert not zeros_of(host).cheap
+
+
+def test_a_kernel_of_a_host_whose_alphas_keep_their_type_is_made_in_it():
+    """Alphas that are a plain tensor cannot be converted with the parameters, and a matrix product wants one type."""
+
+    class Mixing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.ops = nn.ModuleList([nn.Conv2d(2, 2, 1), nn.Identity()])
+            self.weights = torch.tensor([0.3, 0.7])
+
+        def forward(self, x):
+            return torch.stack([op(x) for op in self.ops], -1).matmul(self.weights).mean((2, 3))
+
+    torch.manual_seed(0)
+    net, x = Mixing(), torch.randn(4, 2, 3, 3)
+    with pytest.warns(UserWarning, match=r"computed in torch.float32: a tensor of the network is no parameter"):
+        kernel = selection.ntk(net, x)
+    twin = copy.deepcopy(net).double()
+    twin.weights = twin.weights.double()
+    torch.testing.assert_close(kernel.double(), selection.ntk(twin, x.double()), rtol=1e-4, atol=1e-5)
