@@ -9,6 +9,9 @@ register_criterion(
     "parameters", "size", None, "the option with the most parameters: the baseline that reads only sizes"
 )
 register_criterion(
+    "residual", "residual", None, "every added skip, first activations, largest operations: the baseline of plain depth"
+)
+register_criterion(
     "perturbation", "removal", "accuracy", "validation accuracy that is lost when the option is removed (DARTS-PT)"
 )
 register_criterion(

@@ -23,7 +23,7 @@ from ..select import Selector, read_selectors, select_on_run, selection_batches
 from ..tabular import in_table
 from .judging import JUDGES, judge_genotype
 from .population import Population, read_population_measures, render_measures
-from .settings import Comparison, adopt_run, read_searches
+from .settings import Comparison, adopt_run, join_residual, read_searches
 from .table import aggregate, render
 
 FREE = ("seeds", "criteria")  # more of them can be asked of a folder later
@@ -42,10 +42,11 @@ def run_compare(
     names = split_names(compare.criteria)
     if not names:
         raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
-    selectors = read_selectors(names, strategy)
+    read_selectors(names, strategy)  # mistyped ones are refused before a run is loaded
     comparison = Comparison(run, data, search, compare)
     if compare.run:
         comparison = adopt_run(comparison)
+    selectors = read_selectors(join_residual(names, comparison.search), strategy)
     if compare.judge not in JUDGES:
         raise unknown("judge", compare.judge, JUDGES)
     work = _Work(comparison, strategy, selectors)

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from selection import split_names
+from supernet.edge import ADD_SKIP
+
 from ..config import CompareSettings, DataSettings, RunSettings, SearchSettings
 from ..data import Images
 from ..runtime.device import find_device
 from ..runtime.errors import UsageError, unknown
 from ..runtime.folder import read_args
 from ..runtime.settings import pick
-from ..search import load_supernet
+from ..search import load_supernet, read_space
 from ..select import Selector
 
 
@@ -27,6 +30,15 @@ class Comparison:
     def seeds(self) -> range:
         """The seed of every supernet."""
         return range(self.run.seed, self.run.seed + self.compare.seeds)
+
+
+def join_residual(names: list[str], search: SearchSettings) -> list[str]:
+    """Returns the criteria; to the default ones the baseline `residual` is joined where added skips can be chosen."""
+    if names != split_names(CompareSettings.criteria):
+        return names
+    if not any(ADD_SKIP in options for options in read_space(search).choices().values()):
+        return names
+    return [*names, "residual"]
 
 
 def adopt_run(comparison: Comparison) -> Comparison:

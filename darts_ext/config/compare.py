@@ -12,7 +12,8 @@ class CompareSettings:
 
     criteria: str = "magnitude,perturbation,ntk,parameters,random"
     """Entries separated by commas: CRITERION, or CRITERION@STRATEGY, as perturbation@progressive; tune_epochs makes
-    those progressive that measure. In front may stand a supernet of `supernets` and a slash."""
+    those progressive that measure. In front may stand a supernet of `supernets` and a slash. Where added skips are
+    choices the default has residual, too."""
     seeds: int = field(default=3, metadata=AT_LEAST_ONE)
     """Number of supernets: seeds SEED, SEED+1, ..."""
     run: str = ""

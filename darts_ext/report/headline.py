@@ -35,8 +35,9 @@ def write_headline(criteria: Sequence[Row], results: Sequence[Row] = ()) -> list
     sentences = [_name_leaders(leaders, retrained[leaders[0]])]
     sentences += _compare_leaders(leaders, retrained, results)
     if not set(BASELINES) & set(retrained):
-        baselines = " or ".join(BASELINES)
-        sentences.append(f"Without a baseline ({baselines}) this does not show whether it is better than chance.")
+        sentences.append(
+            "Without a baseline (random or parameters) this does not show whether it is better than chance."
+        )
     if len({number(row, "seeds") for row in retrained.values()}) > 1:
         sentences.append("The criteria do not have the same number of seeds yet.")
     return sentences

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-BASELINES = ("random", "parameters")  # a criterion that does not beat them has learned nothing
+BASELINES = ("random", "parameters", "residual")  # a criterion that does not beat them has learned nothing
 
 
 def label_criterion(criterion: str) -> str:

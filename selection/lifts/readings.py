@@ -1,10 +1,12 @@
-"""Scores that are read off the network without running it: alpha, size, and the baseline that reads nothing."""
+"""Scores that are read off the network without running it: alpha, and the baselines."""
 
 import torch
 
 from ..evaluator import Evaluator
 from ..protocol import option_strengths
 from ..registry import register_lift
+
+ADD_SKIP = "add_skip"  # what networks call the option that adds the input of a layer or an edge to its output
 
 
 @register_lift("magnitude")
@@ -23,6 +25,15 @@ def size(evaluator: Evaluator, choice: str) -> dict[str, float]:
         counts = [parameter.numel() for module in modules for parameter in module.parameters()]
         scores[option] = float(sum(counts))
     return scores
+
+
+@register_lift("residual")
+def residual(evaluator: Evaluator, choice: str) -> dict[str, float]:
+    """1 for the option `add_skip`, 0 for those beside it; size elsewhere, so that activations stay the first."""
+    options = evaluator.net.choices()[choice]
+    if ADD_SKIP not in options:
+        return size(evaluator, choice)
+    return {option: float(option == ADD_SKIP) for option in options}
 
 
 @register_lift("random")

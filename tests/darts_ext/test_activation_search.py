@@ -67,6 +67,34 @@ def test_progressive_tuning_on_activations(searched, tmp_path):
     assert len(history) == 5 + 5 + 5 + 1, "operations, activations, added skips, and the one node that drops an edge"
 
 
+@pytest.mark.parametrize(
+    ("options", "joined"),
+    [(DENSE, True), (CELLS, True), (["--space", "tiny", "--channels", "2", "--layers", "1", *DATA], False)],
+    ids=["mlp", "cells", "plain cells"],
+)
+def test_the_residual_baseline_joins_the_default_criteria_where_skips_can_be_added(options, joined, tmp_path):
+    out = tmp_path / "out"
+    retrain = "--retrain.epochs 1 --retrain.channels 4 --retrain.layers 1 --retrain.batch_size 50".split()
+    argv = ["compare", *options, "--seeds", "1", "--select_images", "10", *retrain, "--out", str(out)]
+    assert main(argv) == 0
+    table = {row["criterion"]: row for row in rows(out / "summary.csv")}
+    assert ("residual" in table) == joined
+    if joined:
+        genotype = Genotype.from_text(table["residual"]["genotype"])
+        edges = [edge for cell, _ in genotype.cells.values() for edge in cell]
+        assert {edge.act for edge in edges} == {"relu"}
+        parametric = [edge for edge in edges if edge.op not in ("none", "skip_connect")]
+        assert sum(edge.skip for edge in parametric) == len(parametric) - (genotype.format == "mlp")
+        assert "residual (baseline)" in (out / "report.html").read_text()
+
+
+def test_criteria_that_are_named_are_taken_as_they_are(tmp_path):
+    out = tmp_path / "out"
+    retrain = "--retrain.epochs 1 --retrain.channels 4 --retrain.batch_size 50".split()
+    assert main(["compare", *DENSE, "--seeds", "1", "--criteria", "parameters", *retrain, "--out", str(out)]) == 0
+    assert [row["criterion"] for row in rows(out / "summary.csv")] == ["parameters"]
+
+
 def test_compare_judges_measures_by_random_architectures(tmp_path, capsys):
     out = tmp_path / "out"
     argv = [

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 import selection
 from selection import masked, score, select
 from selection.testing import Planted, textures
-from supernet import from_quark0
+from supernet import Supernet, create_space, from_quark0
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "quark0.pt"
 
@@ -70,6 +70,17 @@ def test_magnitude_is_darts_own_rule():
         net = from_quark0(saved["state_dict"], alphas[0], alphas[1])
         chosen = select(net, "magnitude")
         assert net.genotype(chosen.decisions, chosen.inputs).to_text() == saved["genotypes"][f"genotype_{name}"]
+
+
+def test_residual_adds_every_skip_and_takes_first_activations_and_largest_operations():
+    space = create_space("nasbench201", activations=("tanh", "relu"), added_skip=True)
+    net = Supernet(space, channels=4, layers=1, num_classes=3, seed=0)
+    chosen = select(net, "residual").decisions
+    for choice, option in chosen.items():
+        expected = {"op": "nor_conv_3x3", "act": "tanh", "skip": "add_skip"}[choice.rsplit("/", 1)[1]]
+        assert option == expected, choice
+    plain = supernet_of("nasbench201")
+    assert select(plain, "residual").decisions == select(plain, "parameters").decisions
 
 
 def test_random_depends_on_the_seed_only():
