@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PRESET ?= digits
+PRESET ?= depth_decides
 OUT ?= runs/demo
 WORKERS ?= 2
 
@@ -10,7 +10,7 @@ WORKERS ?= 2
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/installed  ## search and compare on the embedded digits, then print where the report is
+demo: $(VENV)/installed  ## search and compare twenty-layer networks on the embedded digits, then print where the report is
 	$(BIN)/python run_darts.py compare --config $(PRESET) --out $(OUT)
 
 # one thread a worker; workers that are done take tests from those that are not

@@ -65,7 +65,7 @@ def test_a_preset_says_to_each_command_what_it_takes(capsys):
     assert (retrain["epochs"], retrain["train_limit"]) == (1, 600)
 
 
-def test_compare_without_a_word_is_the_demo(capsys):
+def test_compare_without_a_word_is_the_preset_digits(capsys):
     assert printed(capsys, "compare") == printed(capsys, "compare", "--config", "digits")
 
 
