@@ -1,5 +1,5 @@
-"""Claim: from some depth on, what is chosen decides whether a network trains at all. Chosen by the validation loss that
-the removal of an option costs, no seed ends with one that does not.
+"""Claim: from some depth on, what is chosen decides whether a network trains at all. Where the supernet
+itself trains, what is chosen by the validation loss that a removal costs does so in every seed.
 
     python benchmarks/depth_decides.py [--depths 4 10 20 30 50] [--width 48] [--seeds 8] [--folder runs/depth_decides]
 
