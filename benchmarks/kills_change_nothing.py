@@ -1,7 +1,7 @@
 """Claim: a comparison that is killed without warning at any moments, and repeated until it ends, ends with the files of
 one that nobody killed, bit for bit.
 
-    python benchmarks/kills_change_nothing.py [--kills 200] [--seed 0] [--folder /tmp/kills_change_nothing]
+    python benchmarks/kills_change_nothing.py [--kills 200] [--seed 0] [--folder runs/kills_change_nothing]
 
 The comparison is the preset smoke, with perturbation that decides progressively and tunes in between. It runs once in
 peace. Then, in a new folder each time, it is started, killed by SIGKILL after a random time of up to 1.2 of what the
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp") / NAME)
+    parser.add_argument("--folder", type=Path, default=Path("runs") / NAME)
     args = parser.parse_args()
     rows = read_rows()
     starter = Starter(args.folder)

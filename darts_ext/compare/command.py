@@ -42,7 +42,6 @@ def run_compare(
     names = split_names(compare.criteria)
     if not names:
         raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
-    read_selectors(names, strategy)  # mistyped ones are refused before a run is loaded
     comparison = Comparison(run, data, search, compare)
     if compare.run:
         comparison = adopt_run(comparison)

@@ -68,6 +68,7 @@ def adapt(
         loss, metric: of your own task, which `select`, `score` and `measure` then take; see `Task`.
         context: what the host's code keeps elsewhere: `primitives` (names of the operations) and `genotype` (its
             namedtuple) of the DARTS codes, which are otherwise read in the source files of the network's classes;
+            `weighting`, how weights follow from alphas, which is otherwise watched;
             `mapping`, `logits`, `inputs`, `excluded` and `output` of "generic", see there.
 
     Returns:
