@@ -32,6 +32,7 @@ def run_killed(
 
 
 def _run(where: str, number: int, argv: list[str], errors: Path, by: signal.Signals) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background of a shell are started without
     sys.stdout = sys.stderr = errors.open("w")
     owner, name = _find(where)
     original, calls = getattr(owner, name), 0
