@@ -18,6 +18,7 @@ class Decisions:
             beam.
         candidates: the best whole architectures that were compared, best first.
         reasons: {choice: {"chosen", "atoms", "deciding", "runner_up", ...}}, where several criteria met.
+        settled: {choice: {option: score by the finer measure}}, of the options whose score was equal and best.
     """
 
     options: dict[str, str] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Decisions:
     history: list[dict] = field(default_factory=list)
     candidates: list[dict] = field(default_factory=list)
     reasons: dict[str, dict] = field(default_factory=dict)
+    settled: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -57,8 +59,8 @@ class Selection(Decisions):
     def to_dict(self) -> dict[str, object]:
         """Returns all of it in built-in types, the options under the name `decisions`."""
         values = asdict(self)
-        names = ("criterion", "strategy", "decisions", "inputs", "scores", "edges", "history", "candidates", "reasons")
-        account = ("evaluations", "saved", "notes", "seconds")
+        names = ("criterion", "strategy", "decisions", "inputs", "scores", "settled", "edges", "history", "candidates")
+        account = ("reasons", "evaluations", "saved", "notes", "seconds")
         values["decisions"] = values.pop("options")
         return {name: values[name] for name in (*names, *account)}
 

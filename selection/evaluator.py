@@ -31,18 +31,22 @@ class MeasuringProtocol:
         race: error rate at which a choice is decided before all batches are seen; 0 sees them all.
         skip_known: whether what is known is not measured: a network without `none` is what it was.
         remeasure_edges: whether a node's edges are measured again after each one that it drops.
+        settle_ties: whether options of equal score are told apart by the finer measure; else the first is taken.
         order, joint: defaults of the progressive strategy.
     """
 
     race: float = 0.05
     skip_known: bool = True
     remeasure_edges: bool = False
+    settle_ties: bool = True
     order: str = "fixed"
     joint: bool = True
 
 
 PAIRED = MeasuringProtocol()
-DARTS_PT = MeasuringProtocol(race=0.0, skip_known=False, remeasure_edges=True, order="random", joint=False)
+DARTS_PT = MeasuringProtocol(
+    race=0.0, skip_known=False, remeasure_edges=True, settle_ties=False, order="random", joint=False
+)
 PROTOCOLS = {"paired": PAIRED, "darts-pt": DARTS_PT}
 
 
@@ -79,6 +83,7 @@ class Evaluator:
         self.sizes = [len(x) for x, _ in self.sequence]
         self.notes: list[str] = []
         self.cache: dict[str, Any] = {}  # what holds until the network changes
+        self.finer: Evaluator | None = None  # tells apart what this one measures to be equal
         self._show_inputs(self.batches)
 
     @property
@@ -149,6 +154,8 @@ class Evaluator:
     def forget(self) -> None:
         """Clears cached values; to be called after the network has changed."""
         self.cache.clear()
+        if self.finer:
+            self.finer.forget()
 
     def state(self) -> dict:
         """Returns what a checkpoint must hold: counts, cached values, and the state of the generator."""

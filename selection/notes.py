@@ -13,21 +13,37 @@ def collect_notes(panel: Panel, decisions: Decisions) -> list[str]:
     notes: list[str] = []
     for judge in panel:
         notes += [*judge.evaluator.notes, *getattr(judge.evaluator.net, "notes", ())]
-    if any(judge.evaluator.measure for judge in panel):
-        notes += _describe_ties(net, decisions.scores)
+    if panel[0].evaluator.measure:
+        notes += _describe_ties(net, decisions, panel[0].evaluator.measure.finer)
     return list(dict.fromkeys(notes))
 
 
-def _describe_ties(net: Selectable, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Returns a note on the choices that their order decided, if there are any."""
-    tied = []
-    for choice, row in scores.items():
-        values = sorted((row[option] for option in allowed_options(net, choice)), reverse=True)
-        if len(values) > 1 and values[0] == values[1]:
+def _describe_ties(net: Selectable, decisions: Decisions, finer: str) -> list[str]:
+    """Returns notes on the choices of equal best scores: which the finer measure decided, and which their order."""
+    settled, tied = [], []
+    for choice, scores in decisions.scores.items():
+        allowed = {option: scores[option] for option in allowed_options(net, choice)}
+        if not _has_two_best(allowed):
+            continue
+        if choice in decisions.settled and not _has_two_best(decisions.settled[choice]):
+            settled.append(choice)
+        else:
             tied.append(choice)
-    if not tied:
-        return []
-    return [
-        f"{len(tied)} of {len(scores)} choices have equal best scores, as {tied[0]}, and take the first option: more "
-        f"images, or a loss, may tell them apart"
-    ]
+    notes = []
+    count = len(decisions.scores)
+    if settled:
+        notes.append(
+            f"{len(settled)} of {count} choices have equal best scores, as {settled[0]}: the {finer} without each "
+            f"option tells them apart"
+        )
+    if tied:
+        notes.append(
+            f"{len(tied)} of {count} choices have equal best scores, as {tied[0]}, and take the first option: more "
+            f"images, or a loss, may tell them apart"
+        )
+    return notes
+
+
+def _has_two_best(scores: Mapping[str, float]) -> bool:
+    values = sorted(scores.values(), reverse=True)
+    return len(values) > 1 and values[0] == values[1]

@@ -41,6 +41,7 @@ class Plan:
         strategy: what makes decisions of their scores.
         options: of the strategy.
         protocol: how the network is measured with options removed.
+        task: loss and metric of one's own.
     """
 
     spelling: Spelling
@@ -48,6 +49,7 @@ class Plan:
     strategy: Strategy
     options: Mapping[str, Any]
     protocol: MeasuringProtocol
+    task: Task
 
     def with_options(self, **options: object) -> "Plan":
         """Returns the plan with further options of its strategy.
@@ -135,8 +137,23 @@ class Plan:
                 output = check_runs(net, evaluator.batches)
                 evaluator.measure, notes = settle_targets(measure, output, evaluator.batches)
                 evaluator.notes += notes
+                evaluator.finer = self._form_finer(evaluator, task)
             panel.append(Judge(name, criterion.lift, evaluator))
         return panel
+
+    def _form_finer(self, evaluator: Evaluator, task: Task) -> Evaluator | None:
+        """Returns the evaluator of the finer measure, if there is one; it reads the targets in the same way.
+
+        It sees all images: what decides between equals is no estimate.
+        """
+        coarse = evaluator.measure
+        if not coarse.finer or not self.protocol.settle_ties:
+            return None
+        finer = task.give(self.task.give(find_measure(coarse.finer)))
+        common = (finer.settings or frozenset()) - set(finer.fixed)
+        finer = finer.with_settings({name: value for name, value in coarse.fixed.items() if name in common})
+        protocol = replace(self.protocol, race=0.0)
+        return Evaluator(evaluator.net, finer, evaluator.batches, budget=evaluator.budget, protocol=protocol)
 
 
 def make_plan(
@@ -163,7 +180,8 @@ def make_plan(
     """
     spelling = criterion if isinstance(criterion, Spelling) else parse_criterion(criterion)
     chosen = _choose_strategy(spelling, strategy, tuned)
-    criteria = {str(term): _resolve(term, chosen, task or Task()) for term in spelling.terms}
+    task = task or Task()
+    criteria = {str(term): _resolve(term, chosen, task) for term in spelling.terms}
     if len(criteria) > 1 and not chosen.several:
         raise SelectionError(
             f"strategy {chosen.name} takes one criterion, not {spelling.joined}: beam and sample combine several"
@@ -177,7 +195,7 @@ def make_plan(
     measuring = _choose_protocol(protocol, race, chosen)
     if protocol == "darts-pt":
         _check_images_may_change(criteria)
-    return Plan(spelling, criteria, chosen, options, measuring)
+    return Plan(spelling, criteria, chosen, options, measuring, task)
 
 
 def suit_strategy(spelling: Spelling, tuned: bool) -> str:

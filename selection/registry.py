@@ -31,6 +31,7 @@ class Measure:
         settings: names of the keyword settings that it takes; None where it hands on whatever it is given.
         needs: the macro structure that it is defined for; "" for any network.
         fixed: settings that it is called with.
+        finer: the name of the measure that tells apart what this one does not; "" where there is none.
     """
 
     name: str
@@ -39,14 +40,20 @@ class Measure:
     settings: frozenset[str] | None = frozenset()
     needs: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    finer: str = ""
 
     def __call__(self, net: nn.Module, batches: Sequence[tuple[Tensor, Tensor]] = (), **settings: object) -> float:
         return self.function(net, batches, **{**self.fixed, **settings})
 
     def with_settings(self, settings: Mapping[str, object]) -> "Measure":
-        """Returns the measure with these settings fixed; a metric of one's own need not be a mean over images."""
+        """Returns the measure with these settings fixed.
+
+        A metric of one's own need not be a mean over images, nor have anything to do with the finer measure.
+        """
         fixed = {**self.fixed, **settings}
-        return replace(self, fixed=fixed, additive=self.additive and fixed.get("metric") is None)
+        if fixed.get("metric") is not None:
+            return replace(self, fixed=fixed, additive=False, finer="")
+        return replace(self, fixed=fixed)
 
     @property
     def summary(self) -> str:
@@ -97,7 +104,7 @@ _LOADED: set[str] = set()
 
 
 def register_measure(
-    name: str, *, additive: bool = False, settings: Iterable[str] = (), needs: str = ""
+    name: str, *, additive: bool = False, settings: Iterable[str] = (), needs: str = "", finer: str = ""
 ) -> Callable[[Function], Function]:
     """Registers measure(net, batches) -> float, higher is better; the function itself stays as it is.
 
@@ -107,12 +114,13 @@ def register_measure(
             measure can be raced.
         settings: keyword settings that the function hands on by **settings, besides those that its signature shows.
         needs: "mlp", if only fully-connected networks have it.
+        finer: the name of the measure that decides between options that this one scores alike.
     """
     _check_decorated("measure", name)
 
     def register(function: Function) -> Function:
         taken = _read_settings(function, settings)
-        _add(_MEASURES, "measure", name, Measure(name, function, additive, taken, needs))
+        _add(_MEASURES, "measure", name, Measure(name, function, additive, taken, needs, finer=finer))
         return function
 
     return register

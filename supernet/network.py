@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .errors import SpaceError
 from .genotype import Genotype
 from .macro import find_macro
 
@@ -50,6 +51,30 @@ class Supernet(nn.Module):
             options = next(iter(choices.values()))
             alphas[name] = nn.Parameter(1e-3 * torch.randn(len(choices), len(options)))
         self.alphas = nn.ParameterDict(alphas)
+
+    @torch.no_grad()
+    def start_skips(self, start: float) -> None:
+        """Raises the alpha of adding every skip: at 2 it has weight .88 of what a skip can add.
+
+        A mixture of activations carries less than each of them, and half a skip cannot make up for it: deep supernets
+        need this to train at all.
+
+        Raises:
+            SpaceError: there are no added skips to choose.
+
+        >>> from supernet import create_space
+        >>> net = Supernet(create_space("mlp", layers=3), channels=4, num_classes=2, in_chans=1, image_size=2, seed=0)
+        >>> net.start_skips(2.0)
+        >>> [round(weight, 2) for weight in net.mixing_weights()["skip"][:, 1].tolist()]
+        [0.88, 0.88]
+        """
+        choices = self.space.choices()
+        skips = [choice for choice, options in choices.items() if "add_skip" in options]
+        if not skips:
+            raise SpaceError("there are no added skips to start: create_space(..., added_skip=True)")
+        alphas = self.logits()
+        for choice in skips:
+            alphas[choice][choices[choice].index("add_skip")] += start
 
     def mixing_weights(self) -> dict[str, Tensor]:
         """Returns {table of alphas: softmax(alpha) [choices, options]}."""

@@ -35,6 +35,9 @@ class AlphaSettings:
     """Learning rate of Adam on the alphas."""
     alpha_weight_decay: float = field(default=1e-3, metadata=NOT_NEGATIVE)
     """Weight decay of Adam on the alphas."""
+    skip_start: float = 0.0
+    """How far the alpha of adding a skip starts above that of not adding it; at 2 added skips start with weight .88,
+    and deep supernets train."""
     hypergradient: str = "first"
     """first (order), finite_difference (second order as in the reference), or exact (second order by double
     backward)."""

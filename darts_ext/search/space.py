@@ -32,6 +32,9 @@ def read_space(settings: SearchSettings) -> Space | MLPSpace:
             f"space {settings.space} with one activation and no added skip leaves nothing to choose: give "
             f"--activations or --added_skip"
         )
+    has_skips = any("add_skip" in options for options in space.choices().values())
+    if settings.skip_start and not has_skips:
+        raise UsageError(f"skip_start {settings.skip_start} starts added skips, and there are none: --added_skip true")
     flat = [name for name in activations or () if not is_twice_differentiable(name)]
     if flat and settings.hypergradient == "exact":
         raise UsageError(

@@ -23,6 +23,8 @@ def build_supernet(images: Images, settings: SearchSettings, seed: int | None = 
     space = read_space(settings)
     arguments = network_arguments(images, settings, find_macro(space.macro))
     net = Supernet(space, seed=seed, channels=settings.channels, layers=settings.layers, **arguments)
+    if settings.skip_start:
+        net.start_skips(settings.skip_start)
     return net.to(images.device)
 
 

@@ -17,7 +17,7 @@ from .batch import Batches
 AddUp = Callable[[object, Any, Any], Tensor]  # a sum over a batch's samples, of outputs, targets and loss
 
 
-@register_measure("accuracy", additive=True)
+@register_measure("accuracy", additive=True, finer="loss")
 def accuracy(net: nn.Module, batches: Batches, *, metric: Metric = None, loss: Loss = None) -> float:
     """Share of images classified correctly, in [0, 1].
 

@@ -1,7 +1,7 @@
 """The criteria that judge together: each with its evaluator and lift, calibrated by rank and combined by a t-norm."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..batches import FAILURES
@@ -40,6 +40,12 @@ class Judge:
                 problem = scores.get(option, "it has no score")
                 raise SelectionError(f"{self.name} is not a number for option {option} of {choice}: {problem}")
         return scores
+
+    @property
+    def finer(self) -> "Judge | None":
+        """The same lift of the measure that tells apart what this one scores alike, if there is one."""
+        finer = self.evaluator.finer
+        return finer and replace(self, evaluator=finer)
 
 
 Panel = Sequence[Judge]

@@ -142,6 +142,10 @@ def test_compare_judges_measures_by_random_architectures(tmp_path, capsys):
             "8 architectures",
         ),
         (
+            ["search", "--space", "tiny", "--skip_start", "2"],
+            "skip_start 2.0 starts added skips, and there are none: --added_skip true",
+        ),
+        (
             ["search", "--space", "tiny", "--activations", "relu,hard_sigmoid", "--hypergradient", "exact"],
             "hard_sigmoid cannot be differentiated twice",
         ),
@@ -256,3 +260,11 @@ def test_batch_statistics_of_averaged_weights_are_computed_anew():
     z = x @ kept[0].weight.T + kept[0].bias
     torch.testing.assert_close(kept[1].running_mean, z.mean(0))
     torch.testing.assert_close(kept[1].running_var, z.var(0))
+
+
+def test_added_skips_of_a_search_start_where_they_are_told(tmp_path):
+    out = tmp_path / "run"
+    assert main(["search", *DENSE, "--skip_start", "3", "--alpha", "fixed", "--out", str(out)]) == 0
+    assert float(rows(out / "summary.csv")[0]["added_skip_share"]) == 1.0
+    weights = json.loads((out / "search" / "alphas.json").read_text())["epochs"][-1]["layer/1/skip"]
+    assert weights[1] == pytest.approx(1 / (1 + math.exp(-3)), abs=1e-3)

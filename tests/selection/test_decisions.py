@@ -9,8 +9,8 @@ from selection.budget import Budget
 from selection.testing import Planted, textures
 
 KEYS = [
-    *["criterion", "strategy", "decisions", "inputs", "scores", "edges", "history", "candidates", "reasons"],
-    *["evaluations", "saved", "notes", "seconds"],
+    *["criterion", "strategy", "decisions", "inputs", "scores", "settled", "edges", "history", "candidates"],
+    *["reasons", "evaluations", "saved", "notes", "seconds"],
 ]
 
 

@@ -113,7 +113,7 @@ def test_a_raced_selection_decides_as_the_full_one_and_says_what_it_saved():
 
 def test_few_batches_are_all_seen():
     net, batches = Additive(supernet_of("nasbench201")), [columns(seed=seed) for seed in range(10)]
-    assert select(net, "perturbation", "oneshot", batches=batches).evaluations == pytest.approx(1 + 6 * 4)
+    assert select(net, "perturbation_loss", "oneshot", batches=batches).evaluations == pytest.approx(1 + 6 * 4)
 
 
 def test_none_is_evaluated_where_it_is_not_zero():

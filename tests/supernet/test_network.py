@@ -211,3 +211,21 @@ def test_sizes_that_cannot_be_built_are_refused(name, sizes, message):
     with pytest.raises(SpaceError, match=message) as caught:
         Supernet(create_space(name), **({"channels": 4, "layers": 2, "num_classes": 3} | sizes))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("space", ["mlp", "tiny", "nasbench201"])
+def test_added_skips_start_above_and_everything_else_as_before(space):
+    built = create_space(space, activations=("relu", "tanh"), added_skip=True)
+    sizes = {"channels": 4, "num_classes": 3, "in_chans": 3, "seed": 0}
+    usual, raised = Supernet(built, **sizes), Supernet(built, **sizes)
+    raised.start_skips(2.0)
+    for choice, options in raised.choices().items():
+        gap = raised.logits()[choice] - usual.logits()[choice]
+        expected = [2.0 * (option == "add_skip") for option in options]
+        torch.testing.assert_close(gap, torch.tensor(expected), rtol=0, atol=1e-6)
+
+
+def test_skips_cannot_start_where_there_are_none():
+    net = Supernet(create_space("tiny"), channels=4, layers=2, num_classes=3)
+    with pytest.raises(SpaceError, match="no added skips"):
+        net.start_skips(2.0)
