@@ -103,10 +103,12 @@ def _export(target: Path, settings: ExportSettings) -> None:
 
 def _report(folder: Path) -> None:
     from ..rank import rerank
-    from ..report import write_ranking, write_report
+    from ..report import is_study, write_ranking, write_report, write_study
     from ..runtime.folder import read_args
 
-    if read_args(folder).get("command") == "rank":
+    if is_study(folder):
+        show(f"report: {write_study(folder)}")
+    elif read_args(folder).get("command") == "rank":
         board = rerank(folder)
         show(f"report: {write_ranking(board.folder, board.rows, board.columns, board.accuracies)}")
     else:
@@ -190,7 +192,10 @@ COMMANDS = {
         target="folder that `retrain` wrote, or its weights",
     ),
     "report": Command(
-        "write the report of a run or a comparison anew", (), _report, target="folder of a run or a comparison"
+        "write the report of a run or a comparison anew, or of comparisons that differ in a number",
+        (),
+        _report,
+        target="folder of a run or a comparison, or of comparisons",
     ),
     "spaces": Command("list the search spaces", (), _spaces),
     "criteria": Command("list the criteria, and what more can be made of lifts and measures", (), _criteria),

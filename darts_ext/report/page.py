@@ -10,6 +10,7 @@ from ..runtime.lock import folders_held, hold_folder
 from .alphacharts import draw_alphas
 from .charts.dotplot import draw_dots
 from .charts.palette import Look, assign_looks
+from .chosen import draw_chosen
 from .criteriatable import tabulate_criteria
 from .headline import write_headline
 from .labels import BASELINES, label_criterion
@@ -59,6 +60,7 @@ def _render(contents: Contents) -> str:
         table=tabulate_criteria(contents.criteria, judge),
         dots=_draw_accuracies(contents.results),
         picks=picks,
+        chosen=[(part, draw_swatches(part.options, look)) for part in draw_chosen(contents.runs, look)],
         table_judges=judge == "table",
         measures=tabulate_measures(contents.measures),
         scatters=draw_measures(contents.measures, contents.population),
