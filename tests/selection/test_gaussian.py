@@ -148,20 +148,44 @@ def test_inputs_that_repeat_oppose_or_vanish(name):
     assert float(got.products[0, 4]) == pytest.approx(at_zero * float(got.mean[0]), abs=1e-14)
 
 
-def test_a_series_that_is_cut_says_by_how_much():
-    """At standard deviation 30 tanh is nearly a step: E s'(u) s'(v) of two inputs that are nearly one takes more terms
-    than there are."""
-    d, rho = 30.0, 0.9999
-    with pytest.warns(UserWarning, match="exact to .e-0. only") as caught:
-        got = gaussian_moments("tanh", covariance(d, d, rho))
-    stated = max(float(str(warning.message).split("exact to ")[1].split()[0]) for warning in caught)
-    step = 0.05
-    u = torch.arange(-400, 401, dtype=torch.float64) * step  # where the derivative is not 0
+@pytest.mark.parametrize("rho", [0.9999, -0.9999, 0.998])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "swish", "gelu"])
+def test_large_inputs_that_are_nearly_parallel_are_exact(name, rho):
+    """At standard deviation 30 tanh is nearly a step: a series in rho takes more terms than there are."""
+    d, e = 30.0, 24.0
+    s, slope = SMOOTH[name], lambda u: derivative(SMOOTH[name], u)
+    got = gaussian_moments(name, covariance(d, e, rho))
+    for f, moments in ((s, got.products), (slope, got.slopes)):
+        scale = float((moments[0, 0] * moments[1, 1]).sqrt())
+        assert abs(float(moments[0, 1]) - on_the_plane(f, d, e, rho)) < 1e-12 * scale
+        assert moments[0, 1] == moments[1, 0]
+
+
+@pytest.mark.parametrize(("d", "rho"), [(30.0, 0.9999), (200.0, 0.99834), (500.0, 0.9999999)])
+def test_slopes_of_very_large_inputs_against_an_integral_over_their_values(d, rho):
+    got = gaussian_moments("tanh", covariance(d, d, rho))
+    step = 0.02
+    u = torch.arange(-1000, 1001, dtype=torch.float64) * step  # where the derivative is not 0
     square = (u[:, None] ** 2 + u**2 - 2 * rho * u[:, None] * u) / (d * d * (1 - rho * rho))
     density = (-square / 2).exp() / (2 * math.pi * d * d * math.sqrt(1 - rho * rho))
     slope = derivative(torch.tanh, u)
     want = float(slope @ density @ slope) * step**2
-    assert 1e-7 < abs(float(got.slopes[0, 1]) - want) / float(got.slopes[0, 0]) < 1.5 * stated
+    assert float(got.slopes[0, 1]) == pytest.approx(want, rel=1e-10)
+
+
+def test_a_series_that_is_cut_says_by_how_much():
+    """Inputs of which even the difference is large: a grid over the plane would be too fine."""
+    d, rho = 2000.0, 0.998
+    with pytest.warns(UserWarning, match="exact to .e-0. only") as caught:
+        got = gaussian_moments("tanh", covariance(d, d, rho))
+    stated = max(float(str(warning.message).split("exact to ")[1].split()[0]) for warning in caught)
+    step = 0.02
+    u = torch.arange(-1000, 1001, dtype=torch.float64) * step
+    square = (u[:, None] ** 2 + u**2 - 2 * rho * u[:, None] * u) / (d * d * (1 - rho * rho))
+    density = (-square / 2).exp() / (2 * math.pi * d * d * math.sqrt(1 - rho * rho))
+    slope = derivative(torch.tanh, u)
+    want = float(slope @ density @ slope) * step**2
+    assert abs(float(got.slopes[0, 1]) - want) / float(got.slopes[0, 0]) < 1.5 * stated
 
 
 def test_why_not_quadrature_over_the_plane():
