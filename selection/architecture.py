@@ -99,6 +99,33 @@ def complete_architecture(net: Selectable, options: dict[str, str], inputs: dict
     return Architecture(options, inputs, frozenset(find_dropped(net, inputs)))
 
 
+def list_neighbours(net: Selectable, architecture: Architecture) -> Iterator[tuple[str, Architecture]]:
+    """Yields (what is decided otherwise, an architecture) for each that differs in one decision: another allowed option
+    of a choice, or another edge in the place of one that a node keeps."""
+    for choice, chosen in architecture.options.items():
+        if choice in architecture.gone:
+            continue
+        for option in allowed_options(net, choice):
+            if option != chosen:
+                yield choice, complete_architecture(net, architecture.options | {choice: option}, architecture.inputs)
+    for node, (_, names) in surplus(net).items():
+        kept = architecture.inputs[node]
+        for going, coming in product(kept, names):
+            if coming not in kept:
+                inputs = architecture.inputs | {node: [coming if name == going else name for name in kept]}
+                yield node, complete_architecture(net, architecture.options, inputs)
+
+
+def count_changes(net: Selectable, first: Architecture, second: Architecture) -> int:
+    """Counts the decisions in which the second architecture differs from the first: edges that it takes instead, and
+    options of what it has; an edge that the first drops has an option there, too."""
+    edges = 0
+    for node in surplus(net):
+        edges += len(set(first.inputs[node]) - set(second.inputs[node]))
+    present = set(second.options) - second.gone
+    return edges + sum(first.options[choice] != second.options[choice] for choice in present)
+
+
 @contextmanager
 def realised(net: Selectable, architecture: Architecture) -> Iterator[None]:
     """Inside the block the network is that architecture, with the supernet's weights: every choice is committed,

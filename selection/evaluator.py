@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -15,7 +15,7 @@ from .gates import masked, switched_off
 from .nested import list_tensors
 from .preserve import hooked, preserved
 from .protocol import SelectableModule
-from .registry import Measure
+from .registry import Measure, find_measure
 from .trial import give_up_cheap_zeros, settle_zeros
 
 Mask = dict[str, list[str]]
@@ -226,6 +226,24 @@ class Evaluator:
         with hooked(module.register_forward_hook(record) for module in modules), preserved(self.net, seed=0):
             self.net.eval()(x[:2].clone())
         return bool(nonzero) and not any(nonzero)
+
+
+def form_finer(evaluator: Evaluator, give: Callable[[Measure], Measure]) -> Evaluator | None:
+    """Returns the evaluator of the finer measure, if there is one; it reads the targets in the same way.
+
+    It sees all images: what decides between equals is no estimate.
+
+    Args:
+        give: hands a measure the loss and the metric that it takes.
+    """
+    coarse = evaluator.measure
+    if not coarse.finer or not evaluator.protocol.settle_ties:
+        return None
+    finer = give(find_measure(coarse.finer))
+    common = (finer.settings or frozenset()) - set(finer.fixed)
+    finer = finer.with_settings({name: value for name, value in coarse.fixed.items() if name in common})
+    protocol = replace(evaluator.protocol, race=0.0)
+    return Evaluator(evaluator.net, finer, evaluator.batches, budget=evaluator.budget, protocol=protocol)
 
 
 def _describe(without: Mask) -> str:

@@ -20,14 +20,14 @@ from .budget import Budget, Listener
 from .costs import check_reachable, count_costs
 from .decisions import Selection
 from .errors import SelectionError, unknown
-from .evaluator import PROTOCOLS, Evaluator, MeasuringProtocol
+from .evaluator import PROTOCOLS, Evaluator, MeasuringProtocol, form_finer
 from .measure_settings import Settings, apply_settings, check_settings
 from .measuring import take_measure
 from .notes import collect_notes
 from .protocol import Selectable, SelectableModule, allowed_options, check_selectable
 from .registry import Criterion, find_measure, list_measures
 from .spelling import Spelling, Term, find_criterion, parse_criterion
-from .strategies import STRATEGIES, Judge, Panel, Strategy
+from .strategies import START, STRATEGIES, Judge, Panel, Strategy
 from .task import Task, settle_targets, task_of
 
 
@@ -106,6 +106,8 @@ class Plan:
         if batches is not None and not callable(batches):
             batches = check_batches(batches)  # once: a generator yields them to the first criterion only
         panel = self.form_panel(net, batches, seed=seed, budget=budget)
+        if "start" in self.strategy.options:
+            joined = {**joined, "start": self._find_start(joined, net, batches, seed, budget)}
         decisions = self.strategy.decide(panel, **joined)
         return Selection(
             **vars(decisions),
@@ -137,23 +139,24 @@ class Plan:
                 output = check_runs(net, evaluator.batches)
                 evaluator.measure, notes = settle_targets(measure, output, evaluator.batches)
                 evaluator.notes += notes
-                evaluator.finer = self._form_finer(evaluator, task)
+                evaluator.finer = form_finer(evaluator, lambda finer: task.give(self.task.give(finer)))
             panel.append(Judge(name, criterion.lift, evaluator))
         return panel
 
-    def _form_finer(self, evaluator: Evaluator, task: Task) -> Evaluator | None:
-        """Returns the evaluator of the finer measure, if there is one; it reads the targets in the same way.
-
-        It sees all images: what decides between equals is no estimate.
-        """
-        coarse = evaluator.measure
-        if not coarse.finer or not self.protocol.settle_ties:
-            return None
-        finer = task.give(self.task.give(find_measure(coarse.finer)))
-        common = (finer.settings or frozenset()) - set(finer.fixed)
-        finer = finer.with_settings({name: value for name, value in coarse.fixed.items() if name in common})
-        protocol = replace(self.protocol, race=0.0)
-        return Evaluator(evaluator.net, finer, evaluator.batches, budget=evaluator.budget, protocol=protocol)
+    def _find_start(
+        self,
+        options: Mapping[str, Any],
+        net: Selectable,
+        batches: Batches | Callable[[], Iterable] | None,
+        seed: int,
+        budget: Budget,
+    ) -> object:
+        """Returns the start of a search: what a criterion chooses, where it is the name of one."""
+        start = options.get("start", START)
+        if not isinstance(start, str):
+            return start
+        plan = make_plan(start, task=self.task)
+        return plan.strategy.decide(plan.form_panel(net, batches, seed=seed, budget=budget), **plan.options)
 
 
 def make_plan(
@@ -189,6 +192,9 @@ def make_plan(
     options = _join_tnorm(spelling, chosen, options)
     _check_options(chosen, options)
     chosen.check(criteria, options)
+    start = options.get("start")
+    if isinstance(start, str):
+        _check_start(start)
     check_settings(settings, list(criteria))
     for name, values in (settings or {}).items():
         criteria[name] = apply_settings(name, criteria[name], values)
@@ -266,6 +272,13 @@ def _check_options(strategy: Strategy, options: Mapping[str, object]) -> None:
     if strange:
         known = ", ".join(strategy.options) or "none"
         raise SelectionError(f"strategy {strategy.name} takes no {', '.join(strange)}; its options: {known}")
+
+
+def _check_start(name: str) -> None:
+    """Raises SelectionError for a start that is no criterion, or again searches from a start."""
+    plan = make_plan(name)
+    if "start" in plan.strategy.options:
+        raise SelectionError(f"start is what another strategy chooses, and {name} is one of {plan.strategy.name}")
 
 
 def _choose_protocol(name: str, race: float | None, strategy: Strategy) -> MeasuringProtocol:

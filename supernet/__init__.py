@@ -4,6 +4,7 @@ from .activations import build_activation, is_twice_differentiable, list_activat
 from .cell import MixedCell
 from .cellnet import CellSupernet
 from .checkpoints import from_nasbench201, from_ptdarts, from_quark0
+from .decided import find_decisions
 from .discrete import DiscreteNetwork, build
 from .errors import GenotypeError, SpaceError
 from .genotype import Edge, Genotype
@@ -42,6 +43,7 @@ __all__ = [
     "build_operation",
     "create_space",
     "describe_spaces",
+    "find_decisions",
     "find_macro",
     "from_nasbench201",
     "from_ptdarts",

@@ -43,7 +43,7 @@ def _aggregate_seeds(rows: Sequence[Mapping[str, object]]) -> dict[str, object]:
         "test_accuracy_std": statistics.stdev(accuracies) if len(rows) > 1 else "",
     }
     for name in (*TABLE, *MEANS):
-        if name in rows[0]:
+        if all(name in row for row in rows):  # a cell with an activation of its own is in no table
             line[f"{name}_mean"] = statistics.mean(float(row[name]) for row in rows)
     return line
 
@@ -62,7 +62,7 @@ def _render_line(line: Mapping[str, object], known: Sequence[str]) -> list[str]:
     if line["test_accuracy_std"] != "":
         accuracy += f" ± {line['test_accuracy_std']:.2f}"
     cells = [line["criterion"], accuracy, str(line["seeds"])]
-    cells += [f"{line[f'{name}_mean']:.2f}" for name in known]
+    cells += [f"{line[f'{name}_mean']:.2f}" if f"{name}_mean" in line else "-" for name in known]
     cells.append(f"{line['parameters_mean']:,.0f}")
     cells += [f"{line[f'{name}_mean']:.1f}" for name in ("skips", "added_skips")]
     cells += [f"{line[f'{name}_mean']:,.0f}" for name in ("evaluations", "saved")]

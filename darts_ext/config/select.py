@@ -18,7 +18,7 @@ class CriterionSettings:
     """What decides; the command `criteria` lists them. LIFT:MEASURE is any pair of them, A+B are several that judge
     together."""
     strategy: str | None = None
-    """oneshot, progressive, sample or beam; by default what suits the criterion: beam for A+B, progressive with
+    """oneshot, progressive, sample, local or beam; by default what suits the criterion: beam for A+B, progressive with
     tune_epochs."""
 
 
@@ -56,20 +56,29 @@ class StrategySettings(MeasuringSettings):
     alphas learn on, unless the search had them fixed."""
     tune_learning_rate_factor: float = field(default=0.1, metadata=_part_of("tune", **ABOVE_ZERO))
     """Of progressive: the constant learning rate of tuning as a share of the search's first (0.1 in DARTS-PT)."""
+    start: str | None = None
+    """Of local: the criterion that chooses where the search begins, or the file of a genotype; by default
+    parameters."""
+    radius: int | None = field(default=None, metadata=AT_LEAST_ONE)
+    """Of local: in how many decisions the result may differ from the start; by default 1."""
+    step: str | None = None
+    """Of local: best goes to the best neighbour, first to the first that is better; by default best."""
     candidates: int | str | None = None
-    """Of sample: how many different architectures are drawn, or all; by default 100."""
+    """Of sample: how many different architectures are drawn, or all; by default 100. Of local: how many are measured at
+    most."""
     candidate_weights: str = field(default="supernet", metadata=_part_of("build", **one_of("supernet", "initial")))
-    """Of sample: supernet measures candidates with its trained weights; initial builds each as a network of its own,
-    untrained (Eigen-NAS)."""
+    """Of sample and local: supernet measures candidates with its trained weights; initial builds each as a network of
+    its own, untrained (Eigen-NAS)."""
     width: int | None = field(default=None, metadata=AT_LEAST_ONE)
     """Of beam: how many unfinished architectures go on; by default 10."""
     combine: str | None = None
-    """Of beam and sample: how several criteria meet: minimum (beam's default), product (sample's), or lukasiewicz."""
+    """Of beam, sample and local: how several criteria meet: minimum (beam's default), product (of the others), or
+    lukasiewicz."""
     rescore: bool = False
     """Of beam: measure what is left at the end as whole architectures, and take the best."""
     max_parameters: float | None = field(default=None, metadata=_part_of("limits", **ABOVE_ZERO))
-    """Of beam and sample: most parameters, counted in the supernet's own modules."""
+    """Of beam, sample and local: most parameters, counted in the supernet's own modules."""
     max_flops: float | None = field(default=None, metadata=_part_of("limits", **ABOVE_ZERO))
-    """Of beam and sample: most multiply-adds for one image, in the supernet's own modules."""
+    """Of beam, sample and local: most multiply-adds for one image, in the supernet's own modules."""
     max_latency: float | None = field(default=None, metadata=_part_of("limits", **ABOVE_ZERO))
-    """Of beam and sample: most seconds for one batch, in the supernet's own modules on this device."""
+    """Of beam, sample and local: most seconds for one batch, in the supernet's own modules on this device."""

@@ -3,8 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from supernet import Genotype
+from supernet import Genotype, GenotypeError
 
+from .errors import UsageError
 from .reading import read_text
 
 
@@ -12,9 +13,12 @@ def read_genotype(path: Path) -> Genotype:
     """Reads a file with one genotype: JSON, DARTS text or a NAS-Bench-201 string, as `Genotype.from_text` reads them.
 
     Raises:
-        UsageError: the file cannot be read. GenotypeError: it holds no genotype.
+        UsageError: the file cannot be read, or holds no genotype; it is named.
     """
-    return Genotype.from_text(read_text(path))
+    try:
+        return Genotype.from_text(read_text(path))
+    except GenotypeError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def digest(genotype: Genotype) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from selection import Selection
+from selection import Decisions, Selection
 
 from ..data import ImageBatches
 from ..runtime.files import load_checkpoint, save_checkpoint
@@ -44,6 +44,7 @@ def choose(
     identity: dict,
     tuning: Tuning | None = None,
     build: Callable | None = None,
+    start: Decisions | None = None,
 ) -> Selection:
     """Chooses an architecture; a progressive strategy goes on from `checkpoint` if that was left by the same call.
 
@@ -53,11 +54,14 @@ def choose(
         identity: tells this call from others that may have left a checkpoint.
         tuning: None trains nothing between decisions.
         build: see `selection.strategies.sample`.
+        start: where a local search begins, if not at a criterion's choice.
     """
     progress = _Progress(selector, batches, checkpoint, identity, tuning)
     options: dict[str, object] = {}
     if build:
         options["build"] = build
+    if start:
+        options["start"] = start
     if tuning:
         options["tune"] = progress.tune
     with progress.bar:

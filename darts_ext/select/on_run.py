@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from supernet import Genotype, GenotypeError, Supernet, build, find_macro
+from selection import Decisions
+from supernet import Genotype, GenotypeError, Supernet, build, find_decisions, find_macro
 
 from ..config import SearchSettings
 from ..data import Images, Split
@@ -17,7 +18,7 @@ from ..runtime.genotypes import read_genotype
 from ..runtime.news import say
 from ..search import build_tuning, load_supernet, network_arguments
 from .choosing import ResampledBatches, choose
-from .selector import Selector
+from .selector import Selector, is_file_of_start
 
 
 def select_on_run(
@@ -45,6 +46,7 @@ def select_on_run(
         },
         tuning=_read_tuning(net, images, settings, selector),
         build=_read_build(net, images, settings, selector),
+        start=_read_start(net, selector),
     )
     genotype = net.genotype(selection.decisions, selection.inputs)
     scores = {
@@ -86,6 +88,19 @@ def _read_tuning(net: Supernet, images: Images, settings: SearchSettings, select
     if not epochs:
         return None
     return build_tuning(net, images, settings, epochs=epochs, factor=selector.settings["tune_learning_rate_factor"])
+
+
+def _read_start(net: Supernet, selector: Selector) -> Decisions | None:
+    """Returns the architecture of the file at which a search begins, if that is asked."""
+    start = selector.settings.get("start")
+    if not is_file_of_start("start", start):
+        return None
+    genotype = read_genotype(Path(str(start)))
+    try:
+        options, inputs = find_decisions(net.space, genotype)
+    except GenotypeError as error:
+        raise UsageError(f"{start}: {error}") from None
+    return Decisions(options, inputs)
 
 
 def _read_build(net: Supernet, images: Images, settings: SearchSettings, selector: Selector) -> Callable | None:

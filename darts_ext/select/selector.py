@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
+from pathlib import Path
 
 from selection import Plan, Strategy, list_strategies, make_plan, parse_criterion
 
 from ..config import StrategySettings, is_default
 from ..config.select import MeasuringSettings
 from ..runtime.errors import UsageError, unknown
+from ..runtime.genotypes import read_genotype
 from ..runtime.settings import check_ranges
 
 RUN_TIME = ("tune", "build")  # options of strategies that are functions, made when there is a network
@@ -103,6 +105,8 @@ def _read_selector(name: str, settings: StrategySettings, strategy: str | None) 
             criterion: values for criterion, values in settings.settings.items() if criterion in spelling.names
         }
         measure_settings = applying_settings or None
+    if is_file_of_start("start", settings.start):
+        read_genotype(Path(str(settings.start)))
     plan = make_plan(
         spelling,
         strategy,
@@ -146,7 +150,7 @@ def _read_options(strategy: Strategy, settings: StrategySettings) -> dict[str, o
     options: dict[str, object] = {}
     for field in _list_given(settings):
         option, value = _option_of(field), getattr(settings, field.name)
-        if option not in strategy.options or option in RUN_TIME:
+        if option not in strategy.options or option in RUN_TIME or is_file_of_start(option, value):
             continue
         if option == "limits":
             limits = options.setdefault("limits", {})
@@ -154,6 +158,11 @@ def _read_options(strategy: Strategy, settings: StrategySettings) -> dict[str, o
         else:
             options[option] = value
     return options
+
+
+def is_file_of_start(option: str, value: object) -> bool:
+    """Whether a setting is the file of the genotype at which a search begins; it is read where there is a space."""
+    return option == "start" and isinstance(value, str) and Path(value).suffix in (".json", ".txt")
 
 
 def _check_all_settings_apply(selectors: Sequence[Selector], settings: StrategySettings) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from ..decisions import Decisions
 from ..registry import Criterion, list_keywords
 from .beam import beam, check_beam
+from .local import START, check_local, local
 from .oneshot import oneshot
 from .panel import Judge, Panel
 from .progressive import check_progressive, progressive
@@ -48,6 +49,7 @@ STRATEGIES = {
         Strategy("oneshot", oneshot),
         Strategy("progressive", progressive, check_progressive),
         Strategy("sample", sample, check_sample, several=True, whole=True),
+        Strategy("local", local, check_local, several=True, whole=True),
         Strategy("beam", beam, check_beam, several=True),
     )
 }
@@ -58,4 +60,16 @@ def list_strategies() -> list[Strategy]:
     return list(STRATEGIES.values())
 
 
-__all__ = ["STRATEGIES", "Judge", "Panel", "Strategy", "beam", "list_strategies", "oneshot", "progressive", "sample"]
+__all__ = [
+    "START",
+    "STRATEGIES",
+    "Judge",
+    "Panel",
+    "Strategy",
+    "beam",
+    "list_strategies",
+    "local",
+    "oneshot",
+    "progressive",
+    "sample",
+]

@@ -1,24 +1,20 @@
 """Sample: whole architectures, at random or all there are, ranked by what is measured of each (Eigen-NAS, Zhu et al.
 2022)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from torch import nn
-
-from ..architecture import Architecture, count_architectures, draw_architecture, list_architectures, realised
+from ..architecture import Architecture, count_architectures, draw_architecture, list_architectures
 from ..arguments import check_function, check_limits, check_whole
 from ..costs import Costs, Table, check_reachable, count_costs
 from ..decisions import Decisions
 from ..errors import SelectionError
 from ..evaluator import Evaluator
-from ..numerics.tnorm import tnorm
-from ..protocol import Selectable, allowed_options
+from ..protocol import allowed_options
 from ..registry import Criterion
-from .panel import Atoms, Panel, check_combine, compute_atoms
+from .panel import Panel, check_combine
+from .whole import Arena, Build, fits_limits
 
-Build = Callable[[dict[str, str], dict[str, list[str]]], nn.Module]
-SHOWN = 10  # candidates in the result
 TRIES = 100  # draws a candidate, before those within the limits are given up
 
 
@@ -50,35 +46,13 @@ def sample(
     net = evaluator.net
     limited = count_costs(net, limits or {}, evaluator.example() if limits else None, tables)
     check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
-    architectures = _collect_candidates(evaluator, candidates, limited)
-    scores = {}
-    for judge in panel:
-        judge.evaluator.budget.expect(len(architectures))
-    for judge in panel:
-        scores[judge.name] = {i: _measure(judge.evaluator, each, build) for i, each in enumerate(architectures)}
-    atoms = compute_atoms(scores) if len(panel) > 1 else {}
-    if atoms:
-        values = {index: tnorm(combine, atoms[index].values()) for index in range(len(architectures))}
-    else:
-        values = scores[panel[0].name]
-    ranking = sorted(values, key=lambda index: -values[index])
-    best = architectures[ranking[0]]
-    decisions = Decisions(best.options, best.inputs, scores=_score_options(net, architectures, values))
-    for index in ranking[:SHOWN]:
-        measured = {name: measures[index] for name, measures in scores.items()}
-        decisions.candidates.append(_describe(architectures[index], values[index], measured, atoms.get(index)))
-    return decisions
-
-
-def _describe(architecture: Architecture, value: float, measured: dict[str, float], atoms: Atoms | None) -> dict:
-    """Returns a candidate in built-in types."""
-    return {
-        "options": architecture.options,
-        "inputs": architecture.inputs,
-        "value": value,
-        "measured": measured,
-        "atoms": atoms,
-    }
+    ranking = Arena(panel, build, combine).rank(_collect_candidates(evaluator, candidates, limited))
+    return Decisions(
+        ranking.best.options,
+        ranking.best.inputs,
+        scores=ranking.score_options(net),
+        candidates=ranking.describe_best(),
+    )
 
 
 def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
@@ -94,7 +68,7 @@ def _collect_candidates(evaluator: Evaluator, number: int | Any, limits: Sequenc
     net = evaluator.net
     everything = number == "all" or count_architectures(net) <= number
     if everything:
-        candidates = [architecture for architecture in list_architectures(net) if _fits(architecture, limits)]
+        candidates = [architecture for architecture in list_architectures(net) if fits_limits(architecture, limits)]
     else:
         candidates = _draw_candidates(evaluator, cast(int, number), limits)
     if not candidates:
@@ -110,34 +84,6 @@ def _draw_candidates(evaluator: Evaluator, number: int, limits: Sequence[Costs])
         architecture = draw_architecture(evaluator.net, evaluator.generator)
         if len(different) == number:
             break
-        if _fits(architecture, limits):
+        if fits_limits(architecture, limits):
             different.setdefault(architecture.key(), architecture)
     return list(different.values())
-
-
-def _fits(architecture: Architecture, limits: Sequence[Costs]) -> bool:
-    """Whether an architecture meets every limit; dropped edges cost nothing."""
-    present = {}
-    for choice, option in architecture.options.items():
-        if choice not in architecture.gone:
-            present[choice] = option
-    return all(cost.of(present) <= cost.limit for cost in limits)
-
-
-def _measure(evaluator: Evaluator, architecture: Architecture, build: Build | None) -> float:
-    if build:
-        return evaluator.measure_network(build(architecture.options, architecture.inputs))
-    with realised(evaluator.net, architecture):
-        return evaluator.measure_network(evaluator.net)
-
-
-def _score_options(
-    net: Selectable, architectures: Sequence[Architecture], values: Mapping[int, float]
-) -> dict[str, dict[str, float]]:
-    """Returns, for each option, the value of the best architecture that has it."""
-    scores = {choice: dict.fromkeys(options, float("-inf")) for choice, options in net.choices().items()}
-    for index, architecture in enumerate(architectures):
-        for choice, option in architecture.options.items():
-            if choice not in architecture.gone:
-                scores[choice][option] = max(scores[choice][option], values[index])
-    return scores

@@ -8,6 +8,7 @@ import pytest
 
 from darts_ext.cli import main
 from darts_ext.compare import read_searches
+from darts_ext.compare.table import MEANS, aggregate, render
 from darts_ext.config import SearchSettings, StrategySettings
 from darts_ext.report.runfolder import read_folder
 from darts_ext.runtime.errors import UsageError
@@ -158,3 +159,19 @@ def test_a_supernet_that_cannot_be_is_refused(others, named, says):
 )
 def test_a_mistake_in_a_comparison_is_said_before_anything_is_written(argv, says, tmp_path, fails):
     fails("compare", *SMALL, *argv, "--out", tmp_path / "out", says=says, out=tmp_path / "out")
+
+
+def test_cells_of_which_only_some_are_in_a_table_stand_in_one_table():
+    """A convolution with an activation of its own makes a cell that NAS-Bench-201 does not list."""
+    row = {"test_accuracy": 90.0, **dict.fromkeys(MEANS, 1.0)}
+    listed = {"table_cifar10": 93.0, "table_cifar100": 70.0, "table_in16": 44.0}
+    rows = [
+        {"criterion": "parameters", **row, **listed},
+        {"criterion": "magnitude", **row, **listed},
+        {"criterion": "magnitude", **row},
+    ]
+    lines = aggregate(rows)
+    text = render(lines).splitlines()
+    assert [line["criterion"] for line in lines if "table_cifar10_mean" in line] == ["parameters"]
+    assert "93.00" in next(line for line in text if line.startswith("parameters"))
+    assert " - " in next(line for line in text if line.startswith("magnitude"))

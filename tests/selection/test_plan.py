@@ -349,5 +349,6 @@ def test_every_strategy_takes_its_options_by_keyword_only():
         "oneshot": [],
         "progressive": ["tune", "order", "joint", "checkpoint", "resume"],
         "sample": ["candidates", "build", "combine", "limits", "tables"],
+        "local": ["start", "radius", "step", "candidates", "build", "combine", "limits", "tables"],
         "beam": ["width", "combine", "limits", "tables", "rescore"],
     }
