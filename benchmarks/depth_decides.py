@@ -49,7 +49,7 @@ def draw(folder: Path) -> str:
     (panel,) = read_study(folder).panels.values()
     picture = draw_accuracies(panel, "layers", DRAWN)
     style = "<style>@media (prefers-color-scheme: dark) { svg:root { color: #ddd } }</style>"
-    return picture.replace("</title>", f"</title>{style}", 1)
+    return str(picture).replace("</title>", f"</title>{style}", 1)
 
 
 def compare_at(depth: int, seeds: int, folder: Path, settings: list[str]) -> list[dict]:

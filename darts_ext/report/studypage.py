@@ -12,7 +12,7 @@ from .amounts import format_mean
 from .charts.curves import Curve, Point, draw_curves
 from .charts.palette import Look, assign_looks
 from .chosen import Chosen, draw_chosen
-from .labels import BASELINES, label_criterion
+from .labels import BASELINES, join_names, label_criterion
 from .legend import draw_swatches, list_options
 from .resultfiles import number
 from .study import Comparison, Study, list_criteria, read_study
@@ -94,9 +94,16 @@ def _write_sentences(study: Study) -> list[str]:
     for title, panel in study.panels.items():
         where = f" ({title})" if title else ""
         sentences.append(_name_the_best(panel, study.axis) + where + ".")
+        nowhere = []
         for name in list_criteria(panel.values()):
-            if name not in BASELINES:
-                sentences.append(_compare_with_baselines(name, panel, study.axis) + where + ".")
+            numbers = _find_above_baselines(name, panel)
+            if numbers:
+                at = f"{study.axis} {', '.join(numbers)}"
+                sentences.append(f"{label_criterion(name)} is above all baselines at {at}{where}.")
+            elif name not in BASELINES:
+                nowhere.append(label_criterion(name))
+        if nowhere:
+            sentences.append(f"Nowhere above all baselines: {join_names(nowhere)}{where}.")
     return sentences
 
 
@@ -119,19 +126,16 @@ def _name_the_best(panel: Mapping[float, Comparison], axis: str) -> str:
     return f"Most accurate: {'; '.join(clauses)}"
 
 
-def _compare_with_baselines(name: str, panel: Mapping[float, Comparison], axis: str) -> str:
-    """Says at which numbers the mean of a criterion is above those of all baselines."""
+def _find_above_baselines(name: str, panel: Mapping[float, Comparison]) -> list[str]:
+    """Lists the numbers at which the mean of a criterion is above those of all baselines."""
     mine = collect(panel, name, "test_accuracy")
     others = [collect(panel, baseline, "test_accuracy") for baseline in BASELINES]
     above = []
     for x, values in mine.items():
         levels = [fmean(other[x]) for other in others if x in other]
-        if levels and fmean(values) > max(levels):
+        if name not in BASELINES and levels and fmean(values) > max(levels):
             above.append(f"{x:g}")
-    at = ", ".join(above)
-    if not above:
-        return f"{label_criterion(name)} is nowhere above all baselines"
-    return f"{label_criterion(name)} is above all baselines at {axis} {at}"
+    return above
 
 
 def _show_panel(title: str, panel: Mapping[float, Comparison], axis: str) -> dict:
