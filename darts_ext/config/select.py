@@ -64,8 +64,8 @@ class StrategySettings(MeasuringSettings):
     step: str | None = None
     """Of local: best goes to the best neighbour, first to the first that is better; by default best."""
     candidates: int | str | None = None
-    """Of sample: how many different architectures are drawn, or all; by default 100. Of local: how many are measured at
-    most."""
+    """Of sample and local: how many different architectures are drawn, or all (sample; by default 100), or measured at
+    most (local)."""
     candidate_weights: str = field(default="supernet", metadata=_part_of("build", **one_of("supernet", "initial")))
     """Of sample and local: supernet measures candidates with its trained weights; initial builds each as a network of
     its own, untrained (Eigen-NAS)."""

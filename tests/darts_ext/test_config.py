@@ -176,10 +176,10 @@ def test_every_option_of_a_strategy_has_a_setting(strategy):
 
 @pytest.mark.parametrize("field", OPTIONS, ids=name_field)
 def test_the_help_of_an_option_names_the_strategies_that_take_it(field):
-    start = re.match(r"Of ([\w ]+):", HELP["StrategySettings", field.name])
+    start = re.match(r"Of ([\w, ]+):", HELP["StrategySettings", field.name])
     assert start, "help begins with Of STRATEGY:"
     takers = {strategy.name for strategy in list_takers(read_option(field))}
-    assert set(start[1].split(" and ")) == takers
+    assert set(re.split(", | and ", start[1])) == takers
 
 
 @pytest.mark.parametrize("field", [field for field in OPTIONS if "option" not in field.metadata], ids=name_field)

@@ -105,7 +105,7 @@ def test_folders_are_safe_and_the_same_name_is_one_entry():
         ("--tune_epochs 1 --strategy oneshot", "tune_epochs is an option of progressive, and the strategy is oneshot"),
         ("--criterion magnitude --tune_epochs 1", "name another strategy, or leave tune_epochs out"),
         ("--candidates 5", "candidates is an option of sample"),
-        ("--max_flops 5", "max_flops is an option of sample and beam"),
+        ("--max_flops 5", "max_flops is an option of sample and local and beam"),
         ("--rescore", "rescore is an option of beam"),
         ("--joint", "joint is an option of progressive"),
         ("--tune_learning_rate_factor 0.5 --strategy progressive", "give --tune_epochs"),
