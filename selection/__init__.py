@@ -15,7 +15,8 @@ from .numerics.gaussian import list_infinite_activations
 from .numerics.infinite import infinite_bounds, infinite_ntk
 from .numerics.spectrum import Spectrum, spectrum
 from .numerics.tnorm import calibrate
-from .plan import Plan, make_plan
+from .plan import Plan
+from .planning import make_plan
 from .preserve import preserved
 from .protocol import Selectable, edge_of, group_of, kind_of
 from .registry import (

@@ -17,6 +17,7 @@ class Decisions:
         history: what was decided in each round of a progressive strategy, with the measure after it, or the levels of a
             beam.
         candidates: the best whole architectures that were compared, best first.
+        shortlist: those that were judged again, best first, "then" by what.
         reasons: {choice: {"chosen", "atoms", "deciding", "runner_up", ...}}, where several criteria met.
         settled: {choice: {option: score by the finer measure}}, of the options whose score was equal and best.
     """
@@ -27,6 +28,7 @@ class Decisions:
     edges: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
     candidates: list[dict] = field(default_factory=list)
+    shortlist: list[dict] = field(default_factory=list)
     reasons: dict[str, dict] = field(default_factory=dict)
     settled: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -60,7 +62,7 @@ class Selection(Decisions):
         """Returns all of it in built-in types, the options under the name `decisions`."""
         values = asdict(self)
         names = ("criterion", "strategy", "decisions", "inputs", "scores", "settled", "edges", "history", "candidates")
-        account = ("reasons", "evaluations", "saved", "notes", "seconds")
+        account = ("shortlist", "reasons", "evaluations", "saved", "notes", "seconds")
         values["decisions"] = values.pop("options")
         return {name: values[name] for name in (*names, *account)}
 

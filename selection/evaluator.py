@@ -100,14 +100,14 @@ class Evaluator:
             SelectionError: the value is not a number; the options are named.
         """
         with masked(self.net, without):
-            value = self._measure(self.net, self._draw_batches(), without)
+            value = self._measure(self.draw_batches(), without)
         self.budget.count(1.0)
         return value
 
     def batch_values(self, without: Mask, part: range) -> list[float]:
         """Measures the network on each of some batches of the race's sequence."""
         with masked(self.net, without):
-            values = [self._measure(self.net, [self.sequence[index]], without) for index in part]
+            values = [self._measure([self.sequence[index]], without) for index in part]
         images = sum(self.sizes[index] for index in part)
         self.budget.count(images / sum(self.sizes))
         return values
@@ -133,11 +133,9 @@ class Evaluator:
 
         return self._compute_once(name, counted)
 
-    def measure_network(self, network: nn.Module) -> float:
-        """Measures another network on the same batches."""
-        value = self._measure(network, self._draw_batches(), {})
-        self.budget.count(1.0)
-        return value
+    def measure_itself(self) -> float:
+        """Measures the network as it stands now; what is counted is the caller's affair."""
+        return self._measure(self.draw_batches(), {})
 
     def changes_nothing(self, choice: str, option: str) -> bool:
         """Whether the network is known to do the same without the option: it is called `none` or `no_skip`, and returns
@@ -149,7 +147,7 @@ class Evaluator:
 
     def example(self) -> Tensor | None:
         """Returns the inputs of one batch."""
-        return next((x for x, _ in self._draw_batches()), None)
+        return next((x for x, _ in self.draw_batches()), None)
 
     def forget(self) -> None:
         """Clears cached values; to be called after the network has changed."""
@@ -167,7 +165,8 @@ class Evaluator:
         self.cache = state["kept"]
         self.generator.set_state(state["generator"])
 
-    def _draw_batches(self) -> Batches:
+    def draw_batches(self) -> Batches:
+        """Returns the batches of an evaluation."""
         if self.resample is None:
             return self.batches
         batches = fit_batches(self.net, check_batches(self.resample()))
@@ -187,28 +186,21 @@ class Evaluator:
             self.cache[name] = compute()
         return self.cache[name]
 
-    def _measure(self, network: nn.Module, batches: Batches, without: Mask) -> float:
-        name = self.measure.name
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                value = self._measure_once_more(network, batches)
-            except FAILURES as error:
-                raise SelectionError(f"{name} of {_describe(without)}: {first_line(error)}") from error
-        for warning in caught:
-            note = str(warning.message)
-            if note not in self.notes:
-                self.notes.append(note)
-        if not isinstance(value, (int, float)) or value != value:
-            raise SelectionError(f"{name} is not a number for {_describe(without)}: {value!r}")
+    def _measure(self, batches: Batches, without: Mask) -> float:
+        value, notes = take_with_notes(self._measure_once_more, self.net, batches, self.measure.name, without)
+        self.add_notes(notes)
         return value
+
+    def add_notes(self, notes: Iterable[str]) -> None:
+        """Remembers what a measure had to say, each thing once."""
+        self.notes += [note for note in notes if note not in self.notes]
 
     def _measure_once_more(self, network: nn.Module, batches: Batches) -> float:
         """Measures a network; where that fails with 0-dim zeros, again with zeros of full size."""
         try:
             return self.measure(network, batches)
         except FAILURES:
-            if network is not self.net or not give_up_cheap_zeros(self.net):
+            if not give_up_cheap_zeros(self.net):
                 raise
         return self.measure(network, batches)
 
@@ -226,6 +218,26 @@ class Evaluator:
         with hooked(module.register_forward_hook(record) for module in modules), preserved(self.net, seed=0):
             self.net.eval()(x[:2].clone())
         return bool(nonzero) and not any(nonzero)
+
+
+def take_with_notes(
+    measure: Callable[..., Any], network: nn.Module, batches: Batches, name: str = "", without: Mask | None = None
+) -> tuple[float, list[str]]:
+    """Takes a measure of a network, and returns what it warned of, too.
+
+    Raises:
+        SelectionError: it fails, or is not a number; the measure, and the options that are switched off, are named.
+    """
+    name = name or getattr(measure, "name", "the measure")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            value = measure(network, batches)
+        except FAILURES as error:
+            raise SelectionError(f"{name} of {_describe(without)}: {first_line(error)}") from error
+    if not isinstance(value, (int, float)) or value != value:
+        raise SelectionError(f"{name} is not a number for {_describe(without)}: {value!r}")
+    return value, list(dict.fromkeys(str(warning.message) for warning in caught))
 
 
 def form_finer(evaluator: Evaluator, give: Callable[[Measure], Measure]) -> Evaluator | None:
@@ -246,7 +258,7 @@ def form_finer(evaluator: Evaluator, give: Callable[[Measure], Measure]) -> Eval
     return Evaluator(evaluator.net, finer, evaluator.batches, budget=evaluator.budget, protocol=protocol)
 
 
-def _describe(without: Mask) -> str:
+def _describe(without: Mask | None) -> str:
     """Says in words which network is measured."""
     if not without:
         return "the whole network"

@@ -1,7 +1,6 @@
 """A plan: which criteria decide, by which strategy, with which options, and how the network is measured.
 
-`make_plan` refuses what cannot be, before there is a network; `Plan.check` tries the plan on a network and one batch;
-`Plan.run` decides.
+`Plan.check` tries the plan on a network and one batch; `Plan.run` decides.
 """
 
 import time
@@ -19,15 +18,14 @@ from .batches import Batches, check_batches, check_runs, fit_batches
 from .budget import Budget, Listener
 from .costs import check_reachable, count_costs
 from .decisions import Selection
-from .errors import SelectionError, unknown
-from .evaluator import PROTOCOLS, Evaluator, MeasuringProtocol, form_finer
-from .measure_settings import Settings, apply_settings, check_settings
+from .errors import SelectionError
+from .evaluator import Evaluator, MeasuringProtocol, form_finer
 from .measuring import take_measure
 from .notes import collect_notes
 from .protocol import Selectable, SelectableModule, allowed_options, check_selectable
-from .registry import Criterion, find_measure, list_measures
-from .spelling import Spelling, Term, find_criterion, parse_criterion
-from .strategies import START, STRATEGIES, Judge, Panel, Strategy
+from .registry import Criterion
+from .spelling import Spelling
+from .strategies import Judge, Panel, Strategy
 from .task import Task, settle_targets, task_of
 
 
@@ -42,6 +40,8 @@ class Plan:
         options: of the strategy.
         protocol: how the network is measured with options removed.
         task: loss and metric of one's own.
+        start: who chooses where a local search begins.
+        then: who judges a shortlist again.
     """
 
     spelling: Spelling
@@ -50,6 +50,8 @@ class Plan:
     options: Mapping[str, Any]
     protocol: MeasuringProtocol
     task: Task
+    start: "Plan | None" = None
+    then: "Plan | None" = None
 
     def with_options(self, **options: object) -> "Plan":
         """Returns the plan with further options of its strategy.
@@ -57,8 +59,11 @@ class Plan:
         Raises:
             SelectionError: an option that the strategy does not take, or a value that cannot be.
         """
-        joined = _join_tnorm(self.spelling, self.strategy, {**self.options, **options})
-        _check_options(self.strategy, joined)
+        for name in ("start", "then"):
+            if isinstance(options.get(name), str) and options[name] != self.options.get(name):
+                raise SelectionError(f"{name} {options[name]} is a name, which a plan is made with: make_plan(...)")
+        joined = join_spelling(self.spelling, {**self.options, **options})
+        check_options(self.strategy, joined)
         self.strategy.check(self.criteria, joined)
         return replace(self, options=joined)
 
@@ -77,7 +82,7 @@ class Plan:
             state = nullcontext()
         batches = fit_batches(net, check_batches([(x, y)]))
         with state:
-            for criterion in self.criteria.values():
+            for criterion in [*self.criteria.values(), *(self.then.criteria.values() if self.then else ())]:
                 if criterion.measure:
                     take_measure(task_of(net).give(criterion.measure), net, batches)
         limited = count_costs(net, self.options.get("limits") or {}, x, self.options.get("tables"))
@@ -106,9 +111,7 @@ class Plan:
         if batches is not None and not callable(batches):
             batches = check_batches(batches)  # once: a generator yields them to the first criterion only
         panel = self.form_panel(net, batches, seed=seed, budget=budget)
-        if "start" in self.strategy.options:
-            joined = {**joined, "start": self._find_start(joined, net, batches, seed, budget)}
-        decisions = self.strategy.decide(panel, **joined)
+        decisions = self.strategy.decide(panel, **self._ask_others(joined, net, batches, seed, budget))
         return Selection(
             **vars(decisions),
             criterion=self.spelling.criterion,
@@ -143,158 +146,47 @@ class Plan:
             panel.append(Judge(name, criterion.lift, evaluator))
         return panel
 
-    def _find_start(
+    def _ask_others(
         self,
         options: Mapping[str, Any],
         net: Selectable,
         batches: Batches | Callable[[], Iterable] | None,
         seed: int,
         budget: Budget,
-    ) -> object:
-        """Returns the start of a search: what a criterion chooses, where it is the name of one."""
-        start = options.get("start", START)
-        if not isinstance(start, str):
-            return start
-        plan = make_plan(start, task=self.task)
-        return plan.strategy.decide(plan.form_panel(net, batches, seed=seed, budget=budget), **plan.options)
+    ) -> dict[str, Any]:
+        """Returns the options, with what a criterion chooses as `start`, and a panel as `then`, where they are names of
+        criteria."""
+        found = dict(options)
+        if self.start and isinstance(options.get("start", ""), str):
+            panel = self.start.form_panel(net, batches, seed=seed, budget=budget)
+            found["start"] = self.start.strategy.decide(panel, **self.start.options)
+        if isinstance(options.get("then"), str):
+            if self.then is None:
+                raise SelectionError(f"then is {options['then']}, which is not a criterion: give what judges")
+            found["then"] = self.then.form_panel(net, batches, seed=seed, budget=budget)
+        return found
 
 
-def make_plan(
-    criterion: str | Spelling,
-    strategy: str | None = None,
-    *,
-    tuned: bool = False,
-    protocol: str = "paired",
-    race: float | None = None,
-    settings: Settings | None = None,
-    task: Task | None = None,
-    **options: object,
-) -> Plan:
-    """Makes a plan of names and options, see `selection.select`.
-
-    Args:
-        criterion: text in the grammar of `selection.spelling`, or what `parse_criterion` made of it.
-        strategy: by default the one that the text names, or what suits the criteria.
-        tuned: whether the network will be trained between decisions.
-        task: loss and metric of one's own, for the criteria that look at targets.
-
-    Raises:
-        SelectionError: an unknown name, or settings and options that do not go together.
-    """
-    spelling = criterion if isinstance(criterion, Spelling) else parse_criterion(criterion)
-    chosen = _choose_strategy(spelling, strategy, tuned)
-    task = task or Task()
-    criteria = {str(term): _resolve(term, chosen, task) for term in spelling.terms}
-    if len(criteria) > 1 and not chosen.several:
-        raise SelectionError(
-            f"strategy {chosen.name} takes one criterion, not {spelling.joined}: beam and sample combine several"
-        )
-    options = _join_tnorm(spelling, chosen, options)
-    _check_options(chosen, options)
-    chosen.check(criteria, options)
-    start = options.get("start")
-    if isinstance(start, str):
-        _check_start(start)
-    check_settings(settings, list(criteria))
-    for name, values in (settings or {}).items():
-        criteria[name] = apply_settings(name, criteria[name], values)
-    measuring = _choose_protocol(protocol, race, chosen)
-    if protocol == "darts-pt":
-        _check_images_may_change(criteria)
-    return Plan(spelling, criteria, chosen, options, measuring, task)
-
-
-def suit_strategy(spelling: Spelling, tuned: bool) -> str:
-    """Returns the strategy that suits some criteria.
-
-    Perturbation is progressive if the network is tuned between decisions, and oneshot otherwise: a network in which
-    some choices are committed says little before it has been trained for them. `ntk` is progressive, several criteria
-    are a beam, `combination` is a sample.
-
-    >>> suit_strategy(parse_criterion("perturbation"), tuned=False), suit_strategy(parse_criterion("ntk"), tuned=False)
-    ('oneshot', 'progressive')
-    """
-    if spelling.is_combination:
-        return "sample"
-    first = spelling.terms[0]
-    if len(spelling.terms) > 1:
-        return "beam"
-    criterion = find_criterion(first)
-    if tuned and criterion.measure:
-        return "progressive"
-    return criterion.strategy
-
-
-def _choose_strategy(spelling: Spelling, asked: str | None, tuned: bool) -> Strategy:
-    if asked and spelling.strategy and asked != spelling.strategy:
-        raise SelectionError(
-            f"{spelling.text} names strategy {spelling.strategy}, and strategy is {asked}: leave one of them out"
-        )
-    name = asked or spelling.strategy or suit_strategy(spelling, tuned)
-    if name not in STRATEGIES:
-        raise unknown("strategy", name, STRATEGIES)
-    return STRATEGIES[name]
-
-
-def _resolve(term: Term, strategy: Strategy, task: Task) -> Criterion:
-    """Returns the criterion of a term, its measure that of the task; whole architectures are judged by a measure.
-
-    Some criteria have the name of the measure that does for networks what they do for options, as `parameters`.
-    """
-    criterion = find_criterion(term)
-    if criterion.measure:
-        return replace(criterion, measure=task.give(criterion.measure))
-    if not strategy.whole:
-        return criterion
-    if term.name not in list_measures():
-        raise SelectionError(
-            f"criterion {term} reads options and measures nothing of a whole architecture: {strategy.name} takes "
-            f"criteria with a measure"
-        )
-    return replace(criterion, measure=find_measure(term.name))
-
-
-def _join_tnorm(spelling: Spelling, strategy: Strategy, options: Mapping[str, object]) -> dict[str, object]:
-    """Returns the options, with the t-norm of the spelling as `combine`."""
-    joined = dict(options)
-    if spelling.tnorm is None:
-        return joined
-    combine = joined.setdefault("combine", spelling.tnorm)
-    if combine != spelling.tnorm:
-        raise SelectionError(
-            f"{spelling.text} joins by {spelling.tnorm}, and combine is {combine}: leave one of them out"
-        )
-    return joined
-
-
-def _check_options(strategy: Strategy, options: Mapping[str, object]) -> None:
+def check_options(strategy: Strategy, options: Mapping[str, object]) -> None:
     strange = [name for name in options if name not in strategy.options]
+    if {"then", "shortlist"} & set(strange):
+        raise SelectionError(
+            f"a shortlist is made of whole architectures, and {strategy.name} decides option by option: name sample or "
+            f"local, as CRITERION@sample:THEN"
+        )
     if strange:
         known = ", ".join(strategy.options) or "none"
         raise SelectionError(f"strategy {strategy.name} takes no {', '.join(strange)}; its options: {known}")
 
 
-def _check_start(name: str) -> None:
-    """Raises SelectionError for a start that is no criterion, or again searches from a start."""
-    plan = make_plan(name)
-    if "start" in plan.strategy.options:
-        raise SelectionError(f"start is what another strategy chooses, and {name} is one of {plan.strategy.name}")
-
-
-def _choose_protocol(name: str, race: float | None, strategy: Strategy) -> MeasuringProtocol:
-    if name not in PROTOCOLS:
-        raise unknown("protocol", name, PROTOCOLS)
-    if race is None and strategy.several:
-        race = 0.0  # all options are weighed, not only the best
-    protocol = PROTOCOLS[name]
-    if race is not None:
-        protocol = replace(protocol, race=race)
-    if not isinstance(protocol.race, (int, float)) or not 0 <= protocol.race < 1:
-        raise SelectionError(f"race is an error rate in [0, 1), not {race!r}")
-    return protocol
-
-
-def _check_images_may_change(criteria: Mapping[str, Criterion]) -> None:
-    for name, criterion in criteria.items():
-        if criterion.lift.same_images:
-            raise SelectionError(f"{name} scores all options on the same images: leave protocol at paired")
+def join_spelling(spelling: Spelling, options: Mapping[str, object]) -> dict[str, object]:
+    """Returns the options, with what the spelling says of them: the t-norm as `combine`, `start` and `then`."""
+    joined = dict(options)
+    said = {"combine": ("joins by", spelling.tnorm), "start": ("starts at", spelling.start)}
+    for name, (verb, spelt) in {**said, "then": ("is judged again by", spelling.then)}.items():
+        if spelt is None:
+            continue
+        given = joined.setdefault(name, spelt)
+        if isinstance(given, str) and given != spelt:
+            raise SelectionError(f"{spelling.text} {verb} {spelt}, and {name} is {given}: leave one of them out")
+    return joined

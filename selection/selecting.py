@@ -8,7 +8,7 @@ from .budget import Budget, Listener
 from .decisions import Decisions, Selection
 from .losses import Loss, Metric
 from .measure_settings import Settings
-from .plan import make_plan
+from .planning import make_plan
 from .protocol import Selectable
 from .task import Task
 
@@ -64,7 +64,7 @@ def select(
         net: answers choices(), logits() and inputs().
         criterion: see `list_criteria`; "LIFT:MEASURE" for any pair of `list_lifts` and `list_measures`; several joined
             by "+" for "sample", "local" and "beam", as "combination" is.
-        strategy: see `strategies.list_strategies`; by default what suits, see `plan.suit_strategy`.
+        strategy: see `strategies.list_strategies`; by default what suits, see `planning.suit_strategy`.
         batches: [(x, y)] of validation images, as a DataLoader; or a function that returns them anew each time.
         tune: trains the network between the rounds of "progressive"; called with the `Decisions` so far: `.options`
             {choice: option}, `.inputs` {node: [choices]}.

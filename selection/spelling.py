@@ -1,10 +1,12 @@
 """The one grammar in which criteria and measures are written, and the only place that reads it.
 
-    [SUPERNET/][TNORM(]TERM[+TERM ...][)][@STRATEGY]        TERM = [LIFT:]NAME[~noise]
+    [SUPERNET/]CRITERION[@STRATEGY[(START)][:THEN]]    CRITERION = TERM[+TERM ...] or TNORM(TERM[+TERM ...])
+                                                       TERM = [LIFT:]NAME[~noise]
 
 Each sign has one meaning: `/` ends the name of a supernet of a comparison, `:` the name of a lift, `+` joins terms that
 judge together, `TNORM(...)` says how they are joined, `~noise` shows normal noise to a measure in place of images, `@`
-begins a strategy. `combination` stands for the terms of `COMBINATION`.
+begins a strategy. START is the criterion whose choice a local search begins at, THEN the criterion that judges its
+shortlist again. `combination` stands for the terms of `COMBINATION`.
 
 Two older spellings are understood: `TNORM:A+B` for `TNORM(A+B)`, and `A@noise` for `A~noise`.
 """
@@ -49,6 +51,7 @@ class Spelling:
         terms: those that judge together.
         tnorm: how they are joined; None where nothing is said.
         strategy: None where nothing is said.
+        start, then: of the strategy; None where nothing is said.
         supernet: of those of a comparison; "" is the command's own.
     """
 
@@ -56,6 +59,8 @@ class Spelling:
     terms: tuple[Term, ...]
     tnorm: str | None = None
     strategy: str | None = None
+    start: str | None = None
+    then: str | None = None
     supernet: str = ""
 
     @property
@@ -97,9 +102,12 @@ def parse(text: str) -> Spelling:
     Spelling(text='fixed/removal:accuracy+ntk@beam',
              terms=(Term(name='accuracy', lift='removal', inputs='images'),
                     Term(name='ntk', lift='', inputs='images')),
-             tnorm=None, strategy='beam', supernet='fixed')
+             tnorm=None, strategy='beam', start=None, then=None, supernet='fixed')
     >>> parse("minimum:naswot+trainability@noise").joined
     'minimum(naswot+trainability~noise)'
+    >>> spelling = parse("trainability@local(perturbation):loss")
+    >>> spelling.strategy, spelling.start, spelling.then
+    ('local', 'perturbation', 'loss')
     """
     if not isinstance(text, str):
         raise SelectionError(
@@ -115,7 +123,18 @@ def parse(text: str) -> Spelling:
     terms: list[Term] = []
     for part in body.split("+"):
         terms += _read_terms(part, text)
-    return Spelling(text, tuple(terms), tnorm, strategy or None, supernet)
+    return Spelling(text, tuple(terms), tnorm, *_split_strategy(strategy, text), supernet)
+
+
+def _split_strategy(strategy: str, text: str) -> tuple[str | None, str | None, str | None]:
+    """Returns a strategy, where it starts, and who judges again."""
+    if not strategy:
+        return None, None, None
+    found = re.fullmatch(r"([^():]+)(?:\((.+?)\))?(?::(.+))?", strategy)
+    if not found:
+        raise SelectionError(f"{text!r}: a strategy is written @STRATEGY, @STRATEGY(START) or @STRATEGY:THEN")
+    name, start, then = found.groups()
+    return name, start, then
 
 
 def _modernise(text: str) -> str:

@@ -8,6 +8,7 @@ from .decided import find_decisions
 from .discrete import DiscreteNetwork, build
 from .errors import GenotypeError, SpaceError
 from .genotype import Edge, Genotype
+from .initialisation import list_initialisations
 from .macro import Macro, find_macro
 from .mixed import AddedSkip, MixedActivation, MixedOp
 from .mlp import MLP, MLPSupernet
@@ -50,6 +51,7 @@ __all__ = [
     "from_quark0",
     "is_twice_differentiable",
     "list_activations",
+    "list_initialisations",
     "list_spaces",
     "prune_nodes",
     "top_nodes",

@@ -10,6 +10,7 @@ from .edge import Edge
 from .errors import SpaceError
 from .genotype import Genotype
 from .graph import trace_graph
+from .initialisation import draw_weights
 from .macro import CellSpec, find_macro
 from .mlp import MLP
 from .nodescale import NodeScale
@@ -179,6 +180,7 @@ def build(
     drop_path: float = 0.0,
     stem: str = "cifar",
     node_scale: float | None = None,
+    initialisation: str = "default",
     seed: int | None = None,
     **dense: Any,
 ) -> DiscreteNetwork | MLP:
@@ -192,6 +194,7 @@ def build(
         stem: "cifar", or "imagenet" (an eighth of the resolution before the first cell).
         node_scale: gamma of a `NodeScale` behind every convolution or every activation of `MLP(...)`, see
             `prune_nodes`; None has none.
+        initialisation: how the weights of a network of cells are drawn, see `list_initialisations`.
         seed: of the weights; None takes torch's global generator.
         dense: of `MLP(...)`: image_size, parametrisation, weight_variance; see `mlp.DenseStack`.
 
@@ -209,7 +212,11 @@ def build(
     with seeded(seed):
         if find_macro(genotype.format).made_of_cells:
             _check_has_none(dense)
-            return _build_cells(genotype, channels, layers, **sizes, **of_cells)
+            net = _build_cells(genotype, channels, layers, **sizes, **of_cells)
+            draw_weights(net, initialisation)
+            return net
+        if initialisation != "default":
+            raise SpaceError("initialisation is of networks of cells; MLP(...) draws its weights by weight_variance")
         has_cells = bool(auxiliary or drop_path or stem != "cifar")
         return _build_mlp(genotype, layers, has_cells, channels=channels, **sizes, **dense)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, SHARE, one_of
 
+WEIGHTS = ("supernet", "initial", "he_fan_in", "he_fan_out")
+
 
 def _part_of(option: str, **metadata: object) -> dict[str, object]:
     """Returns the metadata of a setting that is handed to a strategy as part of its option of that name."""
@@ -66,9 +68,28 @@ class StrategySettings(MeasuringSettings):
     candidates: int | str | None = None
     """Of sample and local: how many different architectures are drawn, or all (sample; by default 100), or measured at
     most (local)."""
-    candidate_weights: str = field(default="supernet", metadata=_part_of("build", **one_of("supernet", "initial")))
-    """Of sample and local: supernet measures candidates with its trained weights; initial builds each as a network of
-    its own, untrained (Eigen-NAS)."""
+    candidate_weights: str = field(default="supernet", metadata=_part_of("build", **one_of(*WEIGHTS)))
+    """Of sample and local: supernet measures candidates with its trained weights; the others build each as a network of
+    its own, untrained (Eigen-NAS), with weights as torch draws them (initial), or He et al. (he_fan_in, as AZ-NAS, or
+    he_fan_out)."""
+    draws: int = field(default=1, metadata=_part_of("build", **AT_LEAST_ONE))
+    """Of sample and local: untrained networks of each candidate, from other weights, shown other images; candidates are
+    ordered by the mean of their ranks."""
+    shortlist: int | None = None
+    """Of sample and local: how many of the best are judged again by `then`; by default 20."""
+    then: str | None = None
+    """Of sample and local: who judges the shortlist again, and decides: a criterion; training, briefly, with the better
+    half going on; or table, the 12-epoch validation accuracy in NAS-Bench-201."""
+    then_weights: str | None = field(default=None, metadata=_part_of("then_build", **one_of(*WEIGHTS)))
+    """Of sample and local: weights of the networks that a criterion judges again; by default as candidate_weights."""
+    brief_epochs: int = field(default=4, metadata=_part_of("then", **AT_LEAST_ONE))
+    """Of sample and local: epochs of each round of brief training, on half a cosine."""
+    brief_rounds: int = field(default=2, metadata=_part_of("then", **AT_LEAST_ONE))
+    """Of sample and local: rounds of brief training; after each the better half goes on (successive halving)."""
+    brief_images: int | None = field(default=None, metadata=_part_of("then", **AT_LEAST_ONE))
+    """Of sample and local: images of brief training, of those that train the supernet's weights; by default all."""
+    processes: int = field(default=1, metadata=_part_of("spread", **AT_LEAST_ONE))
+    """Of sample and local: processes that measure untrained candidates and train briefly, one thread each."""
     width: int | None = field(default=None, metadata=AT_LEAST_ONE)
     """Of beam: how many unfinished architectures go on; by default 10."""
     combine: str | None = None

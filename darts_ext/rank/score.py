@@ -3,23 +3,23 @@
 import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import joblib
-import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import Tensor, nn
 
 from selection import SelectionError, kernels_shared, measure, parse
-from supernet import Genotype, build
+from supernet import Genotype, build, list_initialisations
 
 from ..runtime.errors import UsageError, unknown
 from ..runtime.files import describe_fault, write_whole
 from ..runtime.interrupts import interrupts_kept_from_children
 from ..runtime.news import say
+from ..runtime.processes import one_thread
 
 HEADER = ["index", "repeat", "measure", "value", "seconds"]
 
@@ -43,7 +43,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Build:
-    """Settings by which a cell becomes a network: its sizes, and how weights are drawn (see `INITIALISATIONS`)."""
+    """Settings by which a cell becomes a network: its sizes, and how weights are drawn (see `list_initialisations`)."""
 
     channels: int
     layers: int
@@ -53,8 +53,8 @@ class Build:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.initialisation not in INITIALISATIONS:
-            raise unknown("initialisation", self.initialisation, INITIALISATIONS)
+        if self.initialisation not in list_initialisations():
+            raise unknown("initialisation", self.initialisation, list_initialisations())
 
 
 @dataclass(frozen=True)
@@ -66,57 +66,17 @@ class RankInputs:
     noise: Tensor
 
 
-def _keep_default(net: nn.Module) -> None:
-    """Leaves the weights as torch has drawn them."""
-
-
-def _create_he(mode: str) -> Callable[[nn.Module], None]:
-    """Returns a function that draws weights as He et al. (2015), by "fan_in" or "fan_out"."""
-
-    def draw(net: nn.Module) -> None:
-        for layer in net.modules():
-            if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
-
-    return draw
-
-
-INITIALISATIONS: dict[str, Callable[[nn.Module], None]] = {
-    "default": _keep_default,
-    "he_fan_in": _create_he("fan_in"),
-    "he_fan_out": _create_he("fan_out"),
-}
-
-
 def build_network(task: Task, settings: Build) -> nn.Module:
     """Builds the network of a task; its weights depend on the seed and the repeat only."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(settings.seed * 1000 + task.repeat)
-        net = build(
-            Genotype.from_text(task.cell),
-            channels=settings.channels,
-            layers=settings.layers,
-            num_classes=settings.num_classes,
-            in_chans=settings.in_chans,
-        )
-        INITIALISATIONS[settings.initialisation](net)
-    return net
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Lets torch compute on one CPU thread in the block, so that processes do not fight for the cores.
-
-    Afterwards the number of threads is what it was: with one process the block runs in the caller's own.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    return build(
+        Genotype.from_text(task.cell),
+        channels=settings.channels,
+        layers=settings.layers,
+        num_classes=settings.num_classes,
+        in_chans=settings.in_chans,
+        initialisation=settings.initialisation,
+        seed=settings.seed * 1000 + task.repeat,
+    )
 
 
 def score_task(task: Task, settings: Build, inputs: RankInputs) -> list[dict]:

@@ -1,19 +1,21 @@
 """Choosing, with a bar, and with checkpoints between the rounds of a progressive strategy."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from math import ceil
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from selection import Decisions, Selection
+from selection import Selection
 
 from ..data import ImageBatches
 from ..runtime.files import load_checkpoint, save_checkpoint
 from ..runtime.news import say
+from ..runtime.processes import Spread
 from ..search import Tuning
+from .memory import Memory
 from .selector import Selector, drop_defaults
 
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.4g}/{total:.4g} [{elapsed}<{remaining}{postfix}]"
@@ -42,26 +44,27 @@ def choose(
     seed: int,
     checkpoint: Path,
     identity: dict,
+    memory: Path,
     tuning: Tuning | None = None,
-    build: Callable | None = None,
-    start: Decisions | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Selection:
-    """Chooses an architecture; a progressive strategy goes on from `checkpoint` if that was left by the same call.
+    """Chooses an architecture; a progressive strategy goes on from `checkpoint` if that was left by the same
+    call.
 
     Args:
         net: a trained supernet.
         batches: what the criteria measure on.
         identity: tells this call from others that may have left a checkpoint.
+        memory: file of what was measured of whole architectures; the same call does not measure it again.
         tuning: None trains nothing between decisions.
-        build: see `selection.strategies.sample`.
-        start: where a local search begins, if not at a criterion's choice.
+        options: of strategies of whole architectures, as `build` and `start`; None of each leaves the default.
     """
     progress = _Progress(selector, batches, checkpoint, identity, tuning)
-    options: dict[str, object] = {}
-    if build:
-        options["build"] = build
-    if start:
-        options["start"] = start
+    options = {name: value for name, value in (options or {}).items() if value is not None}
+    if selector.plan.strategy.whole:
+        options["spread"] = Spread(int(str(selector.settings["processes"])))
+        if not callable(batches):
+            options["memory"] = Memory(memory, identity)
     if tuning:
         options["tune"] = progress.tune
     with progress.bar:

@@ -2,13 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from selection import Decisions
-from supernet import Genotype, GenotypeError, Supernet, build, find_decisions, find_macro
+from supernet import Genotype, GenotypeError, Supernet, find_decisions
 
 from ..config import SearchSettings
 from ..data import Images, Split
@@ -16,8 +13,10 @@ from ..runtime.errors import UsageError
 from ..runtime.files import to_json, write_whole
 from ..runtime.genotypes import read_genotype
 from ..runtime.news import say
-from ..search import build_tuning, load_supernet, network_arguments
+from ..search import build_tuning, load_supernet
+from .candidates import read_build
 from .choosing import ResampledBatches, choose
+from .second import read_second_judge
 from .selector import Selector, is_file_of_start
 
 
@@ -45,8 +44,13 @@ def select_on_run(
             "seed": seed,
         },
         tuning=_read_tuning(net, images, settings, selector),
-        build=_read_build(net, images, settings, selector),
-        start=_read_start(net, selector),
+        memory=out / "select" / "measured.jsonl",
+        options={
+            "build": read_build(net.space, images, settings, selector, "candidate_weights"),
+            "then_build": read_build(net.space, images, settings, selector, "then_weights"),
+            "start": _read_start(net, selector),
+            "then": read_second_judge(net.space, run, images, settings, selector),
+        },
     )
     genotype = net.genotype(selection.decisions, selection.inputs)
     scores = {
@@ -101,21 +105,3 @@ def _read_start(net: Supernet, selector: Selector) -> Decisions | None:
     except GenotypeError as error:
         raise UsageError(f"{start}: {error}") from None
     return Decisions(options, inputs)
-
-
-def _read_build(net: Supernet, images: Images, settings: SearchSettings, selector: Selector) -> Callable | None:
-    """Returns what builds a candidate as an untrained network of its own, of the supernet's size, if that is asked."""
-    if selector.settings.get("candidate_weights") != "initial":
-        return None
-
-    def build_candidate(options: dict[str, str], inputs: dict[str, list[str]]) -> torch.nn.Module:
-        genotype = net.genotype(options, inputs)
-        macro = find_macro(genotype.format)
-        arguments = network_arguments(images, settings, macro)
-        layers = None
-        if macro.made_of_cells:
-            _, layers = macro.supernet_sizes.complete(settings.channels, settings.layers)
-        child = build(genotype, channels=settings.channels, layers=layers, seed=images.seed, **arguments)
-        return child.to(images.device)
-
-    return build_candidate

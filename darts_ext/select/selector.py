@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from selection import Plan, Strategy, list_strategies, make_plan, parse_criterion
@@ -13,7 +14,9 @@ from ..runtime.errors import UsageError, unknown
 from ..runtime.genotypes import read_genotype
 from ..runtime.settings import check_ranges
 
-RUN_TIME = ("tune", "build")  # options of strategies that are functions, made when there is a network
+# options of strategies that are handed over when the plan is made, or when there is a network
+ELSEWHERE = ("tune", "build", "then_build", "spread", "start", "then")
+SECOND_JUDGES = ("training", "table")  # who may judge a shortlist besides criteria
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Selector:
             "name": self.name,
             "criterion": "+".join(self.plan.spelling.names),
             "strategy": self.strategy,
-            "taken": drop_defaults(self.settings),
+            "taken": drop_defaults({**self.settings, "processes": 1}),
             "supernet": self.supernet,
         }
 
@@ -93,6 +96,7 @@ def read_selectors(names: Sequence[str], settings: StrategySettings, strategy: s
         raise UsageError("tune_learning_rate_factor says how tuning trains, and tune_epochs is 0: give --tune_epochs")
     selectors = [_read_selector(name, settings, strategy) for name in dict.fromkeys(names)]
     _check_all_settings_apply(selectors, settings)
+    _check_second_stage_applies(selectors, settings)
     _check_folders_differ(selectors)
     return selectors
 
@@ -107,17 +111,29 @@ def _read_selector(name: str, settings: StrategySettings, strategy: str | None) 
         measure_settings = applying_settings or None
     if is_file_of_start("start", settings.start):
         read_genotype(Path(str(settings.start)))
-    plan = make_plan(
+    plan_with = partial(
+        make_plan,
         spelling,
         strategy,
         tuned=settings.tune_epochs > 0,
         protocol=settings.protocol,
         race=settings.race,
         settings=measure_settings,
+        later=SECOND_JUDGES,
     )
+    plan = plan_with()
+    named = {"start": settings.start, "then": settings.then}
+    if is_file_of_start("start", settings.start):
+        del named["start"]
+    named = {name: value for name, value in named.items() if value and name in plan.strategy.options}
+    if named:
+        plan = plan_with(**named)
     applying = {field.name: getattr(settings, field.name) for field in _list_applying(plan.strategy)}
     applying["settings"] = measure_settings
-    return Selector(name, plan.with_options(**_read_options(plan.strategy, settings)), applying)
+    options = _read_options(plan.strategy, settings)
+    if "then" not in plan.options:
+        options.pop("shortlist", None)
+    return Selector(name, plan.with_options(**options), applying)
 
 
 def _list_applying(strategy: Strategy) -> list[Field]:
@@ -150,7 +166,7 @@ def _read_options(strategy: Strategy, settings: StrategySettings) -> dict[str, o
     options: dict[str, object] = {}
     for field in _list_given(settings):
         option, value = _option_of(field), getattr(settings, field.name)
-        if option not in strategy.options or option in RUN_TIME or is_file_of_start(option, value):
+        if option not in strategy.options or option in ELSEWHERE:
             continue
         if option == "limits":
             limits = options.setdefault("limits", {})
@@ -179,6 +195,16 @@ def _check_all_settings_apply(selectors: Sequence[Selector], settings: StrategyS
     for name in settings.settings or {}:
         if name not in criteria:
             raise unknown("criterion in --settings", name, criteria)
+
+
+def _check_second_stage_applies(selectors: Sequence[Selector], settings: StrategySettings) -> None:
+    """Raises UsageError for a setting of the second stage, where no criterion has one."""
+    judges = {selector.plan.options.get("then") for selector in selectors}
+    for field in _list_given(settings):
+        if field.name in ("shortlist", "then_weights") and judges == {None}:
+            raise UsageError(f"{field.name} is of those who judge a shortlist again, and there are none: give --then")
+        if field.name.startswith("brief_") and "training" not in judges:
+            raise UsageError(f"{field.name} is of a shortlist that is trained briefly: give --then training")
 
 
 def _check_folders_differ(selectors: Sequence[Selector]) -> None:

@@ -83,6 +83,11 @@ class NasBench201:
         return self._columns[f"{dataset}_valid"] / 1000
 
     @property
+    def brief_validation(self) -> np.ndarray:
+        """CIFAR-10 validation accuracies after 12 epochs [15625], per cent."""
+        return self._columns["e12_cifar10_valid"] / 1000
+
+    @property
     def parameters(self) -> np.ndarray:
         """Number of parameters [15625]."""
         return self._columns["parameters"]
@@ -105,6 +110,13 @@ def in_table(genotype: Genotype) -> dict[str, float]:
     if index is None:
         return {}
     return {f"table_{dataset}": float(table.test(dataset)[index]) for dataset in DATASETS}
+
+
+def find_brief_accuracy(genotype: Genotype) -> float | None:
+    """Looks up the CIFAR-10 validation accuracy after 12 epochs, per cent; None for a genotype not in the table."""
+    table = _load_table()
+    index = table._look_up(genotype)
+    return None if index is None else float(table.brief_validation[index])
 
 
 def describe_known(genotype: Genotype) -> str:

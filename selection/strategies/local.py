@@ -1,7 +1,7 @@
 """Local: whole architectures around a given one, a decision changed at a time, as long as the measure improves."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from ..errors import SelectionError, unknown
 from ..protocol import SelectableModule, allowed_options, surplus
 from ..registry import Criterion
 from .panel import Panel, check_combine
-from .whole import Arena, Build, Ranking, fits_limits
+from .shortlist import check_shortlist, form_shortlist, take_best
+from .whole import Arena, Build, Ranking, Spread, fits_limits
 
 START = "parameters"  # chooses where a search begins that is not told
 STEPS = ("best", "first")
@@ -31,6 +32,11 @@ def local(
     combine: str = "product",
     limits: Mapping[str, float] | None = None,
     tables: Mapping[str, Table] | None = None,
+    shortlist: int | None = None,
+    then: Any = None,
+    then_build: Build | None = None,
+    spread: Spread | None = None,
+    memory: MutableMapping | None = None,
 ) -> Decisions:
     """Takes the best architecture that can be reached from `start` by changes that each improve it.
 
@@ -42,16 +48,18 @@ def local(
         radius: in how many decisions the result may differ from it; 1 judges its neighbours once.
         step: "best" goes to the best of all neighbours, "first" to the first that is better, in a random order.
         candidates: how many architectures are measured at most; by default as many as it takes.
-        build, combine, limits, tables: as of `sample`.
+        build, combine, limits, tables, spread, memory: as of `sample`.
+        shortlist, then, then_build: as of `sample`; the best of all that were looked at are judged again.
 
     Raises:
         SelectionError: a start that is no architecture of the network, or is above a limit.
     """
     evaluator = panel[0].evaluator
     net = evaluator.net
+    second = form_shortlist(net, shortlist, then, then_build or build, combine, spread)
     limited = count_costs(net, limits or {}, evaluator.example() if limits else None, tables)
     first = _read_start(net, start, limited)
-    search = _Search(Arena(panel, build, combine), first, radius, candidates, limited)
+    search = _Search(Arena(panel, build, combine, spread, memory), first, radius, candidates, limited)
     decisions = Decisions()
     current, visited = first, set()
     around = search.look_around(current, step)
@@ -62,13 +70,8 @@ def local(
         decisions.history.append(_describe_step(net, current, around))
         current = around.best
         around = search.look_around(current, step)
-    return Decisions(
-        current.options,
-        current.inputs,
-        scores=around.score_options(net),
-        history=decisions.history,
-        candidates=around.describe_best(),
-    )
+    taken = take_best(search.rank_all() if second else around, net, second)
+    return replace(taken, history=decisions.history)
 
 
 def check_local(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
@@ -84,6 +87,7 @@ def check_local(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -
     check_function("build", options.get("build"), "(decisions, inputs) -> network")
     check_limits(options)
     check_combine(options)
+    check_shortlist(options)
 
 
 @dataclass(frozen=True)
@@ -99,21 +103,31 @@ class _Search:
     radius: int
     candidates: int | None
     limits: list[Costs]
+    seen: dict[tuple, Architecture] = field(default_factory=dict)
 
     def look_around(self, current: Architecture, step: str) -> Ranking:
         """Ranks an architecture and its neighbours; the first that is better ends it, if that is the step."""
         neighbours = list(self._list_allowed(current))
         if step == "best":
-            return self.arena.rank([current, *self._afford(neighbours)])
+            return self._rank([current, *self._afford(neighbours)])
         evaluator = self.arena.panel[0].evaluator
         order = torch.randperm(len(neighbours), generator=evaluator.generator, device="cpu").tolist()
         seen = [current]
         for number in order:
             seen += self._afford([neighbours[number]])
-            ranking = self.arena.rank(seen)
+            ranking = self._rank(seen)
             if ranking.best is not current:
                 return ranking
-        return self.arena.rank(seen)
+        return self._rank(seen)
+
+    def rank_all(self) -> Ranking:
+        """Ranks all architectures that were looked at."""
+        return self.arena.rank(list(self.seen.values()))
+
+    def _rank(self, architectures: list[Architecture]) -> Ranking:
+        for architecture in architectures:
+            self.seen.setdefault(architecture.key(), architecture)
+        return self.arena.rank(architectures)
 
     def _list_allowed(self, current: Architecture) -> Iterator[Architecture]:
         net = self.arena.panel[0].evaluator.net

@@ -1,7 +1,7 @@
 """Sample: whole architectures, at random or all there are, ranked by what is measured of each (Eigen-NAS, Zhu et al.
 2022)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
 from ..architecture import Architecture, count_architectures, draw_architecture, list_architectures
@@ -13,7 +13,8 @@ from ..evaluator import Evaluator
 from ..protocol import allowed_options
 from ..registry import Criterion
 from .panel import Panel, check_combine
-from .whole import Arena, Build, fits_limits
+from .shortlist import check_shortlist, form_shortlist, take_best
+from .whole import Arena, Build, Spread, fits_limits
 
 TRIES = 100  # draws a candidate, before those within the limits are given up
 
@@ -26,6 +27,11 @@ def sample(
     combine: str = "product",
     limits: Mapping[str, float] | None = None,
     tables: Mapping[str, Table] | None = None,
+    shortlist: int | None = None,
+    then: Any = None,
+    then_build: Build | None = None,
+    spread: Spread | None = None,
+    memory: MutableMapping | None = None,
 ) -> Decisions:
     """Takes the best of some architectures, by the measure of the criterion.
 
@@ -34,25 +40,26 @@ def sample(
 
     Args:
         candidates: how many different ones are drawn at random (all, where there are no more), or "all".
-        build: (decisions, inputs) -> the network to measure, as at initialisation; by default the supernet with
-            everything committed, which has its trained weights.
+        build: (decisions, inputs) -> the network to measure, as at initialisation, or several, which rank by the mean
+            of their ranks; by default the supernet with everything committed, which has its trained weights.
         combine: t-norm of several criteria: "minimum", "product" (AZ-NAS, Lee & Ham 2024) or "lukasiewicz".
         limits, tables: see `costs.count_costs`; architectures above a limit are left out.
+        shortlist, then, then_build: the best `shortlist` (20) are judged again, and the best of them is taken: by
+            `then`, a criterion's name or (decisions, inputs) -> number, on what `then_build` makes (by default as
+            `build`).
+        spread, memory: see `Arena`.
 
     Raises:
         SelectionError: a criterion without a measure, or limits that no candidate meets.
     """
     evaluator = panel[0].evaluator
     net = evaluator.net
+    second = form_shortlist(net, shortlist, then, then_build or build, combine, spread)
     limited = count_costs(net, limits or {}, evaluator.example() if limits else None, tables)
     check_reachable(net, limited, {choice: allowed_options(net, choice) for choice in net.choices()})
-    ranking = Arena(panel, build, combine).rank(_collect_candidates(evaluator, candidates, limited))
-    return Decisions(
-        ranking.best.options,
-        ranking.best.inputs,
-        scores=ranking.score_options(net),
-        candidates=ranking.describe_best(),
-    )
+    arena = Arena(panel, build, combine, spread, memory)
+    ranking = arena.rank(_collect_candidates(evaluator, candidates, limited))
+    return take_best(ranking, net, second)
 
 
 def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
@@ -61,6 +68,7 @@ def check_sample(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) 
     check_function("build", options.get("build"), "(decisions, inputs) -> network")
     check_limits(options)
     check_combine(options)
+    check_shortlist(options)
 
 
 def _collect_candidates(evaluator: Evaluator, number: int | Any, limits: Sequence[Costs]) -> list[Architecture]:

@@ -25,7 +25,7 @@ from selection.testing import Planted, textures
 FOLDER = Path(config.__file__).parent
 SETTINGS = [thing for thing in (getattr(config, name) for name in config.__all__) if is_dataclass(thing)]
 REQUIRED = {"format": "quark0"}  # of ImportSettings; every other field has a default
-IN_PROCESS = {"checkpoint", "resume", "tables"}  # options of strategies that no command line can give
+IN_PROCESS = {"checkpoint", "resume", "tables", "memory"}  # options of strategies that no command line can give
 
 BOUNDS = {  # range: (values outside it, values at its edge)
     "SEED": ([-1, 2**63], [0, 2**63 - 1]),

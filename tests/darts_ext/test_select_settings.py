@@ -10,7 +10,7 @@ import torch
 from darts_ext.cli import main
 from darts_ext.config import DataSettings, StrategySettings
 from darts_ext.data import Images
-from darts_ext.select import ResampledBatches, on_run, read_selectors
+from darts_ext.select import ResampledBatches, candidates, read_selectors
 from selection import Plan
 
 SMALL = [
@@ -114,7 +114,7 @@ def test_folders_are_safe_and_the_same_name_is_one_entry():
         ("--protocol pared", "unknown protocol 'pared': did you mean 'paired'?"),
         ("--strategy progressive --order sorted", "unknown order 'sorted'"),
         ("--strategy beam --combine sum", "unknown t-norm 'sum'"),
-        ("--strategy sample --candidate_weights final", "candidate_weights is supernet or initial, not 'final'"),
+        ("--strategy sample --candidate_weights final", "candidate_weights is supernet, initial, he_fan_in or he"),
         ("--strategy sample --candidates 0", "candidates is a number of at least 1, or 'all'"),
         ("--strategy sample --candidates most", "candidates is a number of at least 1, or 'all'"),
         ("--strategy sample --criterion magnitude", "sample takes criteria with a measure"),
@@ -161,13 +161,13 @@ def test_a_criterion_of_a_comparison_that_cannot_be_is_refused_before_the_search
 
 def test_candidates_with_initial_weights_are_built_untrained_at_the_supernets_size(run, monkeypatch):
     networks = []
-    original = on_run.build
+    original = candidates.build
 
     def build(*args, **sizes):
         networks.append(original(*args, **sizes))
         return networks[-1]
 
-    monkeypatch.setattr(on_run, "build", build)
+    monkeypatch.setattr(candidates, "build", build)
     argv = "--criterion ntk_min_relative+parameters --strategy sample --candidates 4 --candidate_weights initial"
     scores = chosen(run, *argv.split(), "--settings", '{"ntk_min_relative": {"images": 6}}')
     assert len(networks) == 2 * 4, "two criteria of four candidates"

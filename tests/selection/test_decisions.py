@@ -10,7 +10,7 @@ from selection.testing import Planted, textures
 
 KEYS = [
     *["criterion", "strategy", "decisions", "inputs", "scores", "settled", "edges", "history", "candidates"],
-    *["reasons", "evaluations", "saved", "notes", "seconds"],
+    *["shortlist", "reasons", "evaluations", "saved", "notes", "seconds"],
 ]
 
 

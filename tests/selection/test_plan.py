@@ -14,7 +14,7 @@ from selection import (
     register_measure,
     select,
 )
-from selection.plan import suit_strategy
+from selection.planning import suit_strategy
 from selection.registry import _MEASURES
 from selection.testing import Planted, textures
 
@@ -345,10 +345,11 @@ def test_a_lift_that_needs_the_same_images_takes_no_function_of_batches():
 
 def test_every_strategy_takes_its_options_by_keyword_only():
     options = {strategy.name: strategy.options for strategy in list_strategies()}
+    second_stage = ["shortlist", "then", "then_build", "spread", "memory"]
     assert options == {
         "oneshot": [],
         "progressive": ["tune", "order", "joint", "checkpoint", "resume"],
-        "sample": ["candidates", "build", "combine", "limits", "tables"],
-        "local": ["start", "radius", "step", "candidates", "build", "combine", "limits", "tables"],
+        "sample": ["candidates", "build", "combine", "limits", "tables", *second_stage],
+        "local": ["start", "radius", "step", "candidates", "build", "combine", "limits", "tables", *second_stage],
         "beam": ["width", "combine", "limits", "tables", "rescore"],
     }
