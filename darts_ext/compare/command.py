@@ -26,7 +26,7 @@ from .population import Population, read_population_measures, render_measures
 from .settings import Comparison, adopt_run, join_residual, read_searches
 from .table import aggregate, render
 
-FREE = ("seeds", "criteria")  # more of them can be asked of a folder later
+FREE = ("seeds", "criteria", "processes")  # may change from one call to the next on the same folder
 
 
 @folders_held()

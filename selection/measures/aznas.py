@@ -34,7 +34,7 @@ def expressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> f
     """sum_l H_l, H = -sum_k p_k log(p_k + 1e-8) in nats, p the normalised eigenvalues of the channels' covariance over
     images and positions.
 
-    Minus infinity where a map is zero everywhere.
+    A block that returns its input adds nothing. Minus infinity where a map is zero everywhere.
     """
     with _feature_maps(net, batches, images) as maps:
         return _lowest_for_nan(_entropies(maps).sum())
@@ -42,9 +42,11 @@ def expressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> f
 
 @register_measure("progressivity")
 def progressivity(net: nn.Module, batches: Batches, *, images: int = IMAGES) -> float:
-    """min_l H_l - H_(l-1), with the entropies H of `expressivity`, in nats."""
+    """min_l H_l - H_(l-1), with the entropies H of `expressivity`, in nats, over blocks that do not return their input;
+    minus infinity if there are none."""
     with _feature_maps(net, batches, images) as maps:
-        return _lowest_for_nan(_entropies(maps).diff().min())
+        growth = _entropies(maps).diff()
+        return _lowest_for_nan(growth.min()) if len(growth) else -math.inf
 
 
 @register_measure("trainability")
@@ -54,8 +56,9 @@ def trainability(net: nn.Module, batches: Batches, *, images: int = IMAGES, seed
 
     s is the spectral norm of (G_in' G_out) / positions: G_out random signs at the block's output, G_in what the block
     makes of them at its input; rows are the positions of all images, columns channels. Where the block lowers the
-    resolution by a factor, G_in's pixels become channels. A block that returns its input has minus infinity. A cell
-    that reads the two cells before it counts by the gradient of the nearer one's output.
+    resolution by a factor, G_in's pixels become channels. Blocks that return their input have nothing to train, and
+    are left out; minus infinity if no others are there. A cell that reads the two cells before it counts by the
+    gradient of the nearer one's output.
 
     Args:
         seed: of the signs.
@@ -66,11 +69,14 @@ def trainability(net: nn.Module, batches: Batches, *, images: int = IMAGES, seed
     generator = torch.Generator().manual_seed(seed)
     with _feature_maps(net, batches, images) as maps:
         scores = [_block_score(before, after, generator) for before, after in pairwise(maps)]
-    return sum(scores) / len(scores)
+    trained = [score for score in scores if score is not None]
+    return sum(trained) / len(trained) if trained else -math.inf
 
 
 def _entropies(maps: list[Tensor]) -> Tensor:
-    return torch.stack([_entropy(feature.detach()) for feature in maps])
+    """The entropies of the maps, without those that repeat the one before."""
+    changed = [after for before, after in pairwise(maps) if not torch.equal(before, after)]
+    return torch.stack([_entropy(feature.detach()) for feature in (maps[0], *changed)])
 
 
 def _entropy(feature: Tensor) -> Tensor:
@@ -81,12 +87,12 @@ def _entropy(feature: Tensor) -> Tensor:
     return -(p * (p + 1e-8).log()).sum()
 
 
-def _block_score(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
-    """2 - s - 1 / (s + 1e-6) of a block that makes the map `after` of the map `before`."""
+def _block_score(before: Tensor, after: Tensor, generator: torch.Generator) -> float | None:
+    """2 - s - 1 / (s + 1e-6) of a block that makes the map `after` of the map `before`; None where it returns it."""
     signs = (2 * torch.randint(0, 2, after.shape, generator=generator, device="cpu") - 1).to(after)
     gradient = _pull_back(before, after, signs)
     if gradient.shape == signs.shape and torch.equal(gradient, signs):
-        return -math.inf
+        return None
     outgoing = _rows(signs)
     incoming = _rows(_lower_resolution(gradient, signs))
     s = float(torch.linalg.matrix_norm(incoming.T @ outgoing / len(outgoing), ord=2))

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from selection import SelectionError, measure
 from supernet import Genotype, Supernet, build, create_space
@@ -128,11 +129,12 @@ def taken(name, net, x):
 def test_values_that_can_be_computed_by_hand():
     x = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
     white = torch.eye(4).double().view(4, 4, 1, 1) - 0.25
-    assert taken("expressivity", Shown(nn.Identity()), white) == pytest.approx(2 * math.log(3), abs=1e-6), (
+    turned = nn.Conv2d(4, 4, 1, bias=False).double()
+    with torch.no_grad():
+        turned.weight.copy_(torch.eye(4).flip(0).view(4, 4, 1, 1))
+    assert taken("expressivity", Shown(turned), white) == pytest.approx(2 * math.log(3), abs=1e-6), (
         "three equal eigenvalues and a zero"
     )
-    assert taken("trainability", Shown(nn.Identity()), x) == -math.inf
-    assert taken("trainability", Shown(nn.Hardtanh(-9, 9), nn.Identity()), x) == -math.inf
     orthogonal = nn.Conv2d(3, 3, 1, bias=False).double()
     nn.init.dirac_(orthogonal.weight)
     with torch.no_grad():
@@ -140,6 +142,46 @@ def test_values_that_can_be_computed_by_hand():
     assert taken("trainability", Shown(orthogonal), x) == pytest.approx(0, abs=0.3), (
         "s is near 1 where gradients keep their size"
     )
+
+
+def two_convolutions():
+    torch.manual_seed(0)
+    return nn.Conv2d(3, 5, 3, padding=1), nn.Conv2d(5, 7, 3, padding=1), torch.randn(4, 3, 6, 6, requires_grad=True)
+
+
+@pytest.mark.parametrize("name", ["expressivity", "progressivity"])
+def test_blocks_that_return_their_input_add_no_map(name):
+    first, second, x = two_convolutions()
+    among = Shown(nn.Identity(), first, nn.Identity(), nn.Identity(), second, nn.Identity())
+    assert taken(name, among, x) == pytest.approx(taken(name, Shown(first, second), x))
+
+
+def test_blocks_that_return_their_input_have_nothing_to_train():
+    first, second, x = two_convolutions()
+    generator = torch.Generator().manual_seed(0)
+    draws = [torch.randint(0, 2, (4, width, 6, 6), generator=generator) for width in (5, 5, 5, 7)]
+    among = Shown(first, nn.Identity(), nn.Identity(), second)
+    by_hand = scored_by_hand(first, second, draws[0], draws[3])
+    assert taken("trainability", among, x) == pytest.approx(by_hand, abs=1e-4)
+
+
+def scored_by_hand(first, second, *draws):
+    """2 - s - 1 / s of two convolutions, by their transposes."""
+    scores = []
+    for layer, draw in zip((first, second), draws):
+        signs = 2.0 * draw - 1
+        pulled = F.conv_transpose2d(signs, layer.weight, padding=1)
+        rows_in, rows_out = (value.permute(0, 2, 3, 1).flatten(0, 2) for value in (pulled, signs))
+        s = float(torch.linalg.svdvals(rows_in.T @ rows_out / len(rows_out)).max().detach())
+        scores.append(2 - s - 1 / s)
+    return sum(scores) / len(scores)
+
+
+@pytest.mark.parametrize("name", ["trainability", "progressivity"])
+def test_a_network_of_nothing_but_such_blocks_is_worst(name):
+    x = torch.randn(4, 3, 6, 6, requires_grad=True)
+    assert taken(name, Shown(nn.Identity()), x) == -math.inf
+    assert taken(name, Shown(nn.Hardtanh(-9, 9), nn.Identity()), x) == -math.inf
 
 
 def test_maps_of_zeros_are_worst():
