@@ -52,7 +52,7 @@ def make_leaderboard(
     seconds = {}
     for name in scored:
         seconds[name] = float(np.mean([float(row["seconds"]) for row in scores if row["measure"] == name]))
-    rows = rank_columns(columns, accuracies, table.parameters[cells], seconds)
+    rows = rank_columns(columns, accuracies, table.parameters[cells], seconds, table.brief_validation[cells])
     return Leaderboard(folder, rows, columns, accuracies)
 
 
@@ -79,13 +79,21 @@ def _collect_columns(
 def render(rows: Sequence[dict]) -> str:
     """Renders the leaderboard for the terminal."""
     head = f"{'measure':64} {'cifar10':>20} {'cifar100':>8} {'in16':>6} {'given size':>10} {'best of 100':>14}"
-    lines = [f"{head} {'seconds':>8}"]
+    lines = [f"{head} {'best of 20':>14} {'nDCG':>6} {'top':>5} {'seconds':>8}"]
     for row in rows:
         low, high = row["cifar10_spearman_low"], row["cifar10_spearman_high"]
         interval = f"{row['cifar10_spearman']:.3f} [{low:.3f}, {high:.3f}]"
-        best = ""
-        if not isnan(row["cifar10_best_of_100"]):
-            best = f"{row['cifar10_best_of_100']:.2f} ± {row['cifar10_best_of_100_sd']:.2f}"
+        picks = [_render_pick(row, f"cifar10_{name}_of_100") for name in ("best", "shortlist")]
+        top = f"{row['cifar10_ndcg']:6.3f} {row['cifar10_top']:5.2f}"
         others = f"{row['cifar100_spearman']:8.3f} {row['in16_spearman']:6.3f} {row['cifar10_partial']:10.3f}"
-        lines.append(f"{row['measure']:64} {interval:>20} {others} {best:>14} {row['seconds']:8.2f}")
+        lines.append(
+            f"{row['measure']:64} {interval:>20} {others} {picks[0]:>14} {picks[1]:>14} {top} {row['seconds']:8.2f}"
+        )
+    lines.append(
+        "best of 20: of the 20 best of 100, the best after 12 epochs; top: share of the best tenth that is there"
+    )
     return "\n".join(lines)
+
+
+def _render_pick(row: dict, column: str) -> str:
+    return "" if isnan(row[column]) else f"{row[column]:.2f} ± {row[f'{column}_sd']:.2f}"

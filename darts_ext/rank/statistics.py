@@ -13,6 +13,9 @@ from ..runtime.errors import unknown
 
 DRAWS = 1000
 BEST_OF = (10, 100, 1000)
+TOP = 0.1  # the share of cells that are the top
+GAINED = 1000  # cells that count for nDCG
+SHORTLIST = 20
 
 
 def orders(values: Sequence[float]) -> np.ndarray:
@@ -64,6 +67,48 @@ def pick(scores: np.ndarray, accuracies: np.ndarray, number: int, seed: int = 0)
     return float(np.mean(picked)), float(np.std(picked))
 
 
+def pick_from_shortlist(
+    scores: np.ndarray, judged: np.ndarray, accuracies: np.ndarray, number: int, seed: int = 0
+) -> tuple[float, float]:
+    """Computes mean and standard deviation of the accuracy of the cell that is `judged` best among the 20 best by score
+    of `number` drawn at random; as `pick`."""
+    if number > len(scores):
+        return nan, nan
+    rng = np.random.default_rng(seed)
+    picked = []
+    for _ in range(DRAWS):
+        draw = rng.choice(len(scores), size=number, replace=False)
+        shortlist = draw[np.argsort(-scores[draw], kind="stable")[:SHORTLIST]]
+        picked.append(accuracies[shortlist[judged[shortlist].argmax()]])
+    return float(np.mean(picked)), float(np.std(picked))
+
+
+def ndcg(scores: np.ndarray, accuracies: np.ndarray) -> float:
+    """Computes the normalised discounted cumulative gain of the 1,000 best by score (VKDNW, Tybl & Neumann 2025): the
+    cell in place j gains (2^accuracy - 1) / log2(1 + j), accuracy between 0 and 1; 1 is the true order.
+
+    >>> ndcg(np.array([3.0, 2.0, 1.0]), np.array([90.0, 80.0, 70.0]))
+    1.0
+    """
+    count = min(GAINED, len(scores))
+    weights = 1 / np.log2(np.arange(2, count + 2))
+    gains = np.exp2(accuracies / 100) - 1
+    found = gains[np.argsort(-scores, kind="stable")[:count]] @ weights
+    return float(found / (np.sort(gains)[::-1][:count] @ weights))
+
+
+def precision_of_top(scores: np.ndarray, accuracies: np.ndarray) -> float:
+    """Computes the share of the best tenth by score that is among the best tenth by accuracy.
+
+    >>> precision_of_top(np.arange(20.0), np.arange(20.0)), precision_of_top(-np.arange(20.0), np.arange(20.0))
+    (1.0, 0.0)
+    """
+    count = max(1, int(TOP * len(scores)))
+    by_score = np.argsort(-scores, kind="stable")[:count]
+    by_accuracy = np.argsort(-accuracies, kind="stable")[:count]
+    return len(np.intersect1d(by_score, by_accuracy)) / count
+
+
 def join_columns(spelling: Spelling, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Computes the scores of a combination "A+B+C" or "TNORM(A+B+C)".
 
@@ -96,6 +141,7 @@ def rank_columns(
     accuracies: Mapping[str, np.ndarray],
     parameters: np.ndarray,
     seconds: Mapping[str, float],
+    judged: np.ndarray | None = None,
 ) -> list[dict]:
     """Returns a row for each measure, best first by Spearman's correlation on the first data set.
 
@@ -104,10 +150,16 @@ def rank_columns(
         accuracies: {data set: test accuracy of each cell, per cent}.
         parameters: number of parameters of each cell's network.
         seconds: {measure: of one network}.
+        judged: accuracy of each cell after brief training, by which a shortlist is judged again.
     """
     rows = []
     for name, scores in columns.items():
-        rows.append(_describe(name, orders(scores), accuracies, parameters, seconds.get(name, 0.0)))
+        row = _describe(name, orders(scores), accuracies, parameters, seconds.get(name, 0.0))
+        if judged is not None:
+            for dataset, accuracy in accuracies.items():
+                column = f"{dataset}_shortlist_of_100"
+                row[column], row[f"{column}_sd"] = pick_from_shortlist(orders(scores), judged, accuracy, 100)
+        rows.append(row)
     first = next(iter(accuracies))
     return sorted(rows, key=lambda row: -row[f"{first}_spearman"])
 
@@ -125,6 +177,8 @@ def _describe(
         for number in BEST_OF:
             column = f"{dataset}_best_of_{number}"
             row[column], row[f"{column}_sd"] = pick(scores, accuracy, number)
+        row[f"{dataset}_ndcg"] = ndcg(scores, accuracy)
+        row[f"{dataset}_top"] = precision_of_top(scores, accuracy)
     return row
 
 

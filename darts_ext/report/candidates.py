@@ -31,6 +31,19 @@ def list_candidates(candidates: Sequence[Mapping], look: Mapping[str, Look]) -> 
     return measures, rows
 
 
+def list_shortlist(shortlist: Sequence[Mapping], look: Mapping[str, Look]) -> tuple[list[str], list[Candidate]]:
+    """Returns the names of what the second judge said, and a row for each architecture of a shortlist.
+
+    `value` is what the first judge said.
+    """
+    names = list(dict.fromkeys(name for row in shortlist for name in row["then"]))
+    rows = []
+    for row in shortlist:
+        figures = [format_amount(row["then"].get(name)) for name in names]
+        rows.append(Candidate(format_amount(row["value"]), figures, _draw_squares(row, look)))
+    return ["judged again" if name == "value" else name for name in names], rows
+
+
 def _measured(candidate: Mapping) -> Mapping:
     return candidate.get("measured") or {}
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from selection import edge_of, kind_of
 
 from .amounts import format_amount
-from .candidates import Candidate, list_candidates
+from .candidates import Candidate, list_candidates, list_shortlist
 from .charts.heatmap import draw_heat_map
 from .charts.palette import Look
 from .charts.stepchart import Step, draw_steps
@@ -37,6 +37,8 @@ class Explanation(NamedTuple):
         reasons, edges: why each option, and each edge, was chosen.
         measures: the names of what was measured of the candidates.
         candidates: the best whole architectures.
+        verdicts: the names of what the second judge said.
+        shortlist: the architectures that were judged again, best first.
         options: the options that the candidates' squares show.
         notes: what the measures remarked.
     """
@@ -51,6 +53,8 @@ class Explanation(NamedTuple):
     edges: list[Reason]
     measures: list[str]
     candidates: list[Candidate]
+    verdicts: list[str]
+    shortlist: list[Candidate]
     options: list[str]
     notes: list[str]
 
@@ -61,6 +65,7 @@ def explain(outcome: Outcome, look: Mapping[str, Look]) -> Explanation:
     rows = scores.get("reasons") or {}
     choices, edges = _split_reasons(rows)
     measures, candidates = list_candidates(scores.get("candidates") or [], look)
+    verdicts, shortlist = list_shortlist(scores.get("shortlist") or [], look)
     return Explanation(
         name=label_criterion(outcome.criterion),
         facts=list_facts(scores),
@@ -72,6 +77,8 @@ def explain(outcome: Outcome, look: Mapping[str, Look]) -> Explanation:
         edges=list_reasons(edges),
         measures=measures,
         candidates=candidates,
+        verdicts=verdicts,
+        shortlist=shortlist,
         options=_list_options(scores) if candidates else [],
         notes=[str(note) for note in scores.get("notes") or []],
     )
@@ -104,8 +111,13 @@ def _list_settings(settings: Mapping) -> Iterator[str]:
     if epochs:
         unit = "epoch" if epochs == 1 else "epochs"
         yield f"{epochs:g} {unit} of tuning after each round"
-    if settings.get("candidate_weights") == "initial":
-        yield "candidates untrained"
+    weights = settings.get("candidate_weights") or "supernet"
+    if weights != "supernet":
+        yield "candidates untrained" if weights == "initial" else f"candidates untrained, weights {weights}"
+    if (settings.get("draws") or 1) > 1:
+        yield f"{settings['draws']} networks of each"
+    if settings.get("then"):
+        yield f"shortlist judged by {settings['then']}"
 
 
 def _describe_limits(scores: Mapping) -> str:

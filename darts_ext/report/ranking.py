@@ -40,6 +40,7 @@ def write_ranking(
         pictures=[_draw_measure(row, columns[row["measure"]], accuracies[first], first) for row in rows],
         cells=len(accuracies[first]),
         lowest=LOWEST,
+        has_shortlists=f"{first}_shortlist_of_100" in rows[0],
         first=_title(first),
     )
     write_whole(page, html)
@@ -79,6 +80,9 @@ def _format_cells(row: Mapping, datasets: Sequence[str]) -> list[str]:
     cells.append(_format_interval(row, f"{first}_kendall"))
     cells.append(f"{row[f'{first}_partial']:.3f}")
     cells += _format_best(row, first)
+    if f"{first}_shortlist_of_100" in row:
+        cells.append(format_mean(row[f"{first}_shortlist_of_100"], row[f"{first}_shortlist_of_100_sd"]))
+    cells += [f"{row[f'{first}_ndcg']:.3f}", f"{row[f'{first}_top']:.2f}"]
     cells.append(f"{row['seconds']:.2f}")
     return cells
 

@@ -60,18 +60,10 @@ def local(
     limited = count_costs(net, limits or {}, evaluator.example() if limits else None, tables)
     first = _read_start(net, start, limited)
     search = _Search(Arena(panel, build, combine, spread, memory), first, radius, candidates, limited)
-    decisions = Decisions()
-    current, visited = first, set()
-    around = search.look_around(current, step)
-    while around.best is not current:
-        visited.add(current.key())
-        if around.best.key() in visited:  # ranks among other neighbours may say that it was better after all
-            break
-        decisions.history.append(_describe_step(net, current, around))
-        current = around.best
-        around = search.look_around(current, step)
-    taken = take_best(search.rank_all() if second else around, net, second)
-    return replace(taken, history=decisions.history)
+    reached, around, history = search.climb(step)
+    if second:
+        return replace(take_best(search.rank_all(), net, second), history=history)
+    return replace(take_best(around, net, None), options=reached.options, inputs=reached.inputs, history=history)
 
 
 def check_local(criteria: Mapping[str, Criterion], options: Mapping[str, Any]) -> None:
@@ -104,6 +96,20 @@ class _Search:
     candidates: int | None
     limits: list[Costs]
     seen: dict[tuple, Architecture] = field(default_factory=dict)
+
+    def climb(self, step: str) -> tuple[Architecture, Ranking, list[dict]]:
+        """Goes to better neighbours until there are none; returns what it reached, the last ranking, and the steps."""
+        net = self.arena.panel[0].evaluator.net
+        current, visited, history = self.first, set(), []
+        around = self.look_around(current, step)
+        while around.best is not current:
+            visited.add(current.key())
+            if around.best.key() in visited:  # ranks among other neighbours may say that it was better after all
+                break
+            history.append(_describe_step(net, current, around))
+            current = around.best
+            around = self.look_around(current, step)
+        return current, around, history
 
     def look_around(self, current: Architecture, step: str) -> Ranking:
         """Ranks an architecture and its neighbours; the first that is better ends it, if that is the step."""

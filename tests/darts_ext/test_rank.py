@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 import shutil
 import signal
@@ -31,7 +32,17 @@ from darts_ext.rank import (
     score_tasks,
 )
 from darts_ext.rank.score import build_network
-from darts_ext.rank.statistics import interval, kendall, orders, partial_spearman, pick, spearman
+from darts_ext.rank.statistics import (
+    interval,
+    kendall,
+    ndcg,
+    orders,
+    partial_spearman,
+    pick,
+    pick_from_shortlist,
+    precision_of_top,
+    spearman,
+)
 from darts_ext.report import write_ranking
 from darts_ext.runtime.errors import UsageError
 from darts_ext.tabular import NasBench201
@@ -319,3 +330,29 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(tmp_path
     with pytest.raises((UsageError, SelectionError), match=says):
         ranked(tmp_path / "new", **settings)
     assert not (tmp_path / "new").exists()
+
+
+def test_ndcg_is_that_of_the_definition():
+    rng = np.random.default_rng(0)
+    scores, accuracies = rng.random(1500), 100 * rng.random(1500)
+
+    def gain(order):
+        return sum((2 ** (accuracies[cell] / 100) - 1) / math.log2(1 + place) for place, cell in enumerate(order, 1))
+
+    best = sorted(range(1500), key=lambda cell: -scores[cell])[:1000]
+    ideal = sorted(range(1500), key=lambda cell: -accuracies[cell])[:1000]
+    assert ndcg(scores, accuracies) == pytest.approx(gain(best) / gain(ideal))
+
+
+def test_the_top_is_a_tenth_of_the_cells():
+    scores, accuracies = np.arange(40.0), np.arange(40.0)
+    scores[39] = -1
+    assert precision_of_top(scores, accuracies) == 3 / 4
+
+
+def test_a_shortlist_takes_the_best_that_is_judged_of_the_best_by_score():
+    scores, accuracies = np.arange(30.0), np.arange(100.0, 130.0)
+    judged = np.zeros(30)
+    judged[[5, 12]] = 2, 1  # the fifth is not on the shortlist of 20
+    assert pick_from_shortlist(scores, judged, accuracies, 30) == (112.0, 0.0)
+    assert all(np.isnan(pick_from_shortlist(scores, judged, accuracies, 31)))

@@ -15,8 +15,8 @@ from darts_ext.tabular import NasBench201
 from supernet import Genotype, build
 
 CELLS = [
-    *"--space nasbench201 --data digits --train_limit 120 --test_limit 60 --batch_size 20 --epochs 1 --channels 2".split(),
-    *"--layers 1 --threads 1".split(),
+    *"--space nasbench201 --channels 2 --layers 1 --epochs 1 --batch_size 20 --threads 1".split(),
+    *"--data digits --train_limit 120 --test_limit 60".split(),
 ]
 BRIEF = "--then training --brief_epochs 1 --brief_rounds 2 --shortlist 4".split()
 
@@ -100,7 +100,7 @@ def test_the_networks_are_judged_on_the_half_of_the_alphas_and_never_on_test_ima
 
 def test_the_table_judges_by_12_epochs(run):
     table = NasBench201()
-    found, scores = choose(
+    _, scores = choose(
         run, "--criterion", "parameters@local:table", "--shortlist", "25", "--candidate_weights", "initial"
     )
     accuracies = []

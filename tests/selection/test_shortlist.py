@@ -3,8 +3,8 @@
 import pytest
 import torch
 from small_supernets import batch, supernet_of
-from toy_network import Toy, points
 from torch import nn
+from toy_network import Toy, points
 
 from selection import SelectionError, calibrate, make_plan, measure, select
 from selection.architecture import Architecture, list_architectures, realised
