@@ -62,10 +62,12 @@ class MixedCell(nn.Module):
         self.preprocess = build_preprocess(previous, channels, reduction_prev, affine=False) if preprocess else None
         self.edges = nn.ModuleList()
         for (source, _), options in zip(space.edges, space.operations):
+            from_outside = source < space.inputs
             edge = MixedOp(
                 options,
                 channels,
-                stride=2 if reduction and source < space.inputs else 1,
+                stride=2 if reduction and from_outside else 1,
+                in_channels=previous[-1] if from_outside and not preprocess else None,
                 pool_norm=pool_norm,
                 activations=space.activations,
                 added_skip=space.added_skip,
@@ -104,7 +106,7 @@ class MixedCell(nn.Module):
             return total
         edge = self.space.edges_into(state)[0]
         source, _ = self.space.edges[edge]
-        return Zero(self.edges[edge].stride)(states[source])
+        return Zero(self.edges[edge].stride, self.channels)(states[source])
 
     def _run_edges(self, x: Tensor, edges: list[int], mixing: Mapping[str, Tensor]) -> list[tuple[int, Tensor]]:
         """Returns (edge, summand) of every summand that the edges, all of which read x, add to their nodes; `none` adds

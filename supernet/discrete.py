@@ -51,18 +51,20 @@ class DiscreteCell(nn.Module):
         self.preprocess = None
         if preprocess:
             self.preprocess = build_preprocess(spec.previous, spec.channels, spec.reduction_prev, affine=True)
-        strides = [2 if spec.reduction and edge.source < 2 else 1 for edge in edges]
+        from_outside = [edge.source < edges[0].node for edge in edges]
+        strides = [2 if spec.reduction and outside else 1 for outside in from_outside]
+        widths = [None if preprocess or not outside else spec.previous[-1] for outside in from_outside]
         self.edges = nn.ModuleList()
-        for edge, stride in zip(edges, strides):
-            operation: Any = build_operation(edge.op, spec.channels, stride, activation=edge.act)
+        for edge, stride, width in zip(edges, strides, widths):
+            operation: Any = build_operation(edge.op, spec.channels, stride, activation=edge.act, in_channels=width)
             if node_scale is not None and edge.op in CONVOLUTIONS:
                 operation.append(NodeScale(spec.channels, node_scale))
             self.edges.append(operation)
         self.drop_path = build_drop_paths(self.edges)
         self.skips = nn.ModuleDict()
-        for row, (edge, stride) in enumerate(zip(edges, strides)):
+        for row, (edge, stride, width) in enumerate(zip(edges, strides, widths)):
             if edge.skip:
-                self.skips[str(row)] = build_added_skip(spec.channels, stride)
+                self.skips[str(row)] = build_added_skip(spec.channels, stride, in_channels=width)
 
     def set_drop_path(self, probability: float) -> None:
         for drop in self.drop_path:

@@ -64,7 +64,7 @@ class TensorSizes(NamedTuple):
 
 @dataclass(frozen=True)
 class Macro:
-    """A macro structure. The last eight fields concern structures of cells only.
+    """A macro structure. The last nine fields concern structures of cells only.
 
     Args:
         name: in files, the `format` of a genotype and the `macro` of a space.
@@ -79,6 +79,7 @@ class Macro:
             with a reduction) -> the cells in order; None where the structure is not made of cells.
         count_layers: names of a network's tensors -> `layers`.
         stem_width: channels of the stem "cifar" for each channel of the first cell.
+        strided_stem: the stem "cifar" divides the resolution by four.
         preprocess: cells bring their inputs to their own width by ReLU, 1x1 convolution and BatchNorm.
         pool_norm: poolings of the supernet have a BatchNorm.
         final_norm: BatchNorm and ReLU stand in front of the classifier.
@@ -96,6 +97,7 @@ class Macro:
     place_cells: Callable[[int, int, Mapping[str, int], int, bool], list[CellSpec]] | Any = None
     count_layers: Callable[[Iterable[str]], int] | Any = None
     stem_width: int = 1
+    strided_stem: bool = False
     preprocess: bool = False
     pool_norm: bool = False
     final_norm: bool = False
@@ -128,7 +130,7 @@ class Macro:
             channels = 2 * stem_channels
         else:
             stem = "cifar"
-            channels = stem_channels // self.stem_width
+            channels = 2 * stem_channels if self.strided_stem else stem_channels // self.stem_width
         classifier = shapes.get("classifier.weight")
         num_classes = None if classifier is None else classifier[0]
         return TensorSizes(channels, self.count_layers(shapes), num_classes, in_chans, stem)
@@ -213,6 +215,22 @@ def _place_nasbench201_cells(
     return specs
 
 
+def _place_transnas101_cells(
+    channels: int, layers: int, widths: Mapping[str, int], stem_channels: int, reduction_prev: bool
+) -> list[CellSpec]:
+    """Places five modules of `layers` cells: the structure 41414, where 4 doubles the channels and halves the
+    resolution by its first cell."""
+    specs = []
+    for module in range(5):
+        if module % 2 == 0:
+            specs.append(CellSpec("cell", 2 * channels, (channels, channels), reduction=True))
+            channels *= 2
+            specs += [CellSpec("cell", channels, (channels, channels))] * (layers - 1)
+        else:
+            specs += [CellSpec("cell", channels, (channels, channels))] * layers
+    return specs
+
+
 def _count_nasbench201_layers(names: Iterable[str]) -> int:
     """Counts the cells in front of the first residual block, which always has tensors; a cell of skips has none."""
     matches = [re.match(r"cells\.(\d+)\.shortcut\.", name) for name in names]
@@ -250,6 +268,20 @@ _NASBENCH201 = Macro(
     final_norm=True,
 )
 
+_TRANSNAS101 = Macro(
+    name="transnas101",
+    groups=("cell",),
+    inputs=1,
+    is_wired=_is_fully_wired,
+    wiring_rule="node 1 takes an edge from state 0, node 2 from 0 and 1, and so on, in this order",
+    joins_nodes=False,
+    supernet_sizes=Sizes(channels=64, layers=2),
+    network_sizes={"cifar": Sizes(channels=64, layers=2)},
+    place_cells=_place_transnas101_cells,
+    count_layers=lambda names: count_cells(names) // 5,
+    strided_stem=True,
+)
+
 _MLP = Macro(
     name="mlp",
     groups=("layer",),
@@ -261,4 +293,4 @@ _MLP = Macro(
     network_sizes={},
 )
 
-MACROS = {macro.name: macro for macro in (_DARTS, _NASBENCH201, _MLP)}
+MACROS = {macro.name: macro for macro in (_DARTS, _NASBENCH201, _TRANSNAS101, _MLP)}

@@ -45,9 +45,10 @@ class AddedSkip(nn.Module):
 
     names = ("no_skip", ADD_SKIP)
 
-    def __init__(self, channels: int, stride: int = 1):
+    def __init__(self, channels: int, stride: int = 1, in_channels: int | None = None):
         super().__init__()
-        self.options = nn.ModuleList([Zero(stride), build_added_skip(channels, stride, affine=False)])
+        added = build_added_skip(channels, stride, affine=False, in_channels=in_channels)
+        self.options = nn.ModuleList([Zero(stride, channels), added])
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """x [B, C, H, W], weights [2] -> [B, C, H', W']."""
@@ -61,6 +62,7 @@ class MixedOp(nn.Module):
         options: names of operations.
         activations: of its convolutions; where there are several they are mixed once, for all of them.
         added_skip: whether the input may be added to the sum.
+        in_channels: of the input, where it has others than the output.
 
     >>> edge = MixedOp(("skip_connect", "max_pool_3x3"), channels=4)
     >>> edge(torch.ones(2, 4, 8, 8), torch.tensor([0.25, 0.75])).shape
@@ -77,6 +79,7 @@ class MixedOp(nn.Module):
         pool_norm: bool = True,
         activations: Sequence[str] = ("relu",),
         added_skip: bool = False,
+        in_channels: int | None = None,
     ):
         super().__init__()
         self.names = tuple(options)
@@ -85,11 +88,19 @@ class MixedOp(nn.Module):
         mixes = len(activations) > 1
         activation = None if mixes else activations[0]
         self.options = nn.ModuleList(
-            build_operation(name, channels, stride, affine=affine, pool_norm=pool_norm, activation=activation)
+            build_operation(
+                name,
+                channels,
+                stride,
+                affine=affine,
+                pool_norm=pool_norm,
+                activation=activation,
+                in_channels=in_channels,
+            )
             for name in options
         )
         self.activation = MixedActivation(activations) if parametric and mixes else None
-        self.skip = AddedSkip(channels, stride) if parametric and added_skip else None
+        self.skip = AddedSkip(channels, stride, in_channels) if parametric and added_skip else None
 
     def is_activated(self, option: str) -> bool:
         """Whether the option reads the edge's input through the edge's mixed activation."""

@@ -16,14 +16,22 @@ from .errors import SpaceError, unknown
 
 
 class Zero(nn.Module):
-    """`none`: an edge that carries nothing."""
+    """`none`: an edge that carries nothing.
 
-    def __init__(self, stride: int):
+    Args:
+        channels: of the output; None has the input's.
+    """
+
+    def __init__(self, stride: int, channels: int | None = None):
         super().__init__()
         self.stride = stride
+        self.channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.zeros_like(x if self.stride == 1 else x[:, :, :: self.stride, :: self.stride])
+        zeros = torch.zeros_like(x if self.stride == 1 else x[:, :, :: self.stride, :: self.stride])
+        if self.channels in (None, x.shape[1]):
+            return zeros
+        return zeros[:, :1].expand(-1, self.channels, -1, -1)
 
 
 class Noise(nn.Module):
@@ -120,6 +128,14 @@ OPERATIONS: dict[str, Builder] = {
     "nor_conv_3x3": lambda c, stride, affine, norm: relu_conv_bn(c, c, 3, stride, affine),
 }
 
+WIDENING: dict[str, Callable[[int, int, int, bool], nn.Module]] = {
+    "none": lambda c, wide, stride, affine: Zero(stride, wide),
+    "skip_connect": lambda c, wide, stride, affine: FactorizedReduce(c, wide, affine),
+    "nor_conv_1x1": lambda c, wide, stride, affine: relu_conv_bn(c, wide, 1, stride, affine),
+    "nor_conv_3x3": lambda c, wide, stride, affine: relu_conv_bn(c, wide, 3, stride, affine),
+}
+"""The operations that can change the number of channels."""
+
 CONVOLUTIONS = tuple(name for name in OPERATIONS if "conv" in name)
 """The operations that read their input through an activation; it stands first in their `nn.Sequential`."""
 
@@ -132,12 +148,14 @@ def build_operation(
     affine: bool = True,
     pool_norm: bool = False,
     activation: str | None = "relu",
+    in_channels: int | None = None,
 ) -> nn.Module:
     """Builds one option.
 
     Args:
         name: a key of `OPERATIONS`.
         channels: of input and output.
+        in_channels: of the input, where it has others.
         stride: 1 or 2.
         affine: whether the BatchNorms learn scale and shift (a supernet's do not).
         pool_norm: whether a pooling is followed by a BatchNorm (in a DARTS supernet, so that its scale is comparable
@@ -146,20 +164,26 @@ def build_operation(
             of a separable convolution is ReLU.)
 
     Raises:
-        SpaceError: the name is unknown.
+        SpaceError: the name is unknown, or the operation cannot change the number of channels.
 
     >>> [type(layer).__name__ for layer in build_operation("dil_conv_3x3", 8)]
     ['ReLU', 'Conv2d', 'Conv2d', 'BatchNorm2d']
     """
     if name not in OPERATIONS:
         raise unknown("operation", name, OPERATIONS)
-    operation: Any = OPERATIONS[name](channels, stride, affine, pool_norm)
+    operation: Any
+    if in_channels in (None, channels):
+        operation = OPERATIONS[name](channels, stride, affine, pool_norm)
+    elif name in WIDENING:
+        operation = WIDENING[name](in_channels, channels, stride, affine)
+    else:
+        raise SpaceError(f"{name} cannot turn {in_channels} channels into {channels}: take {', '.join(WIDENING)}")
     if name in CONVOLUTIONS and activation != "relu":
         operation[0] = nn.Identity() if activation is None else build_activation(activation)
     return operation
 
 
-def build_added_skip(channels: int, stride: int, affine: bool = True) -> nn.Module:
+def build_added_skip(channels: int, stride: int, affine: bool = True, in_channels: int | None = None) -> nn.Module:
     """Builds what an added skip carries: the input itself, or at stride 2 its projection.
 
     The projection to half the resolution is average pooling, 1x1 convolution and BatchNorm.
@@ -167,4 +191,6 @@ def build_added_skip(channels: int, stride: int, affine: bool = True) -> nn.Modu
     if stride == 1:
         return nn.Identity()
     pool = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
-    return nn.Sequential(pool, nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels, affine=affine))
+    return nn.Sequential(
+        pool, nn.Conv2d(in_channels or channels, channels, 1, bias=False), nn.BatchNorm2d(channels, affine=affine)
+    )

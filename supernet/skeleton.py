@@ -3,7 +3,8 @@ differ in the cells alone.
 
 `darts`: stem of 3C channels, `layers` cells, two of them reductions (after a third and two thirds), each cell reads the
 two before it. `nasbench201`: stem of C channels, three stages of `layers` cells, between them residual blocks of stride
-2, each cell reads the one before it. See `macro`.
+2, each cell reads the one before it. `transnas101`: stem of C channels and a quarter of the resolution, five modules of
+`layers` cells, the first cell of every other module doubles the channels and halves the resolution. See `macro`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -77,6 +78,9 @@ class Skeleton(nn.Module):
         if stem == "imagenet":
             stem_channels = channels
             self.stem, self.second_stem = _build_imagenet_stems(in_chans, channels)
+        elif macro.strided_stem:
+            stem_channels = channels
+            self.stem, self.second_stem = _build_strided_stem(in_chans, channels), None
         else:
             stem_channels = macro.stem_width * channels
             self.stem = nn.Sequential(*_conv_bn(in_chans, stem_channels))
@@ -139,13 +143,16 @@ def _conv_bn(in_channels: int, out_channels: int, stride: int = 1) -> list[nn.Mo
 
 
 def _build_imagenet_stems(in_chans: int, channels: int) -> tuple[nn.Module, nn.Module]:
-    first = nn.Sequential(
+    second = nn.Sequential(nn.ReLU(), *_conv_bn(channels, channels, stride=2))
+    return _build_strided_stem(in_chans, channels), second
+
+
+def _build_strided_stem(in_chans: int, channels: int) -> nn.Module:
+    return nn.Sequential(
         *_conv_bn(in_chans, channels // 2, stride=2),
         nn.ReLU(),
         *_conv_bn(channels // 2, channels, stride=2),
     )
-    second = nn.Sequential(nn.ReLU(), *_conv_bn(channels, channels, stride=2))
-    return first, second
 
 
 def _check_sizes(macro: Macro, widths: Mapping[str, int], stem: str, sizes: dict[str, int]) -> None:
@@ -155,7 +162,7 @@ def _check_sizes(macro: Macro, widths: Mapping[str, int], stem: str, sizes: dict
         raise SpaceError(f"the {macro.name} structure has no stem {stem!r}: {' or '.join(macro.stems)}")
     for name, size in sizes.items():
         check_size(name, size)
-    if sizes["channels"] % 2 and (stem == "imagenet" or "reduce" in widths):
+    if sizes["channels"] % 2 and (stem == "imagenet" or macro.strided_stem or "reduce" in widths):
         raise SpaceError(
             f"channels must be even, not {sizes['channels']}: a skip connection of stride 2 makes its output in two "
             f"halves"

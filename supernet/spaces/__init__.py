@@ -9,9 +9,10 @@ from .darts import darts, darts_pt, s1, s2, s3, s4
 from .mlp import MLPSpace, mlp
 from .nasbench201 import nasbench201
 from .tiny import tiny
+from .transnas101 import transnas101
 
 _SPACES: dict[str, Callable[..., Space | MLPSpace]] = {
-    space.__name__: space for space in (darts, darts_pt, s1, s2, s3, s4, nasbench201, mlp, tiny)
+    space.__name__: space for space in (darts, darts_pt, s1, s2, s3, s4, nasbench201, transnas101, mlp, tiny)
 }
 
 
@@ -19,7 +20,7 @@ def list_spaces() -> list[str]:
     """Returns the names that `create_space` takes.
 
     >>> list_spaces()
-    ['darts', 'darts_pt', 'mlp', 'nasbench201', 's1', 's2', 's3', 's4', 'tiny']
+    ['darts', 'darts_pt', 'mlp', 'nasbench201', 's1', 's2', 's3', 's4', 'tiny', 'transnas101']
     """
     return sorted(_SPACES)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..edge import Cell
 from ..errors import GenotypeError, show
-from . import darts, mlp, nasbench201, naslib
+from . import darts, mlp, nasbench201, naslib, transnas101
 from .cleaning import clean
 from .data import read_data, read_json
 from .fields import FIELDS, read_fields
@@ -14,7 +14,7 @@ from .literals import Literals, find_end
 
 FORM = (
     "Genotype(normal=[('op', source), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6)), "
-    "|op~0|+|op~0|op~1|+..., MLP(relu, ...) or JSON of it"
+    "|op~0|+|op~0|op~1|+..., 64-41414-3_33_333, MLP(relu, ...) or JSON of it"
 )
 _CODE = re.compile(r"\.[A-Za-z_]|[\[(]")  # what follows would change the value
 _BRACKET = re.compile(r"(?:\b(?:dict|OrderedDict)\s{0,9})?[(\[{]")
@@ -28,6 +28,7 @@ class _Form(NamedTuple):
 
 _FORMS = {
     "darts": _Form(darts.write, darts.find, darts.read),
+    "transnas101": _Form(transnas101.write, transnas101.find, transnas101.read),  # its call holds the next one's string
     "nasbench201": _Form(nasbench201.write, nasbench201.find, nasbench201.read),
     "mlp": _Form(mlp.write, mlp.find, mlp.read),
 }

@@ -56,9 +56,12 @@ def test_supernet_equals_the_sum_over_its_options(name, scrambled, assert_equals
     """Small spaces on sizes of every parity; what each operation of the others does with them is seen below."""
     small = name in ("nasbench201", "s1", "tiny")
     net = scrambled(build(name, layers=4 if small and name != "nasbench201" else None))
-    for size in [(8, 8), (15, 15), (7, 9)] if small else [(7, 9)]:
+    sizes = [(8, 8), (15, 15), (7, 9)] if small else [(7, 9)]
+    if name == "transnas101":  # a batch of single pixels would have statistics of rounding errors
+        sizes = [(64, 80)]
+    for size in sizes:
         assert_equals_oracle(net.train(), images(*size))
-    assert_equals_oracle(net.eval(), images(7, 9))
+    assert_equals_oracle(net.eval(), images(*sizes[-1]))
 
 
 @pytest.mark.parametrize(
