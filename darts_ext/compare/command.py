@@ -20,8 +20,7 @@ from ..runtime.settings import check_ranges, flatten, short_name
 from ..runtime.streams import show
 from ..search import Search, build_search, read_space, train_supernet
 from ..select import Selector, read_selectors, select_on_run, selection_batches
-from ..tabular import in_table
-from .judging import JUDGES, judge_genotype
+from .judging import JUDGES, find_judging_table, judge_genotype
 from .population import Population, read_population_measures, render_measures
 from .settings import Comparison, adopt_run, join_residual, read_searches
 from .table import aggregate, render
@@ -48,6 +47,8 @@ def run_compare(
     selectors = read_selectors(join_residual(names, comparison.search), strategy)
     if compare.judge not in JUDGES:
         raise unknown("judge", compare.judge, JUDGES)
+    if compare.task and compare.judge != "table":
+        raise UsageError(f"task {compare.task} is of judge table, and the judge is {compare.judge}: leave it out")
     work = _Work(comparison, strategy, selectors)
     rows = work.judge_all_seeds()
     measures = work.judge_population()
@@ -182,11 +183,8 @@ def _try_judge(search: Search, images: Images, compare: CompareSettings) -> None
     genotype = search.net.genotype()
     if compare.judge == "retrain":
         build_retraining(genotype, images, compare.retrain)
-    elif not in_table(genotype):
-        raise UsageError(
-            f"judge table looks cells up in NAS-Bench-201, and {search.settings.space} has others: take space "
-            f"nasbench201, or --judge retrain"
-        )
+    else:
+        find_judging_table(genotype, compare.task)
 
 
 def _make_row(

@@ -1,4 +1,4 @@
-"""What a chosen genotype reaches: trained from scratch, or looked up in NAS-Bench-201."""
+"""What a chosen genotype reaches: trained from scratch, or looked up in a tabular benchmark."""
 
 from pathlib import Path
 
@@ -7,8 +7,9 @@ from supernet import Genotype
 from ..config import CompareSettings
 from ..data import Images
 from ..retrain import build_retraining, train_child
+from ..runtime.errors import UsageError, unknown
 from ..runtime.genotypes import digest
-from ..tabular import NasBench201, in_table
+from ..tabular import TABLES, Table, find_table, in_table
 
 JUDGES = ("retrain", "table")
 
@@ -17,9 +18,9 @@ def judge_genotype(folder: Path, genotype: Genotype, images: Images, compare: Co
     """Returns the test accuracy of a genotype, its parameters and seconds; each different genotype is trained once."""
     known = in_table(genotype)
     if compare.judge == "table":
-        table = NasBench201()
+        table = find_judging_table(genotype, compare.task)
         return {
-            "test_accuracy": known["table_cifar10"],
+            "test_accuracy": known[f"table_{compare.task or table.datasets[0]}"],
             "test_loss": "",
             "parameters": int(table.parameters[table.index(genotype)]),
             "seconds": 0.0,
@@ -28,6 +29,23 @@ def judge_genotype(folder: Path, genotype: Genotype, images: Images, compare: Co
         }
     trained = train_genotype(folder, genotype, images, compare)
     return {**trained, **known, "child": child_name(genotype, images.seed)}
+
+
+def find_judging_table(genotype: Genotype, task: str) -> Table:
+    """Returns the table in which a genotype is.
+
+    Raises:
+        UsageError: there is none, or it does not have the task.
+    """
+    table = find_table(genotype)
+    if table is None:
+        raise UsageError(
+            f"judge table looks cells up in a benchmark, and {genotype.to_text()} is in none: take space "
+            f"{' or '.join(TABLES)} without activations and added skips, or --judge retrain"
+        )
+    if task and task not in table.datasets:
+        raise unknown(f"task of {table.name}", task, table.datasets)
+    return table
 
 
 def train_genotype(folder: Path, genotype: Genotype, images: Images, compare: CompareSettings) -> dict:

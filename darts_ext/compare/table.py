@@ -3,7 +3,11 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
-TABLE = ("table_cifar10", "table_cifar100", "table_in16")  # accuracies of NAS-Bench-201, where the cells are its own
+from ..tabular import DATASETS, TASKS
+
+# accuracies of NAS-Bench-201 and scores of TransNAS-Bench-101, where the cells are theirs
+HEADS = {f"table_{name}": f"nb201 {name}" for name in DATASETS} | {f"table_{name}": f"tnb101 {name}" for name in TASKS}
+TABLE = tuple(HEADS)
 MEANS = (
     "parameters",
     "skips",
@@ -52,7 +56,7 @@ def render(lines: Sequence[Mapping[str, object]]) -> str:
     """Renders the lines as a table for the terminal."""
     known = [name for name in TABLE if any(f"{name}_mean" in line for line in lines)]
     head = ["criterion", "test accuracy", "seeds"]
-    head += [name.replace("table_", "nb201 ") for name in known]
+    head += [HEADS[name] for name in known]
     head += ["parameters", "skips", "added", "evaluations", "saved", "search s", "select s", "retrain s"]
     return align([head, *(_render_line(line, known) for line in lines)])
 

@@ -23,8 +23,11 @@ class CompareSettings:
     """Further supernets of every seed, by what differs in their search, as '{"fixed": {"alpha": "fixed"}}';
     fixed/perturbation is perturbation on that one."""
     judge: str = "retrain"
-    """retrain: every chosen network is trained from scratch; table: nothing is trained, its CIFAR-10 test accuracy is
-    looked up in NAS-Bench-201."""
+    """retrain: every chosen network is trained from scratch; table: nothing is trained, what it reaches is looked up in
+    NAS-Bench-201, or, of space transnas101, in TransNAS-Bench-101."""
+    task: str = ""
+    """Of judge table: whose score is the test accuracy: cifar10 (by default), cifar100 or in16; in TransNAS-Bench-101
+    class_scene (by default), class_object, jigsaw, autoencoder, normal, room_layout or segmentsemantic."""
     population: int = field(default=0, metadata=NOT_NEGATIVE)
     """Random architectures that are trained like the chosen ones, so that training-free measures are judged by
     Kendall's tau with their accuracy."""

@@ -1,13 +1,13 @@
-"""Cells of NAS-Bench-201 that are ranked."""
+"""Cells of a benchmark that are ranked."""
 
 import numpy as np
 
 from ..runtime.errors import UsageError
-from ..tabular import NasBench201
+from ..tabular import Table
 
 
-def sample_cells(table: NasBench201, number: int | None, seed: int) -> list[int]:
-    """Draws indices of different cells at random; of all 15,625, in random order, if number is None.
+def sample_cells(table: Table, number: int | None, seed: int) -> list[int]:
+    """Draws indices of different cells at random; of all, in random order, if number is None.
 
     Raises:
         UsageError: the benchmark has fewer cells.
@@ -17,11 +17,12 @@ def sample_cells(table: NasBench201, number: int | None, seed: int) -> list[int]
     return np.random.default_rng(seed).permutation(len(table))[:number].tolist()
 
 
-def representatives(table: NasBench201, cells: list[int]) -> dict[int, int]:
+def representatives(table: Table, cells: list[int]) -> dict[int, int]:
     """Maps each cell to the first of the cells that computes the same function.
 
     What is measured of one holds for the others, but for the sizes of its network.
 
+    >>> from darts_ext.tabular import NasBench201
     >>> table = NasBench201()
     >>> same = representatives(table, list(range(len(table))))
     >>> len(set(same.values()))

@@ -19,7 +19,7 @@ from ..runtime.folder import begin_run, claim_folder, read_args
 from ..runtime.lock import folders_held, hold_folder
 from ..runtime.settings import check_ranges
 from ..runtime.streams import show
-from ..tabular import NasBench201
+from ..tabular import Table, load_table
 from .cells import representatives, sample_cells
 from .leaderboard import SIZES, Leaderboard, make_leaderboard, render
 from .score import Build, RankInputs, Task, connect, read_scores, score_tasks
@@ -29,7 +29,7 @@ FREE = ("measures", "processes", "cluster")  # may change from one call to the n
 
 @folders_held()
 def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Leaderboard:
-    """Scores cells of NAS-Bench-201 at initialisation, and shows how well each measure orders them by test accuracy."""
+    """Scores cells of a benchmark at initialisation, and shows how well each measure orders them by test accuracy."""
     names = split_names(settings.measures)
     if not names:
         raise UsageError(f"no measure is given: choose from {', '.join(list_measures())}")
@@ -37,7 +37,7 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Le
     everything = [parse_measures(name) for name in _list_cell_measures()] if "all" in names else []
     atoms = _list_atoms([*spelt, *everything])
     check_ranges(run, settings)
-    device, table = prepare_device(run), NasBench201()
+    device, table = prepare_device(run), load_table(settings.space)
     cells = sample_cells(table, _read_number(settings.candidates), run.seed)
     fixed = {}
     for part in (run, data, settings):
@@ -67,7 +67,8 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Le
 @folders_held()
 def rerank(folder: Path) -> Leaderboard:
     """Makes the leaderboard of a finished ranking anew, of what its file of scores holds."""
-    args, table = read_args(folder), NasBench201()
+    args = read_args(folder)
+    table = load_table(args.get("space", RankSettings.space))
     if not (folder / "leaderboard.csv").exists():
         raise UsageError(f"the ranking in {folder} has not come to its end: repeat its command")
     hold_folder(folder, "report")
@@ -75,9 +76,7 @@ def rerank(folder: Path) -> Leaderboard:
     return _show(folder, table, cells, [], args["repeats"])
 
 
-def _show(
-    folder: Path, table: NasBench201, cells: Sequence[int], asked: Sequence[Spelling], repeats: int
-) -> Leaderboard:
+def _show(folder: Path, table: Table, cells: Sequence[int], asked: Sequence[Spelling], repeats: int) -> Leaderboard:
     """Writes and prints the leaderboard of what was asked, now and before."""
     scores = read_scores(folder / "scores.csv")
     scored = _list_scored(table, cells, repeats, scores)
@@ -87,7 +86,7 @@ def _show(
     joined = {spelling.joined: spelling for spelling in [*asked, *_read_ranked_before(folder, scored)]}
     board = make_leaderboard(folder, table, cells, list(joined.values()), scored, repeats, scores)
     write_csv(folder / "leaderboard.csv", board.rows)
-    show(render(board.rows))
+    show(render(board.rows, table.datasets))
     return board
 
 
@@ -134,7 +133,7 @@ def _draw_inputs(images: Images, settings: RankSettings, seed: int) -> list[Rank
     return inputs
 
 
-def _make_tasks(table: NasBench201, cells: Sequence[int], atoms: Sequence[str], repeats: int) -> list[Task]:
+def _make_tasks(table: Table, cells: Sequence[int], atoms: Sequence[str], repeats: int) -> list[Task]:
     """Returns what is to be measured: everything of one cell of those that compute the same, of the others only what
     may differ."""
     first = representatives(table, cells)
@@ -153,7 +152,7 @@ def _make_tasks(table: NasBench201, cells: Sequence[int], atoms: Sequence[str], 
     return tasks
 
 
-def _list_scored(table: NasBench201, cells: Sequence[int], repeats: int, rows: Sequence[dict]) -> list[str]:
+def _list_scored(table: Table, cells: Sequence[int], repeats: int, rows: Sequence[dict]) -> list[str]:
     """Returns the measures that the file has of every network, and that could be taken of some."""
     firsts = set(representatives(table, cells).values())
     networks = {(cell, repeat) for cell in firsts for repeat in range(repeats)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from selection import Spelling
 
-from ..tabular import DATASETS, NasBench201
+from ..tabular import Table
 from .cells import representatives
 from .statistics import join_columns, over_repeats, rank_columns
 
@@ -35,7 +35,7 @@ class Leaderboard:
 
 def make_leaderboard(
     folder: Path,
-    table: NasBench201,
+    table: Table,
     cells: Sequence[int],
     asked: Sequence[Spelling],
     scored: Sequence[str],
@@ -48,16 +48,17 @@ def make_leaderboard(
     for spelling in asked:
         if spelling.joined not in scored:
             columns[spelling.criterion] = join_columns(spelling, columns)
-    accuracies = {dataset: table.test(dataset)[cells] for dataset in DATASETS}
+    accuracies = {dataset: table.test(dataset)[cells] for dataset in table.datasets}
     seconds = {}
     for name in scored:
         seconds[name] = float(np.mean([float(row["seconds"]) for row in scores if row["measure"] == name]))
-    rows = rank_columns(columns, accuracies, table.parameters[cells], seconds, table.brief_validation[cells])
+    judged = None if table.brief_validation is None else table.brief_validation[cells]
+    rows = rank_columns(columns, accuracies, table.parameters[cells], seconds, judged)
     return Leaderboard(folder, rows, columns, accuracies)
 
 
 def _collect_columns(
-    table: NasBench201, cells: Sequence[int], scored: Sequence[str], repeats: int, scores: Sequence[dict]
+    table: Table, cells: Sequence[int], scored: Sequence[str], repeats: int, scores: Sequence[dict]
 ) -> dict[str, np.ndarray]:
     """Returns {measure: its score of each cell}; a cell has the score of the first that computes the same."""
     values = {}
@@ -76,23 +77,32 @@ def _collect_columns(
     return columns
 
 
-def render(rows: Sequence[dict]) -> str:
+def render(rows: Sequence[dict], datasets: Sequence[str]) -> str:
     """Renders the leaderboard for the terminal."""
-    head = f"{'measure':64} {'cifar10':>20} {'cifar100':>8} {'in16':>6} {'given size':>10} {'best of 100':>14}"
-    lines = [f"{head} {'best of 20':>14} {'nDCG':>6} {'top':>5} {'seconds':>8}"]
+    first, *others = datasets
+    width = max(len(row["measure"]) for row in rows)
+    has_shortlist = f"{first}_shortlist_of_100" in rows[0]
+    columns = ["best", *(["shortlist"] if has_shortlist else [])]
+    head = [f"{'measure':{width}} {first:>20}", *(f"{name[:12]:>{_width(name)}}" for name in others)]
+    head += [f"{'given size':>10} {'best of 100':>14}", *([f"{'best of 20':>14}"] if has_shortlist else [])]
+    lines = [" ".join([*head, f"{'nDCG':>6} {'top':>5} {'seconds':>8}"])]
     for row in rows:
-        low, high = row["cifar10_spearman_low"], row["cifar10_spearman_high"]
-        interval = f"{row['cifar10_spearman']:.3f} [{low:.3f}, {high:.3f}]"
-        picks = [_render_pick(row, f"cifar10_{name}_of_100") for name in ("best", "shortlist")]
-        top = f"{row['cifar10_ndcg']:6.3f} {row['cifar10_top']:5.2f}"
-        others = f"{row['cifar100_spearman']:8.3f} {row['in16_spearman']:6.3f} {row['cifar10_partial']:10.3f}"
-        lines.append(
-            f"{row['measure']:64} {interval:>20} {others} {picks[0]:>14} {picks[1]:>14} {top} {row['seconds']:8.2f}"
-        )
-    lines.append(
-        "best of 20: of the 20 best of 100, the best after 12 epochs; top: share of the best tenth that is there"
-    )
+        low, high = row[f"{first}_spearman_low"], row[f"{first}_spearman_high"]
+        interval = f"{row[f'{first}_spearman']:.3f} [{low:.3f}, {high:.3f}]"
+        cells = [f"{row['measure']:{width}} {interval:>20}"]
+        cells += [f"{row[f'{name}_spearman']:{_width(name)}.3f}" for name in others]
+        cells.append(f"{row[f'{first}_partial']:10.3f}")
+        cells += [f"{_render_pick(row, f'{first}_{name}_of_100'):>14}" for name in columns]
+        cells.append(f"{row[f'{first}_ndcg']:6.3f} {row[f'{first}_top']:5.2f} {row['seconds']:8.2f}")
+        lines.append(" ".join(cells))
+    lines.append("top: the share of the best tenth by score that is among the best tenth by accuracy")
+    if has_shortlist:
+        lines.append("best of 20: of the 20 best by score of 100, the best after 12 epochs of training")
     return "\n".join(lines)
+
+
+def _width(dataset: str) -> int:
+    return max(8, min(12, len(dataset)))
 
 
 def _render_pick(row: dict, column: str) -> str:

@@ -85,14 +85,17 @@ def pick_from_shortlist(
 
 def ndcg(scores: np.ndarray, accuracies: np.ndarray) -> float:
     """Computes the normalised discounted cumulative gain of the 1,000 best by score (VKDNW, Tybl & Neumann 2025): the
-    cell in place j gains (2^accuracy - 1) / log2(1 + j), accuracy between 0 and 1; 1 is the true order.
+    cell in place j gains (2^accuracy - 1) / log2(1 + j), accuracy between 0 and 1; 1 is the true order. Scores that
+    are not per cent are taken as their place between the lowest and the highest.
 
     >>> ndcg(np.array([3.0, 2.0, 1.0]), np.array([90.0, 80.0, 70.0]))
     1.0
     """
     count = min(GAINED, len(scores))
     weights = 1 / np.log2(np.arange(2, count + 2))
-    gains = np.exp2(accuracies / 100) - 1
+    is_per_cent = accuracies.max() > 1
+    lowest, highest = (0.0, 100.0) if is_per_cent else (accuracies.min(), accuracies.max())
+    gains = np.exp2((accuracies - lowest) / max(highest - lowest, 1e-12)) - 1
     found = gains[np.argsort(-scores, kind="stable")[:count]] @ weights
     return float(found / (np.sort(gains)[::-1][:count] @ weights))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
+from ..tabular import TASKS, UNITS
 from .amounts import format_amount, format_mean
 from .labels import BASELINES, label_criterion
 from .resultfiles import number
@@ -13,6 +14,7 @@ COLUMNS = {
     "table_cifar10_mean": ("NB201 CIFAR-10, %", "{:.2f}"),
     "table_cifar100_mean": ("NB201 CIFAR-100, %", "{:.2f}"),
     "table_in16_mean": ("NB201 ImageNet16, %", "{:.2f}"),
+    **{f"table_{task}_mean": (f"{task.replace('_', ' ')}, {UNITS[task]}", "{:.3f}") for task in TASKS},
     "parameters_mean": ("parameters", "{:,.0f}"),
     "skips_mean": ("skip connections", "{:.1f}"),
     "added_skips_mean": ("added skips", "{:.1f}"),
@@ -42,10 +44,11 @@ class CriteriaTable(NamedTuple):
         return bool(self.rows)
 
 
-def tabulate_criteria(criteria: Sequence[Mapping[str, str]], judge: str) -> CriteriaTable:
+def tabulate_criteria(criteria: Sequence[Mapping[str, str]], judge: str, task: str = "") -> CriteriaTable:
     """Returns the rows of comparison.csv as they are read.
 
-    A column that holds nothing but zeros is left out. Accuracies that a table judged by do not come twice.
+    A column that holds nothing but zeros is left out. Accuracies that a table judged by do not come twice: those of the
+    task, or of its first.
 
     >>> row = {"criterion": "random", "test_accuracy_mean": "90", "test_accuracy_std": "0.5", "seeds": "2"}
     >>> table = tabulate_criteria([row | {"saved_mean": "0"}], "retrain")
@@ -54,11 +57,12 @@ def tabulate_criteria(criteria: Sequence[Mapping[str, str]], judge: str) -> Crit
     >>> table.rows
     [Row(name='random (baseline)', baseline=True, cells=['90.00\\xa0±\\xa00.50', '2'])]
     """
-    names = [name for name in COLUMNS if any(number(row, name) > 0 for row in criteria)]
+    names = [name for name in COLUMNS if any(abs(number(row, name)) > 0 for row in criteria)]
     first = "test accuracy, %"
     if judge == "table":
-        first, _ = COLUMNS["table_cifar10_mean"]
-        names = [name for name in names if name != "table_cifar10_mean"]
+        judging = f"table_{task}_mean" if task else next(name for name in names if name.startswith("table_"))
+        first, _ = COLUMNS[judging]
+        names = [name for name in names if name != judging]
     heads = [COLUMNS[name][0] for name in names]
     rows = []
     for row in sorted(criteria, key=_best_first):

@@ -57,7 +57,7 @@ def _render(contents: Contents) -> str:
         comparison=contents.comparison,
         sentences=sentences,
         missing=list_missing(contents),
-        table=tabulate_criteria(contents.criteria, judge),
+        table=tabulate_criteria(contents.criteria, judge, contents.args.get("task", "")),
         dots=_draw_accuracies(contents.results),
         picks=picks,
         chosen=[(part, draw_swatches(part.options, look)) for part in draw_chosen(contents.runs, look)],

@@ -7,13 +7,14 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ..runtime.files import write_whole
+from ..tabular import TABLES
 from .amounts import format_mean
 from .charts.scatter import draw_scatter
 from .labels import BASELINES
 from .template import fill_template
 
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "in16": "ImageNet16-120"}
-LOWEST = 60  # per cent, of what is drawn: a few broken cells would squeeze the rest into a line
+SQUEEZED = 0.1  # share of cells below what is drawn: a few broken ones would squeeze the rest into a line
 BEST_OF = (10, 100, 1000)
 
 
@@ -30,6 +31,7 @@ def write_ranking(
     """
     page = folder / "report.html"
     first = next(iter(accuracies))
+    lowest = float(f"{np.quantile(accuracies[first], SQUEEZED):.2g}")
     html = fill_template(
         "ranking.html",
         name=folder.resolve().name,
@@ -37,9 +39,10 @@ def write_ranking(
         baselines=BASELINES,
         sentences=_write_sentences(rows, first),
         rows=[{"name": row["measure"], "cells": _format_cells(row, list(accuracies))} for row in rows],
-        pictures=[_draw_measure(row, columns[row["measure"]], accuracies[first], first) for row in rows],
+        pictures=[_draw_measure(row, columns[row["measure"]], accuracies[first], first, lowest) for row in rows],
         cells=len(accuracies[first]),
-        lowest=LOWEST,
+        lowest=f"{lowest:g}",
+        benchmark=_find_benchmark(accuracies),
         has_shortlists=f"{first}_shortlist_of_100" in rows[0],
         first=_title(first),
     )
@@ -47,8 +50,13 @@ def write_ranking(
     return page
 
 
+def _find_benchmark(datasets: Iterable[str]) -> str:
+    """Returns the name of the benchmark that has these data sets."""
+    return next(table.name for table in TABLES.values() if set(datasets) <= set(table.datasets))
+
+
 def _title(dataset: str) -> str:
-    return TITLES.get(dataset, dataset)
+    return TITLES.get(dataset, dataset.replace("_", " "))
 
 
 def _write_sentences(rows: Sequence[Mapping], dataset: str) -> list[str]:
@@ -97,7 +105,7 @@ def _format_best(row: Mapping, dataset: str) -> Iterable[str]:
         yield format_mean(row[name], row[f"{name}_sd"])
 
 
-def _draw_measure(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, dataset: str) -> str:
+def _draw_measure(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, dataset: str, lowest: float) -> str:
     """A score that is not a number ranks last."""
     comparable = np.where(np.isnan(scores), -np.inf, scores)
     ranks = rankdata(comparable) / len(scores)
@@ -107,5 +115,5 @@ def _draw_measure(row: Mapping, scores: np.ndarray, accuracies: np.ndarray, data
         title=row["measure"],
         x_label="rank of the score",
         note=f"{row[f'{dataset}_spearman']:.3f}",
-        low=LOWEST,
+        low=lowest,
     )

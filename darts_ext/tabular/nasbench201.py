@@ -7,16 +7,12 @@ pooled validation and test runs. Parameters are exact for 16 channels, 5 cells a
 benchmark's own count on CIFAR-10. Kept as integers: thousandths of a per cent.
 """
 
-import zlib
-from functools import cache
-from importlib.resources import files
-from zipfile import BadZipFile
-
 import numpy as np
 
 from supernet import Edge, Genotype
 
 from ..runtime.errors import UsageError
+from .arrays import load_columns
 
 FILE = "nasbench201.npz"
 CELLS = 15625
@@ -35,8 +31,11 @@ class NasBench201:
     [54.3, 15.61, 16.32]
     """
 
+    name = "NAS-Bench-201"
+    datasets = DATASETS
+
     def __init__(self) -> None:
-        self._columns = _load_columns()
+        self._columns = load_columns(FILE, self.name, CELLS)
         self._index = {tuple(row): index for index, row in enumerate(self._columns["ops"].tolist())}
 
     def __len__(self) -> int:
@@ -48,12 +47,15 @@ class NasBench201:
         Raises:
             UsageError: the genotype is not a cell of the benchmark; one with other activations or added skips is none.
         """
-        index = self._look_up(genotype)
+        index = self.find(genotype)
         if index is None:
             raise UsageError(f"{genotype.to_text()} is not a cell of NAS-Bench-201")
         return index
 
-    def _look_up(self, genotype: Genotype) -> int | None:
+    def find(self, genotype: Genotype) -> int | None:
+        """Returns the benchmark's index of a cell; None for one that is not there."""
+        if genotype.format != "nasbench201":
+            return None
         edges, _ = genotype.cells.get("cell", ((), ()))
         if len(edges) != len(EDGES):
             return None
@@ -101,48 +103,3 @@ class NasBench201:
     def classes(self) -> np.ndarray:
         """Class of each cell, 0 to 6465 [15625]: cells of one class compute the same function."""
         return self._columns["unique"]
-
-
-def in_table(genotype: Genotype) -> dict[str, float]:
-    """Looks up {"table_cifar10": test accuracy after 200 epochs, per cent, ...}; {} for a genotype not in the table."""
-    table = _load_table()
-    index = table._look_up(genotype)
-    if index is None:
-        return {}
-    return {f"table_{dataset}": float(table.test(dataset)[index]) for dataset in DATASETS}
-
-
-def find_brief_accuracy(genotype: Genotype) -> float | None:
-    """Looks up the CIFAR-10 validation accuracy after 12 epochs, per cent; None for a genotype not in the table."""
-    table = _load_table()
-    index = table._look_up(genotype)
-    return None if index is None else float(table.brief_validation[index])
-
-
-def describe_known(genotype: Genotype) -> str:
-    """Says what NAS-Bench-201 knows of a genotype, as the end of a sentence; nothing for one that it does not have."""
-    known = in_table(genotype)
-    if not known:
-        return ""
-    accuracies = " / ".join(f"{known[f'table_{dataset}']:.2f}" for dataset in DATASETS)
-    return f"; in NAS-Bench-201 {accuracies} %"
-
-
-@cache
-def _load_table() -> NasBench201:
-    return NasBench201()
-
-
-@cache
-def _load_columns() -> dict[str, np.ndarray]:
-    path = files(__package__).joinpath(FILE)
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            columns = dict(arrays)
-    except (OSError, EOFError, ValueError, BadZipFile, zlib.error) as error:
-        raise UsageError(
-            f"the table of NAS-Bench-201, {path}, cannot be read ({error}): install darts_ext anew"
-        ) from None
-    if "ops" not in columns or any(len(column) != CELLS for column in columns.values()):
-        raise UsageError(f"the table of NAS-Bench-201, {path}, does not have its {CELLS} cells: install darts_ext anew")
-    return columns

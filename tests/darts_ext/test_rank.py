@@ -45,9 +45,10 @@ from darts_ext.rank.statistics import (
 )
 from darts_ext.report import write_ranking
 from darts_ext.runtime.errors import UsageError
-from darts_ext.tabular import NasBench201
+from darts_ext.tabular import TASKS, NasBench201, TransNas101
 from selection import COMBINATION, SelectionError, measure, parse_measures, register_measure
 from selection.registry import _MEASURES
+from supernet import build
 
 TABLE = NasBench201()
 SMALL = {"channels": 4, "images": 16, "measures": "parameters,naswot,expressivity@noise,naswot+parameters"}
@@ -356,3 +357,21 @@ def test_a_shortlist_takes_the_best_that_is_judged_of_the_best_by_score():
     judged[[5, 12]] = 2, 1  # the fifth is not on the shortlist of 20
     assert pick_from_shortlist(scores, judged, accuracies, 30) == (112.0, 0.0)
     assert all(np.isnan(pick_from_shortlist(scores, judged, accuracies, 31)))
+
+
+def test_cells_of_transnas101_are_ranked_on_their_seven_tasks(tmp_path, capsys):
+    words = "--space transnas101 --data digits --measures naswot,parameters --candidates 12 --channels 4 --images 16"
+    out = tmp_path / "rank"
+    assert main(["rank", *words.split(), "--image_size", "32", "--out", str(out)]) == 0
+    table = TransNas101()
+    with (out / "leaderboard.csv").open(newline="") as file:
+        rows = {row["measure"]: row for row in csv.DictReader(file)}
+    cells = sample_cells(table, 12, 0)
+    networks = [build(table.genotype(cell), channels=4, layers=1, num_classes=10, in_chans=1) for cell in cells]
+    sizes = [sum(parameter.numel() for parameter in net.parameters()) for net in networks]
+    for task in TASKS:
+        expected = stats.spearmanr(sizes, table.test(task)[cells]).statistic
+        assert float(rows["parameters"][f"{task}_spearman"]) == pytest.approx(expected)
+    assert "class_scene" in capsys.readouterr().out
+    assert "TransNAS-Bench-101" in (out / "report.html").read_text()
+    assert main(["report", str(out)]) == 0

@@ -8,8 +8,17 @@ import pytest
 
 from darts_ext.cli import main
 from darts_ext.runtime.errors import UsageError
-from darts_ext.tabular import DATASETS, NasBench201, in_table, nasbench201
-from supernet import Genotype, build
+from darts_ext.tabular import (
+    DATASETS,
+    TASKS,
+    NasBench201,
+    TransNas101,
+    arrays,
+    find_brief_accuracy,
+    in_table,
+    nasbench201,
+)
+from supernet import Genotype, build, create_space
 
 ORIGINAL = Path(__file__).parents[3] / "shared" / "data" / "nb201.npz"
 TABLE = NasBench201()
@@ -105,10 +114,87 @@ def test_a_comparison_looks_its_cells_up(tmp_path, capsys):
 def test_a_table_that_is_cut_short_is_a_usage_error(share, tmp_path, monkeypatch):
     content = (Path(nasbench201.__file__).parent / nasbench201.FILE).read_bytes()
     (tmp_path / nasbench201.FILE).write_bytes(content[: int(share * len(content))])
-    monkeypatch.setattr(nasbench201, "files", lambda _: tmp_path)
-    nasbench201._load_columns.cache_clear()
+    monkeypatch.setattr(arrays, "files", lambda _: tmp_path)
+    arrays.load_columns.cache_clear()
     try:
         with pytest.raises(UsageError, match="install darts_ext anew"):
             NasBench201()
     finally:
-        nasbench201._load_columns.cache_clear()
+        arrays.load_columns.cache_clear()
+
+
+LARGEST = Genotype.from_text("64-41414-3_33_333")
+OF_LARGEST = {  # the benchmark's score of nothing but 3x3 convolutions, and its rank
+    "class_object": (43.05, 1889),
+    "class_scene": (53.67, 563),
+    "jigsaw": (85.91, 2587),
+    "autoencoder": (0.470, 2314),
+    "normal": (0.556, 698),
+    "room_layout": (-0.681, 2167),
+    "segmentsemantic": (24.43, 376),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_transnas101_has_the_published_scores(task):
+    table = TransNas101()
+    scores, index = table.test(task), table.index(LARGEST)
+    score, rank = OF_LARGEST[task]
+    assert scores[index] == pytest.approx(score, abs=0.006 if abs(score) > 1 else 0.0006)
+    assert abs(int((scores > scores[index]).sum()) + 1 - rank) <= 1
+    assert in_table(LARGEST)[f"table_{task}"] == scores[index]
+
+
+def test_transnas101_knows_every_cell_of_the_space_by_its_text():
+    table = TransNas101()
+    cells = list(create_space("transnas101").architectures())
+    assert {table.index(cell) for cell in cells} == set(range(len(table))) == set(range(4096))
+    for index in range(0, 4096, 97):
+        assert table.index(Genotype.from_text(table.genotype(index).to_text())) == index
+        net = build(table.genotype(index), num_classes=75)
+        assert table.parameters[index] == sum(parameter.numel() for parameter in net.parameters())
+
+
+def test_the_two_benchmarks_do_not_answer_for_each_other():
+    same = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    assert "table_cifar10" in in_table(Genotype.from_text(same))
+    assert "table_cifar10" not in in_table(LARGEST)
+    assert find_brief_accuracy(LARGEST) is None
+    assert TransNas101().find(Genotype.from_text(same)) is None
+    assert NasBench201().find(LARGEST) is None
+
+
+DIGITS = "--data digits --train_limit 100 --test_limit 60 --batch_size 20 --epochs 1 --threads 1".split()
+CELLS = [*"--space transnas101 --channels 2 --layers 1 --seeds 1 --judge table".split(), *DIGITS]
+
+
+def test_a_comparison_is_judged_by_a_task(tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["--criteria", "parameters,naswot@local", "--candidate_weights", "initial", "--task", "room_layout"]
+    assert main(["compare", *CELLS, *words, "--out", str(out)]) == 0
+    with (out / "summary.csv").open(newline="") as file:
+        rows = {row["criterion"]: row for row in csv.DictReader(file)}
+    table = TransNas101()
+    for row in rows.values():
+        index = table.index(Genotype.from_text(row["genotype"]))
+        assert float(row["test_accuracy"]) == table.test("room_layout")[index]
+        assert int(row["parameters"]) == table.parameters[index]
+    assert rows["parameters"]["genotype"] == "64-41414-3_33_333"
+    assert "tnb101 class_scene" in capsys.readouterr().out
+    page = (out / "report.html").read_text()
+    assert "room layout, negative loss" in page
+    assert page.count("<th>room layout, negative loss</th>") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([*CELLS, "--task", "cifar10"], "unknown task of TransNAS-Bench-101 'cifar10'"),
+        ([*CELLS, "--judge", "retrain", "--task", "jigsaw"], "task jigsaw is of judge table, and the judge is retrain"),
+        ([*CELLS, "--added_skip", "true"], "is in none: take space nasbench201 or transnas101 without"),
+        ([*CELLS, "--criteria", "naswot@sample:table"], "then table looks cells up in NAS-Bench-201, and transnas101"),
+    ],
+)
+def test_what_the_table_does_not_have_is_one_line(words, says, tmp_path, capsys):
+    assert main(["compare", *words, "--out", str(tmp_path / "out")]) == 2
+    assert says in capsys.readouterr().err.strip().splitlines()[-1]
