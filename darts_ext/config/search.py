@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, PROPER_SHARE
+from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, PROPER_SHARE, one_of
 from .training import AveragingSettings, LayerSettings, SgdSettings
 
 
@@ -27,8 +27,12 @@ class SupernetSettings:
 
 @dataclass(frozen=True)
 class AlphaSettings:
-    """How the alphas are trained."""
+    """How options share an edge, and how the alphas are trained."""
 
+    relaxation: str = field(default="softmax", metadata=one_of("softmax", "single_path", "fair_path"))
+    """softmax: options are mixed by softmax of alpha (DARTS); single_path: each step trains one architecture, drawn at
+    random; fair_path: each step trains every option once (FairNAS). Paths train weights for whole architectures, as
+    sample and local measure them, and no alphas."""
     alpha: str = "learned"
     """learned, or fixed: alphas stay at their start (DARTS-PT's variant)."""
     alpha_learning_rate: float = field(default=3e-4, metadata=ABOVE_ZERO)

@@ -5,8 +5,13 @@ import hashlib
 import torch
 
 
-def seed_epoch(seed: int, stage: str, epoch: int) -> None:
-    """Sets torch's global generators (CPU and GPU) to a state that depends on seed, stage and epoch alone."""
+def derive_seed(seed: int, stage: str, epoch: int) -> int:
+    """Returns a seed that depends on seed, stage and epoch alone; Python's hash() would differ between processes."""
     key = f"{seed}/{stage}/{epoch}"
     digest = hashlib.blake2b(key.encode(), digest_size=7).digest()
-    torch.manual_seed(int.from_bytes(digest, "big"))
+    return int.from_bytes(digest, "big")
+
+
+def seed_epoch(seed: int, stage: str, epoch: int) -> None:
+    """Sets torch's global generators (CPU and GPU) to a state that depends on seed, stage and epoch alone."""
+    torch.manual_seed(derive_seed(seed, stage, epoch))

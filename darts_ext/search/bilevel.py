@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from selection import Task
+from selection.architecture import Architecture
 from selection.losses import Loss, Metric
 from supernet import Genotype
 
@@ -18,6 +19,7 @@ from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
+from .paths import SOFTMAX, compute_gradients, draw_paths, evaluate_paths
 
 Lookup = Callable[[Genotype], dict[str, float]]
 
@@ -67,7 +69,8 @@ class Search:
         self.train = train
         self.val = val
         self.val_clean = val_clean
-        self.lookup = lookup if settings.alpha == "learned" else None
+        self.learns_alphas = settings.alpha == "learned" and settings.relaxation == SOFTMAX
+        self.lookup = lookup if self.learns_alphas else None
         self.tracker = tracker
         self.weights = list(net.weight_parameters())
         self.weight_optimizer = torch.optim.SGD(
@@ -93,7 +96,10 @@ class Search:
         self.mixing.append(mixing)
         entropy = entropies(mixing)
         genotype = self.net.genotype()
-        row |= evaluate(net, self.val_clean.epoch(0), "val", self.task)
+        if self.settings.relaxation == SOFTMAX:
+            row |= evaluate(net, self.val_clean.epoch(0), "val", self.task)
+        else:
+            row |= evaluate_paths(net, self.val_clean.epoch(0), self.seed, epoch, self.task)
         row |= skip_shares(mixing, self.net.space.choices(), self.net.excluded())
         row["entropy_mean"] = sum(entropy.values()) / len(entropy)
         row["seconds"] = time.perf_counter() - start
@@ -118,11 +124,13 @@ class Search:
         set_learning_rate(self.weight_optimizer, rate)
         self.net.train()
         number = ceil(share * len(self.train))
+        paths = draw_paths(self.net, settings.relaxation, self.seed, epoch)
         steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)
         for train, val in bar(steps, number):
-            if settings.alpha == "learned":
+            if self.learns_alphas:
                 self._alpha_step(train, val)
-            loss, logits = self._weight_step(*train, epoch)
+            drawn = None if settings.relaxation == SOFTMAX else next(paths)
+            loss, logits = self._weight_step(*train, epoch, drawn)
             means.add(loss, train[0], logits, train[1])
         return {"learning_rate": rate, **means.row("train")}
 
@@ -139,12 +147,16 @@ class Search:
             alpha.grad = gradient
         self.alpha_optimizer.step()
 
-    def _weight_step(self, x: Tensor, y: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
-        logits = self.net(x)
-        loss = self.task.compute_loss(logits, y)
+    def _weight_step(self, x: Tensor, y: Tensor, epoch: int, paths: list[Architecture] | None) -> tuple[Tensor, Tensor]:
+        """Makes a step of SGD on the mixture, or on some architectures; returns loss and logits before it."""
+        if paths is None:
+            logits = self.net(x)
+            loss = self.task.compute_loss(logits, y)
+            # options that a selection has switched off have no gradient, and stay as they are
+            gradients = torch.autograd.grad(loss, self.weights, allow_unused=True)
+        else:
+            loss, logits, gradients = compute_gradients(self.net, paths, x, y, self.weights, self.task)
         check_finite(loss, f"{self.name} epoch {epoch + 1}", self.rates)
-        # options that a selection has switched off have no gradient, and stay as they are
-        gradients = torch.autograd.grad(loss, self.weights, allow_unused=True)
         for weight, gradient in zip(self.weights, gradients):
             weight.grad = gradient
         nn.utils.clip_grad_norm_(self.weights, self.settings.clip)

@@ -13,6 +13,7 @@ from ..runtime.events import event_writer
 from ..runtime.files import load_checkpoint, write_whole
 from ..tabular import in_table
 from .bilevel import Search
+from .paths import SOFTMAX
 from .space import read_space
 from .track import Tracker
 from .tuning import Tuning
@@ -46,7 +47,16 @@ def build_search(images: Images, settings: SearchSettings) -> Search:
 
 
 def build_tuning(net: Supernet, images: Images, settings: SearchSettings, *, epochs: float, factor: float) -> Tuning:
-    """Builds the training of a supernet between decisions."""
+    """Builds the training of a supernet between decisions.
+
+    Raises:
+        UsageError: its weights were trained by paths, which have no decisions in between.
+    """
+    if settings.relaxation != SOFTMAX:
+        raise UsageError(
+            f"tune_epochs trains a mixture between decisions, and this supernet is trained by {settings.relaxation}: "
+            f"leave it out"
+        )
     batches = halved_batches(images, settings, ("tune train", "tune val"))
     return Tuning(net, settings, *batches, images.seed, epochs=epochs, factor=factor)
 

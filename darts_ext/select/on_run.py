@@ -52,6 +52,11 @@ def select_on_run(
             "then": read_second_judge(net.space, run, images, settings, selector),
         },
     )
+    if selector.measures_mixture and settings.relaxation == "softmax":
+        selection.notes.append(
+            "whole architectures were measured with the weights of a mixture, which were not trained for them: search "
+            "with --relaxation single_path, or give --candidate_weights initial with a training-free measure"
+        )
     genotype = net.genotype(selection.decisions, selection.inputs)
     scores = {
         "entry": selector.name,

@@ -51,6 +51,13 @@ class Selector:
         return criteria[0].measure.name
 
     @property
+    def measures_mixture(self) -> bool:
+        """Whether it judges whole architectures by how the supernet's own weights do on images."""
+        weights = self.settings.get("candidate_weights", "supernet")
+        measures = {criterion.measure.name for criterion in self.plan.criteria.values() if criterion.measure}
+        return self.plan.strategy.whole and weights == "supernet" and not measures.isdisjoint(("accuracy", "loss"))
+
+    @property
     def folder(self) -> str:
         """Its name as a folder on any system.
 
