@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -37,11 +38,13 @@ TEXT = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 SETTINGS = [  # (channels, layers, initialisation, inputs): around the first, one thing at a time
     (16, 1, "he_fan_in", "images"),
     (8, 1, "he_fan_in", "images"),
-    (32, 1, "he_fan_in", "images"),
-    (16, 3, "he_fan_in", "images"),
     (16, 1, "he_fan_out", "images"),
     (16, 1, "default", "images"),
+    (16, 1, "he_fan_in of shortcuts alone", "images"),
+    (16, 1, "he_fan_in but of shortcuts", "images"),
     (16, 1, "he_fan_in", "noise"),
+    (16, 3, "he_fan_in", "images"),
+    (32, 1, "he_fan_in", "images"),
 ]
 
 
@@ -57,11 +60,24 @@ def list_cells() -> list[str]:
 
 def measure_cell(asked: tuple) -> dict[str, float]:
     """Measures a cell in one draw."""
-    cell, (channels, layers, initialisation, _), seed, x, y = asked
+    cell, (channels, layers, initialisation, _), names, seed, x, y = asked
     sizes = {"channels": channels, "layers": layers, "num_classes": 10, "in_chans": x.shape[1]}
-    net = build(Genotype.from_text(cell), **sizes, initialisation=initialisation, seed=seed)
+    net = build(Genotype.from_text(cell), **sizes, initialisation=initialisation.split()[0], seed=seed)
+    if "shortcuts" in initialisation:
+        _restore_default(net, build(Genotype.from_text(cell), **sizes, seed=seed), "alone" in initialisation)
     with kernels_shared():
-        return {name: measure(name, net, x, y) for name in MEASURES}
+        return {name: measure(name, net, x, y) for name in names}
+
+
+def _restore_default(net: nn.Module, default: nn.Module, shortcuts_stay: bool) -> None:
+    """Gives the convolutions of the residual blocks' shortcuts, or all other layers, torch's default weights.
+
+    They are the only convolutions of the skeleton that no BatchNorm follows.
+    """
+    weights = net.state_dict()
+    for name, weight in default.state_dict().items():
+        if ("shortcut" in name) != shortcuts_stay:
+            weights[name].copy_(weight)
 
 
 def describe(setting: tuple, values: dict[str, np.ndarray], accuracies: np.ndarray, data: str) -> list[dict]:
@@ -96,6 +112,7 @@ def main() -> None:
     parser.add_argument("--data", default="cifar10")
     parser.add_argument("--data_root", default="data")
     parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--measures", nargs="+", default=MEASURES)
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--image_size", type=int, default=32)
     parser.add_argument("--processes", type=int, default=1)
@@ -110,24 +127,26 @@ def main() -> None:
     accuracies = np.array([table.test("cifar10")[table.index(Genotype.from_text(cell))] for cell in cells])
     path = RESULTS / f"{NAME}.csv"
     rows = list(csv.DictReader(path.open())) if path.exists() else []
-    done = {(row["data"], row["channels"], row["layers"], row["initialisation"], row["inputs"]) for row in rows}
+    columns = ("data", "channels", "layers", "initialisation", "inputs", "measure")
+    done = {tuple(row[name] for name in columns) for row in rows}
     batches = list(images.shuffled(images.dataset.train, arguments.images, "draws").epoch(0))[: arguments.draws]
     spread = Spread(arguments.processes)
     for setting in SETTINGS:
-        if (label, *map(str, setting)) in done:
+        names = [name for name in arguments.measures if (label, *map(str, setting), name) not in done]
+        if not names:
             continue
         asked = []
         for draw, (x, y) in enumerate(batches):
             if setting[3] == "noise":
                 x = torch.randn(x.shape, generator=torch.Generator().manual_seed(draw))
-            asked += [(cell, setting, draw, x, y) for cell in cells]
+            asked += [(cell, setting, names, draw, x, y) for cell in cells]
         taken = list(spread(measure_cell, asked))
         values = {}
-        for name in MEASURES:
+        for name in names:
             column = np.array([row[name] for row in taken]).reshape(len(batches), len(cells))
             values[name] = column
         rows += describe(setting, values, accuracies, label)
-        for row in rows[-len(MEASURES) :]:
+        for row in rows[-len(names) :]:
             print(*row.values())
         write_csv(NAME, rows)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 from .errors import SelectionError, unknown
 from .evaluator import PROTOCOLS, MeasuringProtocol
@@ -22,7 +23,7 @@ def make_plan(
     race: float | None = None,
     settings: Settings | None = None,
     task: Task | None = None,
-    later: Collection[str] = (),
+    later: Collection[str] | Any = (),
     **options: object,
 ) -> Plan:
     """Makes a plan of names and options, see `selection.select`.

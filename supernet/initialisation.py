@@ -1,6 +1,7 @@
 """How the weights of a network are drawn before any training; measures at initialisation depend on it."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from torch import nn
 
@@ -31,7 +32,7 @@ def _keep_default(net: nn.Module) -> None:
     """Leaves the weights as torch has drawn them."""
 
 
-def _create_he(mode: str) -> Callable[[nn.Module], None]:
+def _create_he(mode: Literal["fan_in", "fan_out"]) -> Callable[[nn.Module], None]:
     """Returns a function that draws weights of variance 2 / fan; biases become zero."""
 
     def draw(net: nn.Module) -> None:
