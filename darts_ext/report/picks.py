@@ -60,12 +60,12 @@ def draw_run_picks(epochs: Rows, size: tuple[int, int]) -> list[str]:
 def draw_picks(runs: Sequence[Run]) -> list[str]:
     """Returns a chart of every criterion's pick, and one of the share of skip connections among alpha's.
 
-    There is none where the benchmark knows no pick.
+    There is none where the benchmark knows no pick, or where a search has a single epoch.
     """
     picks: dict[str, list[list[float]]] = {}
     skips: dict[str, list[list[float]]] = {}
     for run in runs:
-        run_picks = read_picks(run.epochs)
+        run_picks = read_picks(run.epochs) if len(run.epochs) > 1 else {}
         for name, values in run_picks.items():
             picks.setdefault(_spell(run, name), []).append(values)
         if any(name.endswith("magnitude") for name in run_picks):

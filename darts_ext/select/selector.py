@@ -137,6 +137,8 @@ def _read_selector(name: str, settings: StrategySettings, strategy: str | None) 
         plan = plan_with(**named)
     applying = {field.name: getattr(settings, field.name) for field in _list_applying(plan.strategy)}
     applying["settings"] = measure_settings
+    for option in {"start", "then"} & set(applying):
+        applying[option] = plan.options.get(option, applying[option])  # as it may stand in the criterion's spelling
     options = _read_options(plan.strategy, settings)
     if "then" not in plan.options:
         options.pop("shortlist", None)
