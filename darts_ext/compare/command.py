@@ -19,7 +19,7 @@ from ..runtime.news import say
 from ..runtime.settings import check_ranges, flatten, short_name
 from ..runtime.streams import show
 from ..search import Search, build_search, read_space, train_supernet
-from ..select import Selector, read_selectors, select_on_run, selection_batches
+from ..select import Selector, read_selectors, select_on_run, selection_batches, try_candidates
 from .judging import JUDGES, find_judging_table, judge_genotype
 from .population import Population, read_population_measures, render_measures
 from .settings import Comparison, adopt_run, join_residual, read_searches
@@ -156,6 +156,7 @@ class _Work:
                 batches = batches()
             x, y = batches[0]
             selector.plan.check(search.net, x, y)
+            try_candidates(search.net, images, search.settings, selector)
 
 
 def _choose_folder(comparison: Comparison) -> Path:

@@ -2,7 +2,7 @@
 
 from .choosing import ResampledBatches, choose
 from .command import run_select
-from .on_run import select_on_run, selection_batches
+from .on_run import select_on_run, selection_batches, try_candidates
 from .selector import Selector, read_selectors
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "run_select",
     "select_on_run",
     "selection_batches",
+    "try_candidates",
 ]

@@ -69,6 +69,13 @@ def select_on_run(
     return scores, genotype
 
 
+def try_candidates(net: Supernet, images: Images, settings: SearchSettings, selector: Selector) -> None:
+    """Raises UsageError where the candidates of a strategy, or those who judge them again, cannot be of this space."""
+    for name in ("candidate_weights", "then_weights"):
+        read_build(net.space, images, settings, selector, name)
+    read_second_judge(net.space, Path(), images, settings, selector)
+
+
 def _read_choice(scores_file: Path, genotype_file: Path) -> tuple[dict, Genotype] | None:
     """Returns what is there; None where a file is not, or holds something else, as after a power cut."""
     if not (scores_file.exists() and genotype_file.exists()):

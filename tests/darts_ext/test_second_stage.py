@@ -175,3 +175,14 @@ def test_what_another_space_does_not_have_is_one_line(tmp_path_factory, words, s
     assert main(["search", "--space", "mlp", "--channels", "4", "--layers", "2", *data, "--out", str(out)]) == 0
     assert main(["select", str(out), *words]) == 2
     assert says in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_comparison_refuses_what_cannot_be_before_it_trains(tmp_path, capsys):
+    out = tmp_path / "compare"
+    words = "--space mlp --channels 4 --layers 2 --data digits --train_limit 60 --test_limit 60 --batch_size 30".split()
+    words += ["--retrain.batch_size", "30"]
+    for criterion, says in (("ntk_min@sample", "are of networks of cells"), ("ntk_min@sample:table", "take training")):
+        weights = [] if "table" in criterion else ["--candidate_weights", "he_fan_in"]
+        assert main(["compare", *words, "--criteria", criterion, *weights, "--out", str(out)]) == 2
+        assert says in capsys.readouterr().err.strip().splitlines()[-1]
+        assert not out.exists()
