@@ -40,7 +40,7 @@ def find_judging_table(genotype: Genotype, task: str) -> Table:
     table = find_table(genotype)
     if table is None:
         raise UsageError(
-            f"judge table looks cells up in a benchmark, and {genotype.to_text()} is in none: take space "
+            f"judge table looks cells up in a benchmark, and those of this space are in none: take space "
             f"{' or '.join(TABLES)} without activations and added skips, or --judge retrain"
         )
     if task and task not in table.datasets:

@@ -151,7 +151,7 @@ def test_a_supernet_that_cannot_be_is_refused(others, named, says):
     ("argv", "says"),
     [
         (["--judge", "tabel"], "did you mean 'table'"),
-        (["--judge", "table", "--space", "tiny"], "looks cells up in NAS-Bench-201"),
+        (["--judge", "table", "--space", "tiny"], "looks cells up in a benchmark"),
         (["--criteria", "fixd/perturbation"], "there is no supernet fixd"),
         (["--run", "nowhere"], "nowhere is not a run"),
         (["--supernets", '{"second": {"epochs": 0}}', "--criteria", "second/magnitude"], "epochs must be at least 1"),
