@@ -42,17 +42,18 @@ def collect_scores(path: Path, table: NasBench201) -> tuple[np.ndarray, dict[str
         own = [values.get((name, cell), by_class.get(int(table.classes[cell]), np.nan)) for cell in cells.tolist()]
         if not np.isnan(own).all():
             scores[name] = orders(own)
-    scores["random"] = np.random.default_rng(0).random(len(cells))
+    scores["random"] = np.full(len(cells), np.nan)
     return cells, scores
 
 
 def take(scores: np.ndarray, brief: np.ndarray, shortlist: int, drawn: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what both stages take, and what the first alone takes, in each of the draws."""
+    """Returns what both stages take, and what the first alone takes, in each of the draws; NaN is a random order."""
     rng = np.random.default_rng(0)
     both, first = [], []
     for _ in range(DRAWS):
         draw = rng.choice(len(scores), size=drawn, replace=False)
-        best = draw[np.argsort(-scores[draw], kind="stable")[:shortlist]]
+        drawn_scores = np.where(np.isnan(scores[draw]), rng.random(drawn), scores[draw])
+        best = draw[np.argsort(-drawn_scores, kind="stable")[:shortlist]]
         first.append(best[0])
         both.append(best[brief[best].argmax()])
     return np.array(both), np.array(first)

@@ -11,7 +11,7 @@ from ..config import SearchSettings
 from ..data import Images, halves
 from ..runtime.errors import UsageError
 from ..runtime.processes import Spread
-from ..tabular import find_brief_accuracy
+from ..tabular import TABLES, find_brief_accuracy
 from .brief import BriefTraining, Recipe, name_folder
 from .candidates import read_network_build
 from .selector import Selector
@@ -61,7 +61,9 @@ def _read_table(space: Space | MLPSpace) -> Callable[[dict, dict], float]:
     Raises:
         UsageError: the architectures of the space are in no table.
     """
-    if find_brief_accuracy(next(space.architectures())) is None:
+    has_operations_alone = all(choice.endswith("/op") for choice in space.choices())
+    table = TABLES.get(space.macro)
+    if table is None or table.brief_validation is None or not has_operations_alone:
         raise UsageError(f"then table looks cells up in NAS-Bench-201, and {space.name} has others: take training")
 
     def look_up(options: dict[str, str], inputs: dict[str, list[str]]) -> float:

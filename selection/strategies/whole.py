@@ -105,11 +105,6 @@ class Arena:
         """How many architectures were measured."""
         return len(self.known) // len(self.panel)
 
-    @property
-    def architectures_known(self) -> set[tuple]:
-        """The keys of those that were measured."""
-        return {key for _, key in self.known}
-
     def is_known(self, architecture: Architecture) -> bool:
         """Whether an architecture was measured already."""
         return (self.panel[0].name, architecture.key()) in self.known

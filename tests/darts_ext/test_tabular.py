@@ -192,6 +192,10 @@ def test_a_comparison_is_judged_by_a_task(tmp_path, capsys):
         ([*CELLS, "--task", "cifar10"], "unknown task of TransNAS-Bench-101 'cifar10'"),
         ([*CELLS, "--judge", "retrain", "--task", "jigsaw"], "task jigsaw is of judge table, and the judge is retrain"),
         ([*CELLS, "--added_skip", "true"], "are in none: take space nasbench201 or transnas101 without"),
+        (
+            [*CELLS, "--space", "darts", "--layers", "3", "--judge", "retrain", "--criteria", "naswot@sample:table"],
+            "then table looks cells up in NAS-Bench-201, and darts has others",
+        ),
         ([*CELLS, "--criteria", "naswot@sample:table"], "then table looks cells up in NAS-Bench-201, and transnas101"),
     ],
 )
