@@ -107,7 +107,7 @@ def test_search_steps_on_meta_run_until_a_value_is_read(kind, monkeypatch):
     search = search_on("meta", supernet().to("meta"), hypergradient=kind)
     ((train, _), (val, _)) = (list(part.epoch(0)) for part in (search.train, search.val))
     search._alpha_step(train, val)
-    loss, logits = search._weight_step(*train, 0)
+    loss, logits = search._weight_step(*train, 0, None)
     assert loss.is_meta and logits.shape == (6, 4)
     assert all(alpha.grad.is_meta for alpha in search.net.arch_parameters())
 
