@@ -1,6 +1,6 @@
-"""The neural tangent kernel of a network, and the Gram matrix of its samples' loss gradients.
+"""The neural tangent kernel of a network, and the Gram matrices of its loss gradients and of its Fisher information.
 
-Both are K_ij = <J_i, J_j>, where J_i is the gradient of a function of sample i's logits by the network's weights. This
+All are K_ij = <J_i, J_j>, where J_i is the gradient of a function of sample i's logits by the network's weights. This
 module knows which parameters are weights (a supernet's alphas are not) and which modules are switched off;
 `numerics.gram` forms the products.
 
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .alphas import find_alphas
 from .errors import SelectionError
@@ -24,6 +25,7 @@ from .structures import take
 
 _SHARED = ("parameters", "batchnorm", "dtype", "block", "seed")
 GRAM_SETTINGS = ("loss", *_SHARED)  # what `loss_gram` takes by keyword
+FISHER_SETTINGS = _SHARED  # what `fisher_gram` takes by keyword
 NTK_SETTINGS = ("outputs", *_SHARED)  # what `ntk` takes by keyword
 Rule = Callable[[str, nn.Parameter], bool]
 
@@ -106,6 +108,41 @@ def loss_gram(
     off = switched_off(model)
     settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
     return gram(model, x, None, cotangents, names=names, off=off, **settings)
+
+
+def fisher_gram(
+    model: nn.Module,
+    x: Tensor,
+    classes: int,
+    *,
+    parameters: str | Rule = "all",
+    batchnorm: str = "frozen",
+    dtype: torch.dtype | str = torch.float64,
+    block: int | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """The products of the scores sqrt(p_k) grad log p_k of every input and class; settings as in `ntk`.
+
+    Divided by B, its eigenvalues are those of the Fisher information mean_i sum_k p_ik grad log p_ik grad log p_ik'
+    and zeros: at least one an input, because the scores of an input are dependent.
+
+    Args:
+        x: inputs [B, ...]. classes: K, the number of the network's logits. block: inputs times classes.
+
+    Returns:
+        [B K, B K], all classes of the first input first.
+    """
+
+    def cotangents(logits: Tensor, rows: slice) -> list[Tensor]:
+        chances = logits.detach().softmax(1)
+        k = torch.arange(len(x) * classes, device=logits.device)[rows] % classes
+        mine = F.one_hot(k, classes).to(logits)
+        return [(mine * chances).sum(1, keepdim=True).sqrt() * (mine - chances)]
+
+    names = _choose_weights(model, parameters)
+    off = switched_off(model)
+    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
+    return gram(model, x.repeat_interleave(classes, 0), None, cotangents, names=names, off=off, **settings)
 
 
 def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:

@@ -4,7 +4,7 @@ Taken of untrained networks they are zero-cost proxies, as the literature calls 
 formula and the paper in its docstring.
 """
 
-from . import accuracy, activations, alignment, aznas, gradsign, infinite, meco, ntk, saliency, size, zico
+from . import accuracy, activations, alignment, aznas, gradsign, infinite, meco, ntk, saliency, size, vkdnw, zico
 
 __all__ = [
     "accuracy",
@@ -17,5 +17,6 @@ __all__ = [
     "ntk",
     "saliency",
     "size",
+    "vkdnw",
     "zico",
 ]

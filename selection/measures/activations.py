@@ -1,5 +1,7 @@
 """Activation patterns of a ReLU network: how many there are, and how far they tell the images apart."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from ..numerics.precision import convert_to_float64
 from ..preserve import hooked, preserved
 from ..registry import register_measure
 from .batch import Batches, first_images
+from .size import parameters
 
 IMAGES = 64
 
@@ -70,9 +73,21 @@ def linear_regions(net: nn.Module, batches: Batches, *, images: int = IMAGES, tr
 
 
 @register_measure("swap")
-def swap(net: nn.Module, batches: Batches, *, images: int = 32, training: bool = True) -> float:
+def swap(
+    net: nn.Module,
+    batches: Batches,
+    *,
+    images: int = 32,
+    training: bool = True,
+    mu: float | None = None,
+    sigma: float | None = None,
+) -> float:
     """Number of units whose patterns over the images differ (SWAP-Score, Peng et al. 2024), of the ReLUs' inputs; at
     most 2^images.
+
+    Args:
+        mu, sigma: of the regularised form (ibid., section 3.3): the number times exp(-(P - mu)^2 / sigma) for P
+            thousand parameters.
 
     >>> swap(nn.Sequential(nn.ReLU()), [(torch.tensor([[1.0, -1.0, 2.0], [1.0, 1.0, 3.0]]), torch.tensor([0, 0]))])
     2.0
@@ -83,4 +98,13 @@ def swap(net: nn.Module, batches: Batches, *, images: int = 32, training: bool =
     by_unit = torch.cat(patterns, 1).T.cpu().numpy()
     packed = np.ascontiguousarray(np.packbits(by_unit, axis=1))
     rows = packed.view(f"V{packed.shape[1]}")  # a unit's bytes as one value
-    return float(len(np.unique(rows)))
+    return float(len(np.unique(rows))) * _weigh_size(net, mu, sigma)
+
+
+def _weigh_size(net: nn.Module, mu: float | None, sigma: float | None) -> float:
+    if mu is None and sigma is None:
+        return 1.0
+    if mu is None or sigma is None or not sigma > 0:
+        raise SelectionError(f"the regularised swap needs mu, and sigma above 0, not mu={mu!r}, sigma={sigma!r}")
+    thousands = parameters(net) / 1000
+    return math.exp(-((thousands - mu) ** 2) / sigma)

@@ -21,6 +21,21 @@ def parameters(net: nn.Module, batches: Batches | None = None) -> float:
     return float(sum(p.numel() for p in parameters_by_id.values() if not is_alpha(p)))
 
 
+@register_measure("weight_layers")
+def weight_layers(net: nn.Module, batches: Batches | None = None) -> float:
+    """Number of layers with weights, convolutions and linear ones, that are not switched off (VKDNW's aleph, Tybl &
+    Neumann 2025): modules that hold a parameter of two dimensions or more.
+
+    >>> weight_layers(nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2)))
+    2.0
+    """
+    is_alpha = find_alphas(net)
+    layers = 0
+    for module in running_modules(net):
+        layers += any(p.dim() > 1 and not is_alpha(p) for p in module.parameters(recurse=False))
+    return float(layers)
+
+
 @register_measure("flops")
 def flops(net: nn.Module, batches: Batches) -> float:
     """Multiply-adds of convolutions and linear layers for one image: sum_l weights of l times the positions at which

@@ -16,17 +16,16 @@ from selection.testing import Planted, check_criterion, check_lift, check_measur
 ROOT = Path(__file__).parents[2]
 
 
-def network(*, cut=False, width=8):
+def network(*, cut=False, width=8, blocks=5):
     """A small network of blocks at initialisation; cut, its blocks let nothing through."""
     torch.manual_seed(0)
-    blocks = [
-        nn.Sequential(nn.Conv2d(a, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()) for a in (1, *[width] * 4)
-    ]
+    inputs = [1, *[width] * (blocks - 1)]
+    body = [nn.Sequential(nn.Conv2d(a, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()) for a in inputs]
     if cut:
-        for block in blocks:
+        for block in body:
             for parameter in block.parameters():
                 nn.init.zeros_(parameter)
-    return nn.Sequential(nn.Sequential(*blocks), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, 2))
+    return nn.Sequential(nn.Sequential(*body), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, 2))
 
 
 def noise(count=12):
@@ -65,6 +64,7 @@ AGREEING = ((network(), alike()), (network(), noise()))
 CASES = {
     **dict.fromkeys(("accuracy", "loss", "ntk_complexity", "ntk_alignment"), SOLVED),
     **dict.fromkeys(("parameters", "flops"), LARGER),
+    "weight_layers": ((network(blocks=6), noise()), (network(), noise())),
     "gradalign_2": ((network(), noise()), (network(), alike())),
     **dict.fromkeys(
         ("ntk_infinite_min", "ntk_infinite_min_relative"), ((Layered("relu"), noise()), (Layered("sigmoid"), noise()))

@@ -22,6 +22,7 @@ OURS = {name for name in list_measures() if not name.startswith("test_")}  # tho
 WEIGHTLESS = {
     "parameters",
     "flops",
+    "weight_layers",
     "ntk_infinite_min",
     "ntk_infinite_min_relative",
 }  # do not read what weights and activations are
@@ -95,7 +96,9 @@ def test_a_smallest_eigenvalue_at_infinite_width_that_drowns_is_zero():
         assert measure(name, net, torch.cat([x, x[:1]]), torch.cat([y, y[:1]])) == 0.0 < measure(name, net, x, y)
 
 
-PLAIN = sorted(OURS - WEIGHTLESS - {"expressivity", "progressivity", "trainability"} | {"flops", "parameters"})
+PLAIN = sorted(
+    OURS - WEIGHTLESS - {"expressivity", "progressivity", "trainability"} | {"flops", "parameters", "weight_layers"}
+)
 
 
 @pytest.mark.parametrize("name", PLAIN)

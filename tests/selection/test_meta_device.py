@@ -12,7 +12,7 @@ from selection.gates import committed, masked
 from selection.kernels import loss_gram
 
 READS = "cannot be called on meta tensors|Cannot copy out of meta tensor|data-dependent"
-COUNTS = ("parameters", "flops")
+COUNTS = ("parameters", "flops", "weight_layers")
 OF_IMAGES = ("ntk_infinite_min", "ntk_infinite_min_relative")  # of images only, which have to be read
 
 

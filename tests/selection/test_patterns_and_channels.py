@@ -45,6 +45,16 @@ def test_swap_counts_units_that_differ_in_when_they_are_on():
         measure("swap", nn.Sequential(nn.Flatten(), nn.Linear(147, 3)), X, Y)
 
 
+def test_swap_regularised_weighs_by_how_far_the_size_is_from_mu():
+    plain = measure("swap", network(), X, Y)
+    thousands = sum(p.numel() for p in network().parameters()) / 1000
+    assert measure("swap", network(), X, Y, mu=thousands, sigma=1.0) == plain
+    assert measure("swap", network(), X, Y, mu=thousands + 2, sigma=4.0) == pytest.approx(plain / np.e)
+    for half in ({"mu": 1.0}, {"sigma": 1.0}, {"mu": 1.0, "sigma": 0.0}):
+        with pytest.raises(SelectionError, match="needs mu, and sigma above 0"):
+            measure("swap", network(), X, Y, **half)
+
+
 def test_meco_sums_the_smallest_eigenvalues_of_the_correlations():
     total = 0.0
     for feature in outputs(network(), X[:8])[:6]:
