@@ -12,13 +12,18 @@ RESULTS = ROOT / "benchmarks" / "results"
 def write_csv(name: str, rows: list[dict]) -> None:
     """Writes benchmarks/results/NAME.csv, with the columns of the first row, and says so."""
     path = RESULTS / f"{name}.csv"
+    save_rows(path, rows)
+    print(f"written: {path.relative_to(ROOT)}")
+
+
+def save_rows(path: Path, rows: list[dict]) -> None:
+    """Writes rows with the columns of the first."""
     draft = path.with_suffix(".part")  # a benchmark that goes on from its file may be ended at any moment
     with draft.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     draft.replace(path)
-    print(f"written: {path.relative_to(ROOT)}")
 
 
 def cpu_name() -> str:

@@ -21,6 +21,9 @@ class RankSettings:
     in AZ-NAS. More can be added to a run later."""
     candidates: int | str = 1000
     """Cells drawn at random by the seed, or all; those of NAS-Bench-201 that compute the same are scored once."""
+    neighbourhood: bool = False
+    """Also score the largest cell and all that differ from it in one edge, and say which of them each measure takes, as
+    the first step of a local search does."""
     repeats: int = field(default=1, metadata=AT_LEAST_ONE)
     """Initialisations of each cell."""
     initialisation: str = "he_fan_in"

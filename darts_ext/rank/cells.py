@@ -1,5 +1,7 @@
 """Cells of a benchmark that are ranked."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..runtime.errors import UsageError
@@ -17,7 +19,23 @@ def sample_cells(table: Table, number: int | None, seed: int) -> list[int]:
     return np.random.default_rng(seed).permutation(len(table))[:number].tolist()
 
 
-def representatives(table: Table, cells: list[int]) -> dict[int, int]:
+def find_neighbourhood(table: Table) -> list[int]:
+    """Returns the largest cell, and all that differ from it in the operation of one edge.
+
+    >>> from darts_ext.tabular import NasBench201
+    >>> len(find_neighbourhood(NasBench201()))
+    25
+    """
+    operations = []
+    for index in range(len(table)):
+        ((edges, _),) = table.genotype(index).cells.values()
+        operations.append([edge.op for edge in edges])
+    cells = np.array(operations)
+    largest = cells[table.parameters.argmax()]
+    return np.flatnonzero((cells != largest).sum(1) <= 1).tolist()
+
+
+def representatives(table: Table, cells: Sequence[int]) -> dict[int, int]:
     """Maps each cell to the first of the cells that computes the same function.
 
     What is measured of one holds for the others, but for the sizes of its network.

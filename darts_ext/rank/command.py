@@ -20,7 +20,7 @@ from ..runtime.lock import folders_held, hold_folder
 from ..runtime.settings import check_ranges
 from ..runtime.streams import show
 from ..tabular import Table, load_table
-from .cells import representatives, sample_cells
+from .cells import find_neighbourhood, representatives, sample_cells
 from .leaderboard import SIZES, Leaderboard, make_leaderboard, render
 from .score import Build, RankInputs, Task, connect, read_scores, score_tasks
 
@@ -39,6 +39,7 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Le
     check_ranges(run, settings)
     device, table = prepare_device(run), load_table(settings.space)
     cells = sample_cells(table, _read_number(settings.candidates), run.seed)
+    near = find_neighbourhood(table) if settings.neighbourhood else []
     fixed = {}
     for part in (run, data, settings):
         fixed |= {name: value for name, value in asdict(part).items() if name not in FREE}
@@ -54,14 +55,14 @@ def run_rank(run: RunSettings, data: DataSettings, settings: RankSettings) -> Le
     )
     backend = connect(settings.cluster) if settings.cluster else None
     begin_run(folder, "rank", fixed)
-    tasks = _make_tasks(table, cells, atoms, settings.repeats)
+    tasks = _make_tasks(table, list(dict.fromkeys([*cells, *near])), atoms, settings.repeats)
     with tqdm(total=len(tasks), desc="rank", unit="network", disable=None) as bar:
         for done in score_tasks(
             tasks, build, inputs.__getitem__, folder / "scores.csv", processes=settings.processes, backend=backend
         ):
             bar.update(done - bar.n)
     # of all measures, those that cannot be taken are left out; one that was named must be there
-    return _show(folder, table, cells, spelt, settings.repeats)
+    return _show(folder, table, cells, spelt, settings.repeats, near)
 
 
 @folders_held()
@@ -73,18 +74,21 @@ def rerank(folder: Path) -> Leaderboard:
         raise UsageError(f"the ranking in {folder} has not come to its end: repeat its command")
     hold_folder(folder, "report")
     cells = sample_cells(table, _read_number(args["candidates"]), args["seed"])
-    return _show(folder, table, cells, [], args["repeats"])
+    near = find_neighbourhood(table) if args.get("neighbourhood") else []
+    return _show(folder, table, cells, [], args["repeats"], near)
 
 
-def _show(folder: Path, table: Table, cells: Sequence[int], asked: Sequence[Spelling], repeats: int) -> Leaderboard:
+def _show(
+    folder: Path, table: Table, cells: Sequence[int], asked: Sequence[Spelling], repeats: int, near: Sequence[int]
+) -> Leaderboard:
     """Writes and prints the leaderboard of what was asked, now and before."""
     scores = read_scores(folder / "scores.csv")
-    scored = _list_scored(table, cells, repeats, scores)
+    scored = _list_scored(table, list(dict.fromkeys([*cells, *near])), repeats, scores)
     for atom in _list_atoms(asked):
         if atom not in scored:
             raise UsageError(f"{atom} could not be taken of any of these networks: leave it out")
     joined = {spelling.joined: spelling for spelling in [*asked, *_read_ranked_before(folder, scored)]}
-    board = make_leaderboard(folder, table, cells, list(joined.values()), scored, repeats, scores)
+    board = make_leaderboard(folder, table, cells, list(joined.values()), scored, repeats, scores, near)
     write_csv(folder / "leaderboard.csv", board.rows)
     show(render(board.rows, table.datasets))
     return board

@@ -26,9 +26,9 @@ def vkdnw(
     sum (VKDNW, Tybl & Neumann 2025), in [0, log 11]; 0 where nothing is learnt.
 
     Of all weights: the paper takes one weight each of 128 layers, to have a matrix that is small. Here the eigenvalues
-    are those of the scores' Gram matrix, images x (classes - 1) of them, in float32, because the small ones weigh little
-    in an entropy. Its VKDNW_single, which orders by the number
-    of layers and then by this, is nearest to `weight_layers+vkdnw`.
+    are those of the scores' Gram matrix, images x (classes - 1) of them, in float32, because the small ones weigh
+    little in an entropy. The paper's VKDNW_single, which orders by the number of layers and then by this, is nearest to
+    `weight_layers+vkdnw`.
 
     Raises:
         SelectionError: the outputs are not logits [B, classes] of two classes or more.
