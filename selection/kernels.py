@@ -21,6 +21,7 @@ from .errors import SelectionError
 from .gates import switched_off
 from .losses import Loss, compute_loss, settle_loss
 from .numerics.gram import Cotangents, gram, is_count
+from .numerics.logits import output_of_one
 from .structures import take
 
 _SHARED = ("parameters", "batchnorm", "dtype", "block", "seed")
@@ -46,8 +47,9 @@ def ntk(
 
     Args:
         x: inputs [B, ...]. x2: a second batch [B2, ...] for a cross kernel.
-        outputs: "sum" of the logits (TE-NAS, Chen et al. 2021), "trace" over the logits (one backward pass each), or an
-            int: the mean over so many random projections, which estimates the trace.
+        outputs: "sum" of the logits (TE-NAS, Chen et al. 2021), "trace" over the logits (one backward pass each), an
+            int: the mean over so many random projections, which estimates the trace, or "full": of each logit with each
+            (the passes of B C inputs).
         parameters: "all", "weight" (names that contain "weight", as TE-NAS), or a predicate(name, parameter). A
             supernet's alphas never count.
         batchnorm: "frozen" (x's statistics, taken as constants), "running" (running statistics, as in eval mode), or
@@ -60,7 +62,8 @@ def ntk(
         seed: of the random projections and of the network's own noise, which is drawn anew for each block.
 
     Returns:
-        [B, B] or [B, B2], not divided by the number of outputs.
+        [B, B] or [B, B2], not divided by the number of outputs; if "full", [B C, B C] or [B C, B2 C], all C logits of
+        the first input first.
 
     Raises:
         SelectionError: fewer than two inputs, an unknown setting, an output that is not logits [B, K], or logits or
@@ -73,6 +76,10 @@ def ntk(
     if not isinstance(x, Tensor):
         raise SelectionError(f"x is a tensor of inputs [B, ...], not a {type(x).__name__}")
     cotangents = _output_cotangents(outputs, seed)
+    if outputs == "full" and len(x) > 1:  # an input for each of its logits; BatchNorm's statistics stay what they are
+        logits = output_of_one(model, x).numel()
+        x, x2 = (None if part is None else part.repeat_interleave(logits, 0) for part in (x, x2))
+        block = block and block * logits
     names = _choose_weights(model, parameters)
     off = switched_off(model)
     settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
@@ -113,7 +120,6 @@ def loss_gram(
 def fisher_gram(
     model: nn.Module,
     x: Tensor,
-    classes: int,
     *,
     parameters: str | Rule = "all",
     batchnorm: str = "frozen",
@@ -121,34 +127,39 @@ def fisher_gram(
     block: int | None = None,
     seed: int = 0,
 ) -> Tensor:
-    """The products of the scores sqrt(p_k) grad log p_k of every input and class; settings as in `ntk`.
+    """The products of the scores sqrt(p_k) grad log p_k of every input and class, which is the kernel of all logits
+    weighted by diag(p) - p p'; settings as in `ntk`.
 
     Divided by B, its eigenvalues are those of the Fisher information mean_i sum_k p_ik grad log p_ik grad log p_ik'
     and zeros: at least one an input, because the scores of an input are dependent.
 
-    Args:
-        x: inputs [B, ...]. classes: K, the number of the network's logits. block: inputs times classes.
-
     Returns:
-        [B K, B K], all classes of the first input first.
+        [B C, B C], all classes of the first input first.
     """
 
     def cotangents(logits: Tensor, rows: slice) -> list[Tensor]:
         chances = logits.detach().softmax(1)
-        k = torch.arange(len(x) * classes, device=logits.device)[rows] % classes
-        mine = F.one_hot(k, classes).to(logits)
+        (mine,) = _take_one(logits, rows)
         return [(mine * chances).sum(1, keepdim=True).sqrt() * (mine - chances)]
 
     names = _choose_weights(model, parameters)
     off = switched_off(model)
-    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
+    classes = output_of_one(model, x).numel()
+    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block and block * classes, "seed": seed}
     return gram(model, x.repeat_interleave(classes, 0), None, cotangents, names=names, off=off, **settings)
+
+
+def _take_one(logits: Tensor, rows: slice) -> list[Tensor]:
+    """Returns the direction of one logit for each input, in turn."""
+    count, first = logits[0].numel(), rows.start or 0
+    turns = torch.arange(first, first + len(logits), device=logits.device) % count
+    return [F.one_hot(turns, count).to(logits).reshape(logits.shape)]
 
 
 def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
     """Returns the function from logits [b, K, ...] to the directions in which the kernel takes them, of their shape."""
-    if outputs not in ("sum", "trace") and not is_count(outputs):
-        raise SelectionError(f"outputs is 'sum', 'trace' or a number of random projections, not {outputs!r}")
+    if outputs not in ("sum", "trace", "full") and not is_count(outputs):
+        raise SelectionError(f"outputs is 'sum', 'trace', 'full' or a number of random projections, not {outputs!r}")
 
     def add_up(logits: Tensor, _: slice) -> list[Tensor]:
         return [torch.ones_like(logits)]
@@ -167,9 +178,9 @@ def _output_cotangents(outputs: str | int, seed: int) -> Cotangents:
         signs = torch.randint(0, 2, (count, *logits.shape[1:]), generator=generator, device="cpu") * 2.0 - 1
         return [row.to(logits).expand_as(logits) / count**0.5 for row in signs]
 
-    if outputs == "sum":
-        return add_up
-    return take_each if outputs == "trace" else project
+    if is_count(outputs):
+        return project
+    return {"sum": add_up, "trace": take_each, "full": _take_one}[str(outputs)]
 
 
 def _choose_weights(model: nn.Module, parameters: str | Rule) -> list[str]:

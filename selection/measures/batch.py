@@ -1,14 +1,12 @@
-"""The images that a measure looks at, and the outputs that a network has for one."""
+"""The images that a measure looks at."""
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..batches import Batches
 from ..errors import SelectionError
-from ..numerics.logits import read_logits
-from ..preserve import preserved
 from ..structures import join, take
 
 
@@ -41,14 +39,3 @@ def check_images(count: object) -> None:
     """Raises SelectionError unless `count` can be a number of images."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise SelectionError(f"images is a number of at least 1, not {count!r}")
-
-
-@torch.no_grad()
-def output_of_one(net: nn.Module, x: Tensor) -> Tensor:
-    """Returns the network's logits for one image, [1, classes, ...]."""
-    image = x[:1].clone()
-    if image.is_floating_point():
-        like = next(net.parameters(), x)
-        image = image.to(like.dtype)
-    with preserved(net, seed=0):
-        return read_logits(net.eval()(image))

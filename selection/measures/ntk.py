@@ -12,11 +12,12 @@ from torch.nn import functional as F
 
 from ..errors import SelectionError
 from ..kernels import NTK_SETTINGS, ntk
+from ..numerics.logits import output_of_one
 from ..numerics.precision import prepare_algebra
 from ..numerics.spectrum import Spectrum, spectrum
 from ..registry import register_measure
 from ..targets import read_class_indices
-from .batch import Batches, first_images, output_of_one
+from .batch import Batches, first_images
 from .memo import share
 
 IMAGES = 32

@@ -1,10 +1,12 @@
-"""Checks that a network's output is logits."""
+"""The logits of a network, checked."""
 
 from collections.abc import Mapping
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from ..errors import SelectionError
+from ..preserve import preserved
 
 
 def read_logits(output: object) -> Tensor:
@@ -36,6 +38,17 @@ def check_logits(output: object, count: int | None = None) -> Tensor:
             f"the network's output for {count} inputs is {list(output.shape)}; a kernel needs logits [B, classes]"
         )
     return output[:, None] if output.dim() == 1 else output
+
+
+@torch.no_grad()
+def output_of_one(net: nn.Module, x: Tensor) -> Tensor:
+    """Returns the network's logits for one image, [1, classes, ...]."""
+    image = x[:1].clone()
+    if image.is_floating_point():
+        like = next(net.parameters(), x)
+        image = image.to(like.dtype)
+    with preserved(net, seed=0):
+        return read_logits(net.eval()(image))
 
 
 def refuse_nan(logits: Tensor) -> Tensor:

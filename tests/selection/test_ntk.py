@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 import torch
-from kernel_oracles import CASES, WITHOUT_FORMULA, case, close, kernel_by_hand, load_parity
+from kernel_oracles import CASES, WITHOUT_FORMULA, case, close, kernel_by_hand, load_parity, rows_by_hand
 from torch.nn import functional as F
 
 from selection import SelectionError, masked, ntk
@@ -43,6 +43,18 @@ def test_trace_loss_and_projections_are_those_of_per_sample_gradients(name):
     estimates = torch.stack([ntk(net, x, outputs=40, batchnorm="running", seed=seed) for seed in range(5)]).mean(0)
     assert (estimates - trace).norm() < 0.15 * trace.norm()
     assert torch.equal(ntk(net, x, outputs=2, seed=1), ntk(net, x, outputs=2, seed=1))
+
+
+@pytest.mark.filterwarnings("ignore:ntk")
+@pytest.mark.parametrize("name", ["mlp", "twice", "strays", "batch_norm", "nasbench201"])
+def test_the_full_kernel_is_that_of_each_logit_with_each(name):
+    net, x = case(name, count=3)
+    rows = rows_by_hand(net, x, lambda logits, _: logits).transpose(0, 1).flatten(0, 1)  # an input's logits in a row
+    assert close(ntk(net, x, outputs="full", batchnorm="running"), rows @ rows.T)
+    for batchnorm in ("frozen", "coupled"):
+        full = ntk(net, x, outputs="full", batchnorm=batchnorm).view(len(x), -1, len(x), len(rows) // len(x))
+        assert close(full.sum((1, 3)), ntk(net, x, batchnorm=batchnorm))
+        assert close(full.diagonal(dim1=1, dim2=3).sum(-1), ntk(net, x, outputs="trace", batchnorm=batchnorm))
 
 
 @pytest.mark.filterwarnings("ignore:ntk")

@@ -47,13 +47,13 @@ def test_blocks_make_the_same_kernel(name, block):
 @pytest.mark.parametrize("name", ["mlp", "strays", "batch_norm", "nasbench201"])
 def test_blocks_of_every_cotangent(name):
     net, x = case(name, count=5)
-    for outputs in ("trace", 3):
+    for outputs in ("trace", "full", 3):
         assert close(ntk(net, x, outputs=outputs, block=2), ntk(net, x, outputs=outputs))
     assert close(loss_gram(net, x, LABELS, block=2), loss_gram(net, x, LABELS))
 
 
 @pytest.mark.filterwarnings("ignore:ntk")
-@pytest.mark.parametrize("outputs", ["sum", "trace"])
+@pytest.mark.parametrize("outputs", ["sum", "trace", "full"])
 @pytest.mark.parametrize("name", ["mlp", "strays", "batch_norm"])
 def test_blocks_of_a_cross_kernel(name, outputs):
     net, x = case(name, count=5)

@@ -8,7 +8,7 @@ import torch
 from kernel_oracles import Twice, close
 from torch import nn
 
-from selection import SelectionError, measure
+from selection import SelectionError, measure, ntk
 from selection.kernels import fisher_gram
 from supernet import Genotype, build
 
@@ -77,10 +77,18 @@ def _count_statistics(monkeypatch):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_products_are_those_of_the_scores(name):
     x = images_of(name)
-    classes = make(name)(x[:2]).shape[1]
     rows = scores_by_hand(make(name), x)
-    assert close(fisher_gram(make(name), x, classes), rows @ rows.T)
-    assert close(fisher_gram(make(name), x, classes, block=5), rows @ rows.T)
+    assert close(fisher_gram(make(name), x), rows @ rows.T)
+    assert close(fisher_gram(make(name), x, block=4), rows @ rows.T)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_they_are_the_kernel_of_all_logits_weighted_by_the_covariance_of_the_classes(name):
+    x, net = images_of(name), make(name)
+    running = {"batchnorm": "running"}
+    chances = net.eval()(x).detach().softmax(1)
+    roots = torch.block_diag(*(p.sqrt().diag() - p.outer(p.sqrt()) for p in chances))
+    assert close(fisher_gram(net, x, **running), roots.T @ ntk(net, x, outputs="full", **running) @ roots)
 
 
 @pytest.mark.parametrize("name", ["linear", "two layers"])
