@@ -76,14 +76,10 @@ def ntk(
     if not isinstance(x, Tensor):
         raise SelectionError(f"x is a tensor of inputs [B, ...], not a {type(x).__name__}")
     cotangents = _output_cotangents(outputs, seed)
-    if outputs == "full" and len(x) > 1:  # an input for each of its logits; BatchNorm's statistics stay what they are
-        logits = output_of_one(model, x).numel()
-        x, x2 = (None if part is None else part.repeat_interleave(logits, 0) for part in (x, x2))
-        block = block and block * logits
-    names = _choose_weights(model, parameters)
-    off = switched_off(model)
-    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
-    return gram(model, x, x2, cotangents, names=names, off=off, **settings)
+    settings = {"parameters": parameters, "batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
+    if outputs == "full" and len(x) > 1:
+        return _form_full(model, x, x2, cotangents, **settings)
+    return _form(model, x, x2, cotangents, **settings)
 
 
 def loss_gram(
@@ -111,10 +107,8 @@ def loss_gram(
             losses = compute_loss(outputs, take(y, rows), settle_loss(loss, outputs, [y]), "none")
         return list(torch.autograd.grad(losses.sum(), outputs))
 
-    names = _choose_weights(model, parameters)
-    off = switched_off(model)
-    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
-    return gram(model, x, None, cotangents, names=names, off=off, **settings)
+    settings = {"parameters": parameters, "batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
+    return _form(model, x, None, cotangents, **settings)
 
 
 def fisher_gram(
@@ -142,11 +136,25 @@ def fisher_gram(
         (mine,) = _take_one(logits, rows)
         return [(mine * chances).sum(1, keepdim=True).sqrt() * (mine - chances)]
 
+    settings = {"parameters": parameters, "batchnorm": batchnorm, "dtype": dtype, "block": block, "seed": seed}
+    return _form_full(model, x, None, cotangents, **settings)
+
+
+def _form(
+    model: nn.Module, x: Tensor, x2: Tensor | None, cotangents: Cotangents, *, parameters: str | Rule, **settings
+) -> Tensor:
     names = _choose_weights(model, parameters)
-    off = switched_off(model)
-    classes = output_of_one(model, x).numel()
-    settings = {"batchnorm": batchnorm, "dtype": dtype, "block": block and block * classes, "seed": seed}
-    return gram(model, x.repeat_interleave(classes, 0), None, cotangents, names=names, off=off, **settings)
+    return gram(model, x, x2, cotangents, names=names, off=switched_off(model), **settings)
+
+
+def _form_full(
+    model: nn.Module, x: Tensor, x2: Tensor | None, cotangents: Cotangents, *, block: int | None, **settings
+) -> Tensor:
+    """Forms the products of an input for each of its logits; the statistics of BatchNorms stay what they are."""
+    count = output_of_one(model, x).numel()
+    x = x.repeat_interleave(count, 0)
+    x2 = None if x2 is None else x2.repeat_interleave(count, 0)
+    return _form(model, x, x2, cotangents, block=block and block * count, **settings)
 
 
 def _take_one(logits: Tensor, rows: slice) -> list[Tensor]:
