@@ -15,6 +15,7 @@ from .mlp import MLP, MLPSupernet
 from .network import Supernet
 from .nodescale import NodeScale, prune_nodes, top_nodes
 from .operations import OPERATIONS, build_operation
+from .relaxation import Relaxation, create_relaxation, list_relaxations, register_relaxation
 from .space import CellSpace, Space
 from .spaces import create_space, describe_spaces, list_spaces
 from .spaces.mlp import MLPSpace
@@ -36,12 +37,14 @@ __all__ = [
     "MixedCell",
     "MixedOp",
     "NodeScale",
+    "Relaxation",
     "Space",
     "SpaceError",
     "Supernet",
     "build",
     "build_activation",
     "build_operation",
+    "create_relaxation",
     "create_space",
     "describe_spaces",
     "find_decisions",
@@ -52,7 +55,9 @@ __all__ = [
     "is_twice_differentiable",
     "list_activations",
     "list_initialisations",
+    "list_relaxations",
     "list_spaces",
     "prune_nodes",
+    "register_relaxation",
     "top_nodes",
 ]

@@ -79,10 +79,20 @@ class MixedCell(nn.Module):
             self._edges_from[source].append(edge)
 
     def forward(
-        self, *inputs: Tensor, weights: Tensor, act: Tensor | None = None, skip: Tensor | None = None
+        self,
+        *inputs: Tensor,
+        weights: Tensor,
+        act: Tensor | None = None,
+        skip: Tensor | None = None,
+        drawn: Mapping[str, list[list[bool]]] | None = None,
     ) -> Tensor:
         """input states [B, C_k, H, W] and the weights [edges, options] of operations (activations and added skips) ->
-        the concatenated output states."""
+        the concatenated output states.
+
+        Args:
+            drawn: {"op" or "skip": which weights [edges, options] are not 0}: the others are not computed. None
+                computes all.
+        """
         mixing = {"op": weights, "act": act, "skip": skip}
         if self.preprocess is None:
             states = list(inputs[-self.space.inputs :])
@@ -92,7 +102,7 @@ class MixedCell(nn.Module):
         for state in range(self.space.states):
             if state >= self.space.inputs:
                 states.append(self._fill_state(sums.get(state), state, states))
-            for edge, y in self._run_edges(states[state], self._edges_from[state], mixing):
+            for edge, y in self._run_edges(states[state], self._edges_from[state], mixing, drawn):
                 node = self.space.edges[edge][1]
                 sums[node] = sums[node] + y if node in sums else y
         return concatenate(states, self.space.concat)
@@ -108,7 +118,13 @@ class MixedCell(nn.Module):
         source, _ = self.space.edges[edge]
         return Zero(self.edges[edge].stride, self.channels)(states[source])
 
-    def _run_edges(self, x: Tensor, edges: list[int], mixing: Mapping[str, Tensor]) -> list[tuple[int, Tensor]]:
+    def _run_edges(
+        self,
+        x: Tensor,
+        edges: list[int],
+        mixing: Mapping[str, Tensor],
+        drawn: Mapping[str, list[list[bool]]] | None,
+    ) -> list[tuple[int, Tensor]]:
         """Returns (edge, summand) of every summand that the edges, all of which read x, add to their nodes; `none` adds
         nothing and is not computed."""
         alike: dict[tuple, list[tuple[int, Term]]] = defaultdict(list)
@@ -117,6 +133,8 @@ class MixedCell(nn.Module):
         for edge in edges:
             for term in self._list_terms(edge):
                 if type(term.option) is Zero and untouched(term.option):
+                    continue
+                if drawn and not drawn[term.kind][term.row][term.column]:
                     continue
                 is_activated = term.kind == "op" and self.edges[edge].is_activated(term.name)
                 layers = signature(term.option)

@@ -9,6 +9,7 @@ from .choices import name_choice
 from .errors import SpaceError
 from .macro import MACROS, CellSpec, find_macro
 from .network import SUPERNETS, Supernet
+from .relaxation import Relaxation
 from .seeding import seeded
 from .skeleton import Skeleton
 from .space import Space
@@ -18,7 +19,7 @@ class CellSupernet(Supernet, Skeleton):
     """The supernet of a space of cells, in the skeleton of DARTS or of NAS-Bench-201.
 
     Args:
-        space, num_classes, in_chans, seed: see Supernet.
+        space, num_classes, in_chans, relaxation, seed: see Supernet.
         channels: of the first cells. layers: cells (darts) or cells per stage (nasbench201).
     """
 
@@ -30,6 +31,7 @@ class CellSupernet(Supernet, Skeleton):
         layers: int | None = None,
         num_classes: int,
         in_chans: int = 3,
+        relaxation: str | Relaxation = "softmax",
         seed: int | None = None,
     ):
         macro = find_macro(space.macro)
@@ -64,12 +66,15 @@ class CellSupernet(Supernet, Skeleton):
                     f"with layers={sizes.layers} space {space.name} has no {', '.join(sorted(absent))} cell to search: "
                     f"take at least 3 layers"
                 )
-            self.add_alphas(space)
+            self.add_alphas(space, relaxation)
 
     def forward(self, x: Tensor) -> Tensor:
         """images [B, in_chans, H, W] -> logits [B, num_classes]; on a CPU channels_last images are several times as
         fast (depthwise convolutions)."""
         mixing = self.mixing_weights()
+        drawn = {}
+        if self.training and self.relaxation.one_path:
+            drawn = {name: (weights != 0).tolist() for name, weights in mixing.items()}
 
         def call(spec: CellSpec, cell: MixedCell, previous: Tensor, current: Tensor) -> Tensor:
             group = spec.group
@@ -79,6 +84,7 @@ class CellSupernet(Supernet, Skeleton):
                 weights=mixing[group],
                 act=mixing.get(f"{group}_act"),
                 skip=mixing.get(f"{group}_skip"),
+                drawn={"op": drawn[group], "skip": drawn.get(f"{group}_skip")} if drawn else None,
             )
 
         *_, features = self.run_blocks(x, call)

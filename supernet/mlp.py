@@ -15,6 +15,7 @@ from .macro import find_macro
 from .mixed import AddedSkip, MixedActivation
 from .network import SUPERNETS, Supernet
 from .nodescale import NodeScale
+from .relaxation import Relaxation
 from .seeding import seeded
 
 PARAMETRISATIONS = ("standard", "ntk")
@@ -145,14 +146,22 @@ class MLPSupernet(Supernet, DenseStack):
     skip's weight says.
 
     Args:
-        space, seed: see Supernet. layers: None, or as many as the space has.
+        space, relaxation, seed: see Supernet. layers: None, or as many as the space has.
         sizes: see `DenseStack`.
     """
 
     activations: Any  # nn.ModuleList, of MixedActivation where there is a choice
     skips: Any  # nn.ModuleList of AddedSkip; None where there is no choice
 
-    def __init__(self, space, *, layers: int | None = None, seed: int | None = None, **sizes):
+    def __init__(
+        self,
+        space,
+        *,
+        layers: int | None = None,
+        relaxation: str | Relaxation = "softmax",
+        seed: int | None = None,
+        **sizes,
+    ):
         if layers not in (None, space.layers):
             raise SpaceError(
                 f"the space has {space.layers} hidden layers, not {layers}: create_space('mlp', layers={layers})"
@@ -168,7 +177,7 @@ class MLPSupernet(Supernet, DenseStack):
             self.skips = None
             if space.added_skip:
                 self.skips = nn.ModuleList(AddedSkip(self.readout.in_features) for _ in range(1, space.layers))
-            self.add_alphas(space)
+            self.add_alphas(space, relaxation)
 
     def forward(self, x: Tensor) -> Tensor:
         """inputs [B, ...] -> logits [B, num_classes]."""
@@ -203,7 +212,7 @@ class MLPSupernet(Supernet, DenseStack):
         decisions = {}
         choices = self.space.choices()
         for choice, alpha in self.logits().items():
-            weights = alpha.detach().softmax(0)
+            weights = self.relaxation.expect(alpha.detach())
             if weights.max() < 1:
                 raise SpaceError(
                     f"{choice} is open, and the kernel at infinite width is that of one architecture: take the "

@@ -5,15 +5,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .errors import SpaceError
 from .genotype import Genotype
 from .macro import find_macro
+from .relaxation import Relaxation, create_relaxation
+from .seeding import seeded
 
 
 class Supernet(nn.Module):
-    """A DARTS supernet (Liu et al. 2019): every choice is the softmax(alpha)-weighted sum of its options.
+    """A DARTS supernet (Liu et al. 2019): every choice is the weighted sum of its options, by softmax(alpha) or another
+    relaxation.
 
     `Supernet(space, ...)` is the network that fits the space: of cells (`CellSupernet`), or of fully-connected layers
     (`MLPSupernet`); see there for sizes.
@@ -23,10 +25,12 @@ class Supernet(nn.Module):
         channels, layers: of the skeleton; by default 16 channels, and 8 cells (darts) or 5 cells per stage
             (nasbench201); or the width of the layers (mlp).
         num_classes, in_chans: of the task.
+        relaxation: how alphas become mixing weights: a name of `list_relaxations`, or a `Relaxation`.
         seed: of weights and alphas; None takes torch's global generator as it is.
 
-    It answers `choices()`, `logits()`, `inputs()` and `excluded()`, so that every selector works on it. Alphas start at
-    1e-3 times a standard normal.
+    Relaxations that draw take torch's global generator, or `draw_seed`, if it is set: all passes with one seed see one
+    mixture. It answers `choices()`, `logits()`, `inputs()` and `excluded()`, so that every selector works on it. Alphas
+    start at 1e-3 times a standard normal.
 
     >>> from supernet import create_space
     >>> net = Supernet(create_space("tiny"), channels=4, layers=2, num_classes=10, seed=0)
@@ -43,9 +47,11 @@ class Supernet(nn.Module):
             return super().__new__(fitting)
         return super().__new__(cls)
 
-    def add_alphas(self, space: Any) -> None:
+    def add_alphas(self, space: Any, relaxation: str | Relaxation) -> None:
         """Draws the alphas, once everything else is built."""
         self.space = space
+        self.relaxation = create_relaxation(relaxation)
+        self.draw_seed: int | None = None
         alphas = {}
         for name, choices in space.tables().items():
             options = next(iter(choices.values()))
@@ -77,8 +83,21 @@ class Supernet(nn.Module):
             alphas[choice][choices[choice].index("add_skip")] += start
 
     def mixing_weights(self) -> dict[str, Tensor]:
-        """Returns {table of alphas: softmax(alpha) [choices, options]}."""
-        return {name: F.softmax(alpha, dim=-1) for name, alpha in self.alphas.items()}
+        """Returns {table of alphas: weights [choices, options]}: in training mode as the relaxation draws them, in eval
+        mode without chance."""
+        weigh = self.relaxation.weigh if self.training else self.relaxation.expect
+        with seeded(self.draw_seed):
+            return {name: weigh(alpha) for name, alpha in self.alphas.items()}
+
+    @torch.no_grad()
+    def strengths(self, choice: str) -> Tensor:
+        """Returns what the options of a choice are ranked by [options]."""
+        return self.relaxation.rank(self.logits()[choice])
+
+    def commitment(self, choice: str, option: str) -> Tensor:
+        """Returns the alphas [options] at which an option has weight 1 and the others 0."""
+        names = self.space.choices()[choice]
+        return self.relaxation.commit(torch.tensor([float(name == option) for name in names], device="cpu"))
 
     def choice_points(self) -> Iterator[tuple[str, tuple[str, ...], nn.ModuleList]]:
         """Yields (choice, names of its options, their modules) for every place at which a choice is made."""
@@ -124,8 +143,8 @@ class Supernet(nn.Module):
             decisions: {choice: option}; where a choice is missing, its allowed option of largest alpha (ties: the
                 first).
             inputs: {node: [choices it keeps, strongest first]}; where a node is missing, the edges whose best allowed
-                option has the largest softmax weight (ties: the first edge; `none` is not allowed in DARTS, but it
-                takes its share of the softmax).
+                option has the largest weight, or what else the relaxation ranks by (ties: the first edge; `none` is not
+                allowed in DARTS, but it takes its share of the softmax).
 
         Raises:
             GenotypeError: a decision is not one of the space.
@@ -135,8 +154,8 @@ class Supernet(nn.Module):
         strengths = {}
         options = self.space.choices()
         with torch.no_grad():
-            for choice, alpha in self.logits().items():
-                weights = dict(zip(options[choice], F.softmax(alpha, dim=-1).tolist()))
+            for choice in options:
+                weights = dict(zip(options[choice], self.strengths(choice).tolist()))
                 for option in self.excluded():
                     weights.pop(option, None)
                 strongest = max(weights, key=weights.__getitem__)
