@@ -1,16 +1,17 @@
-"""Claim: a product of measures that was chosen on other spaces orders the networks of a space better than their size.
+"""Claim: the shipped combination is the best in the worst of four spaces; what is chosen on three, is it good in the
+fourth?
 
-    python benchmarks/combination_over_spaces.py [--most 4]
+    python benchmarks/combination_over_spaces.py
 
-Reads benchmarks/results/spaces/SPACE.csv, as written by score_spaces.py. A combination is a product of up to `--most`
+Reads benchmarks/results/spaces/SPACE.csv, as written by score_spaces.py. A combination is a product of up to five
 measures, each as ranks among the networks; its figure is Spearman's correlation with the accuracies, mean over the
 tasks of a space, and its regret what the best combination of that space has above it. Chosen is the one of the least
 worst regret over the spaces that may be seen: each space in turn is left out and reported, then all are seen, which
-gives what is shipped. The same once more without the kernel's measures: what does its atom add? Writes
+gives what is shipped. Measures that some networks do not have (of ReLUs, of blocks) are left out of the choice, and so
+are, once more, those of the kernel, or one of them must be in it: what does its atom add? Writes
 benchmarks/results/combination_over_spaces.csv.
 """
 
-import argparse
 import csv
 import sys
 from itertools import combinations
@@ -26,9 +27,10 @@ from darts_ext.rank import orders
 from selection import COMBINATION
 from selection.numerics.tnorm import calibrate
 
+OF_SOME = ("naswot", "swap", "expressivity~noise", "progressivity~noise", "trainability~noise", "trainability")
 KERNEL = ("ntk_min_relative", "ntk_condition", "ntk_trace", "vkdnw")
 AZ_NAS = ("expressivity~noise", "progressivity~noise", "trainability~noise", "flops")
-BASELINES = {"parameters": ("parameters",), "weight layers": ("weight_layers",), "AZ-NAS": AZ_NAS}
+MOST = 5
 
 
 def read_space(path: Path) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
@@ -56,40 +58,40 @@ def _standardise(ranks: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Prints and writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--most", type=int, default=4)
-    most = parser.parse_args().most
     spaces = {path.stem: read_space(path) for path in sorted((RESULTS / "spaces").glob("*.csv"))}
-    names = list(next(iter(spaces.values()))[0])
-    candidates = [atoms for size in range(1, most + 1) for atoms in combinations(names, size)]
-    fixed = {"shipped": COMBINATION, **BASELINES}
-    found: dict[str, np.ndarray] = {}
-    reported: dict[str, dict[str, float]] = {}
+    names = [name for name in next(iter(spaces.values()))[0] if name not in OF_SOME]
+    candidates = [atoms for size in range(1, MOST + 1) for atoms in combinations(names, size)]
+    singles = {name: (name,) for name in next(iter(spaces.values()))[0]}
+    fixed = {"shipped": COMBINATION, "AZ-NAS": AZ_NAS, **singles}
+    found, reported = {}, {}
     for space, (ranks, accuracies) in spaces.items():
-        joined = np.array([np.sum([ranks[atom] for atom in atoms], axis=0) for atoms in candidates])
-        found[space] = correlate(joined, accuracies)
-        sums = np.array([np.sum([ranks[atom] for atom in atoms], axis=0) for atoms in fixed.values()])
-        reported[space] = dict(zip(fixed, correlate(sums, accuracies)))
-        print(f"{space}: {len(joined[0])} networks, {len(accuracies)} tasks, best of it {found[space].max():.3f}")
-    without = np.array([not set(atoms) & set(KERNEL) for atoms in candidates])
-
-    def choose(seen: list[str], allowed: np.ndarray) -> int:
-        worst = np.max([found[space].max() - found[space] for space in seen], axis=0)
-        return int(np.where(allowed, worst, np.inf).argmin())
+        found[space] = correlate(_join(ranks, candidates), accuracies)
+        reported[space] = dict(zip(fixed, correlate(_join(ranks, list(fixed.values())), accuracies)))
+        print(f"{space}: {len(accuracies[0])} networks, {len(accuracies)} tasks, best of it {found[space].max():.3f}")
+    has_kernel = np.array([bool(set(atoms) & set(KERNEL)) for atoms in candidates])
 
     rows = []
-    for name in fixed:
-        rows.append({"chosen on": "", "measures": "+".join(fixed[name]), **{s: reported[s][name] for s in spaces}})
-    for allowed in (np.ones_like(without), without):
+    for name, atoms in fixed.items():
+        rows.append(
+            {"chosen on": "", "from": "", "measures": "+".join(atoms), **{s: reported[s][name] for s in spaces}}
+        )
+    for pool, allowed in (("all", has_kernel | True), ("no kernel", ~has_kernel), ("a kernel", has_kernel)):
         for left_out in [*spaces, ""]:
             seen = [space for space in spaces if space != left_out]
-            best = choose(seen, allowed)
-            row = {"chosen on": " ".join(seen), "measures": "+".join(candidates[best])}
+            worst = np.max([found[space].max() - found[space] for space in seen], axis=0)
+            best = int(np.where(allowed, worst, np.inf).argmin())
+            row = {"chosen on": " ".join(seen), "from": pool, "measures": "+".join(candidates[best])}
             rows.append({**row, **{space: found[space][best] for space in spaces}})
     for row in rows:
         row |= {space: round(float(row[space]), 4) for space in spaces}
-        print(" ".join(f"{row[space]:.3f}" for space in spaces), row["measures"], f"[{row['chosen on']}]")
+        print(
+            " ".join(f"{row[space]:6.3f}" for space in spaces), row["measures"], f"[{row['chosen on']}; {row['from']}]"
+        )
     write_csv("combination_over_spaces", rows)
+
+
+def _join(ranks: dict[str, np.ndarray], combined: list[tuple[str, ...]]) -> np.ndarray:
+    return np.array([np.sum([ranks[atom] for atom in atoms], axis=0) for atoms in combined])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from .errors import SelectionError
 from .numerics.tnorm import calibrate, tnorm
 
-COMBINATION = ("parameters", "meco", "jacob_cov", "synflow")
+COMBINATION = ("flops", "meco", "jacob_cov", "synflow")
 
 
 def combined(values: Mapping[str, Sequence[float]], norm: str = "product") -> list[float]:

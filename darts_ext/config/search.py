@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, PROPER_SHARE, one_of
 from .training import AveragingSettings, LayerSettings, SgdSettings
 
+RELAXATIONS = ("softmax", "sigmoid", "gumbel", "gdas", "reinmax", "dirichlet", "single_path", "fair_path")
+
 
 @dataclass(frozen=True)
 class SupernetSettings:
@@ -29,10 +31,19 @@ class SupernetSettings:
 class AlphaSettings:
     """How options share an edge, and how the alphas are trained."""
 
-    relaxation: str = field(default="softmax", metadata=one_of("softmax", "single_path", "fair_path"))
-    """softmax: options are mixed by softmax of alpha (DARTS); single_path: each step trains one architecture, drawn at
-    random; fair_path: each step trains every option once (FairNAS). Paths train weights for whole architectures, as
-    sample and local measure them, and no alphas."""
+    relaxation: str = field(default="softmax", metadata=one_of(*RELAXATIONS))
+    """How alphas become mixing weights: softmax (DARTS), sigmoid (FairDARTS), gumbel (SNAS), gdas (one option is
+    computed), reinmax, or dirichlet (DrNAS). Or single_path: each step trains one architecture, drawn at random;
+    fair_path: each step trains every option once (FairNAS). Paths train weights for whole architectures, as sample and
+    local measure them, and no alphas."""
+    temperature: float | None = field(default=None, metadata=ABOVE_ZERO)
+    """Of gumbel and gdas at the start (by default 10), and of reinmax (1)."""
+    temperature_min: float | None = field(default=None, metadata=ABOVE_ZERO)
+    """Of gumbel and gdas at the end (by default 0.1); linear in between."""
+    zero_one: float | None = field(default=None, metadata=NOT_NEGATIVE)
+    """Of sigmoid: weight of the loss that drives every option in or out (by default 10)."""
+    kl: float | None = field(default=None, metadata=NOT_NEGATIVE)
+    """Of dirichlet: weight of the divergence from the uniform distribution (by default 0)."""
     alpha: str = "learned"
     """learned, or fixed: alphas stay at their start (DARTS-PT's variant)."""
     alpha_learning_rate: float = field(default=3e-4, metadata=ABOVE_ZERO)

@@ -3,6 +3,7 @@
 from .bilevel import Search
 from .command import run_search
 from .hypergradient import hypergradient
+from .paths import PATHS
 from .space import read_space
 from .supernet import (
     build_search,
@@ -17,6 +18,7 @@ from .track import Tracker
 from .tuning import Tuning
 
 __all__ = [
+    "PATHS",
     "Search",
     "Tracker",
     "Tuning",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import count, islice
 from math import ceil
 
@@ -19,9 +20,19 @@ from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
-from .paths import SOFTMAX, compute_gradients, draw_paths, evaluate_paths
+from .paths import PATHS, compute_gradients, draw_paths, evaluate_paths
 
 Lookup = Callable[[Genotype], dict[str, float]]
+
+
+@contextmanager
+def one_draw(net: nn.Module) -> Iterator[None]:
+    """Within the block all passes see one mixture of a relaxation that draws, as the terms of a hypergradient must."""
+    net.draw_seed = int(torch.randint(2**62, (), device="cpu"))
+    try:
+        yield
+    finally:
+        net.draw_seed = None
 
 
 class Search:
@@ -69,7 +80,7 @@ class Search:
         self.train = train
         self.val = val
         self.val_clean = val_clean
-        self.learns_alphas = settings.alpha == "learned" and settings.relaxation == SOFTMAX
+        self.learns_alphas = settings.alpha == "learned" and net.relaxation.trains_alphas
         self.lookup = lookup if self.learns_alphas else None
         self.tracker = tracker
         self.weights = list(net.weight_parameters())
@@ -96,10 +107,10 @@ class Search:
         self.mixing.append(mixing)
         entropy = entropies(mixing)
         genotype = self.net.genotype()
-        if self.settings.relaxation == SOFTMAX:
-            row |= evaluate(net, self.val_clean.epoch(0), "val", self.task)
-        else:
+        if self.settings.relaxation in PATHS:
             row |= evaluate_paths(net, self.val_clean.epoch(0), self.seed, epoch, self.task)
+        else:
+            row |= evaluate(net, self.val_clean.epoch(0), "val", self.task)
         row |= skip_shares(mixing, self.net.space.choices(), self.net.excluded())
         row["entropy_mean"] = sum(entropy.values()) / len(entropy)
         row["seconds"] = time.perf_counter() - start
@@ -123,16 +134,21 @@ class Search:
         rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
         set_learning_rate(self.weight_optimizer, rate)
         self.net.train()
+        self.net.relaxation.progress = self.progress_at(epoch)
         number = ceil(share * len(self.train))
         paths = draw_paths(self.net, settings.relaxation, self.seed, epoch)
         steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)
         for train, val in bar(steps, number):
             if self.learns_alphas:
                 self._alpha_step(train, val)
-            drawn = None if settings.relaxation == SOFTMAX else next(paths)
+            drawn = next(paths) if settings.relaxation in PATHS else None
             loss, logits = self._weight_step(*train, epoch, drawn)
             means.add(loss, train[0], logits, train[1])
         return {"learning_rate": rate, **means.row("train")}
+
+    def progress_at(self, epoch: int) -> float:
+        """Returns the share of the training that is done: 0 in the first epoch, 1 in the last."""
+        return epoch / max(1, self.settings.epochs - 1)
 
     def _validation(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields batches of the alphas' half without end, reshuffled in every pass; no two passes share a number."""
@@ -140,10 +156,14 @@ class Search:
             yield from self.val.epoch((epoch << 20) + part)
 
     def _alpha_step(self, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> None:
-        gradients = hypergradient(
-            self.settings.hypergradient, self.net, self.task.compute_loss, train, val, self.weight_optimizer
-        )
-        for alpha, gradient in zip(self.net.arch_parameters(), gradients):
+        alphas = self.net.arch_parameters()
+        kind = self.settings.hypergradient
+        with nullcontext() if kind == "first" else one_draw(self.net):
+            gradients = hypergradient(kind, self.net, self.task.compute_loss, train, val, self.weight_optimizer)
+        penalty = self.net.relaxation.penalty(alphas)
+        if penalty is not None:
+            gradients = [sum(pair) for pair in zip(gradients, torch.autograd.grad(penalty, alphas))]
+        for alpha, gradient in zip(alphas, gradients):
             alpha.grad = gradient
         self.alpha_optimizer.step()
 

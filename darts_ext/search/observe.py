@@ -5,15 +5,19 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from selection import kind_of
 
 
 @torch.no_grad()
 def mixing_weights(net: nn.Module) -> dict[str, list[float]]:
-    """Returns {choice: softmax(alpha)}."""
-    return {choice: F.softmax(alpha, dim=-1).tolist() for choice, alpha in net.logits().items()}
+    """Returns {choice: its mixing weights, without chance, as shares of their sum}."""
+    mixing = {}
+    for choice, alpha in net.logits().items():
+        weights = net.relaxation.expect(alpha)
+        adds_up = torch.isclose(weights.sum(), torch.ones_like(weights[0]))
+        mixing[choice] = (weights if adds_up else weights / weights.sum()).tolist()
+    return mixing
 
 
 def entropies(mixing: dict[str, list[float]]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from selection.protocol import SelectableModule, allowed_options
 from ..runtime.seed import derive_seed
 from ..runtime.training import Means
 
-SOFTMAX, SINGLE, FAIR = RELAXATIONS = ("softmax", "single_path", "fair_path")
+SINGLE, FAIR = PATHS = ("single_path", "fair_path")
 
 
 def draw_paths(net: SelectableModule, relaxation: str, seed: int, epoch: int) -> Iterator[list[Architecture]]:

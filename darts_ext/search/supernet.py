@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from supernet import Macro, Supernet, find_macro
+from supernet import Macro, Relaxation, Supernet, create_relaxation, find_macro
 
 from ..config import RetrainSettings, SearchSettings
 from ..data import ImageBatches, Images, Split, halves
@@ -13,7 +13,7 @@ from ..runtime.events import event_writer
 from ..runtime.files import load_checkpoint, write_whole
 from ..tabular import in_table
 from .bilevel import Search
-from .paths import SOFTMAX
+from .paths import PATHS
 from .space import read_space
 from .track import Tracker
 from .tuning import Tuning
@@ -23,10 +23,22 @@ def build_supernet(images: Images, settings: SearchSettings, seed: int | None = 
     """Builds the supernet of a search, on the images' device."""
     space = read_space(settings)
     arguments = network_arguments(images, settings, find_macro(space.macro))
-    net = Supernet(space, seed=seed, channels=settings.channels, layers=settings.layers, **arguments)
+    relaxation = read_relaxation(settings)
+    net = Supernet(
+        space, seed=seed, channels=settings.channels, layers=settings.layers, relaxation=relaxation, **arguments
+    )
     if settings.skip_start:
         net.start_skips(settings.skip_start)
     return net.to(images.device)
+
+
+def read_relaxation(settings: SearchSettings) -> Relaxation:
+    """Creates the relaxation of a search, with those of its settings that are given."""
+    given = {}
+    for name in ("temperature", "temperature_min", "zero_one", "kl"):
+        if getattr(settings, name) is not None:
+            given[name] = getattr(settings, name)
+    return create_relaxation(settings.relaxation, **given)
 
 
 def network_arguments(images: Images, settings: SearchSettings | RetrainSettings, macro: Macro) -> dict[str, object]:
@@ -52,7 +64,7 @@ def build_tuning(net: Supernet, images: Images, settings: SearchSettings, *, epo
     Raises:
         UsageError: its weights were trained by paths, which have no decisions in between.
     """
-    if settings.relaxation != SOFTMAX:
+    if settings.relaxation in PATHS:
         raise UsageError(
             f"tune_epochs trains a mixture between decisions, and this supernet is trained by {settings.relaxation}: "
             f"leave it out"

@@ -13,7 +13,7 @@ from ..runtime.errors import UsageError
 from ..runtime.files import to_json, write_whole
 from ..runtime.genotypes import read_genotype
 from ..runtime.news import say
-from ..search import build_tuning, load_supernet
+from ..search import PATHS, build_tuning, load_supernet
 from .candidates import read_build
 from .choosing import ResampledBatches, choose
 from .second import read_second_judge
@@ -52,7 +52,7 @@ def select_on_run(
             "then": read_second_judge(net.space, run, images, settings, selector),
         },
     )
-    if selector.measures_mixture and settings.relaxation == "softmax":
+    if selector.measures_mixture and settings.relaxation not in PATHS:
         selection.notes.append(
             "whole architectures were measured with the weights of a mixture, which were not trained for them: search "
             "with --relaxation single_path, or give --candidate_weights initial with a training-free measure"
