@@ -129,7 +129,16 @@ def test_the_terms_of_a_second_order_gradient_see_one_mixture(name):
 def test_every_kind_of_criterion_chooses_on_them(relaxation, tmp_path):
     out = tmp_path / "run"
     assert main(["search", *CELLS, "--relaxation", relaxation, "--epochs", "1", "--out", str(out)]) == 0
-    words = ["--criterion", "perturbation@progressive", "--tune_epochs", "0.5", "--select_images", "20", "--threads", "1"]
+    words = [
+        "--criterion",
+        "perturbation@progressive",
+        "--tune_epochs",
+        "0.5",
+        "--select_images",
+        "20",
+        "--threads",
+        "1",
+    ]
     assert main(["select", str(out), *words]) == 0
     assert len(json.loads((out / "scores.json").read_text())["decisions"]) == 6
     for criterion in ("magnitude", "taylor"):

@@ -8,6 +8,7 @@
     git clone https://github.com/automl/NASLib           DIR/NASLib
     git clone https://github.com/xiangning-chen/DrNAS    DIR/DrNAS
     git clone https://github.com/xiaomi-automl/FairDARTS DIR/FairDARTS
+    git clone https://github.com/automl/ConfigurableOptimizer DIR/ConfigurableOptimizer
     DARTS_PEERS=DIR python -m pytest tests/peers -rs
 
 A checkout that is absent, or that needs a package that is not installed, is skipped, with the reason.
@@ -101,8 +102,8 @@ def ptdarts() -> nn.Module:
 
 def autodl(name: str = "GenericNAS201Model") -> nn.Module:
     with checkout("AutoDL-Projects"):
-        _stub("xautodl", "xautodl")
-        _stub("xautodl.models", "xautodl/models")
+        stub("xautodl", "xautodl")
+        stub("xautodl.models", "xautodl/models")
         cells = importlib.import_module("xautodl.models.cell_searchs")
         space = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
         net = getattr(cells, name)(4, 1, 4, 10, space, False, False)
@@ -128,14 +129,14 @@ def naslib(bench: int) -> SimpleNamespace:
             "naslib.utils",
             f"naslib.search_spaces.nasbench{bench}",
         ):
-            _stub(package, package.replace(".", "/"))
+            stub(package, package.replace(".", "/"))
         utils = sys.modules["naslib.utils"]
         utils.iter_flatten, utils.AttrDict = _flat, _Attributes
         utils.get_project_root, utils.count_parameters_in_MB = Path, None
-        log = _stub("naslib.utils.log")
+        log = stub("naslib.utils.log")
         log.log_formats, log.log_first_n = str, lambda *_, **__: None
-        _stub("ConfigSpace", "ConfigSpace")
-        _stub("ConfigSpace.read_and_write").json = None
+        stub("ConfigSpace", "ConfigSpace")
+        stub("ConfigSpace.read_and_write").json = None
         space = getattr(
             importlib.import_module(f"naslib.search_spaces.nasbench{bench}.graph"), f"NasBench{bench}SearchSpace"
         )
@@ -179,10 +180,10 @@ def _stub_drawing() -> None:
         try:
             importlib.import_module(name)
         except ImportError:
-            _stub(name)
+            stub(name)
 
 
-def _stub(name: str, path: str | None = None) -> ModuleType:
+def stub(name: str, path: str | None = None) -> ModuleType:
     """A package that runs no code of its own, over a folder of the checkout; or an empty module."""
     module = ModuleType(name)
     module.stub = True

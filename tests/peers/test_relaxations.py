@@ -1,0 +1,74 @@
+"""Our relaxations beside their authors' own, and those of the toolbox that has most of them (ConfigurableOptimizer)."""
+
+import importlib
+
+import pytest
+import torch
+from adapt import checkouts
+from torch import nn
+
+from supernet import create_relaxation
+from supernet.seeding import seeded
+
+ALPHA = torch.randn(1, 5, generator=torch.Generator().manual_seed(0))
+UPSTREAM = torch.randn(1, 5, generator=torch.Generator().manual_seed(1))
+
+
+def compare(mine, theirs, upstream=UPSTREAM):
+    outcomes = []
+    for weigh in (mine, theirs):
+        alpha = ALPHA.clone().requires_grad_()
+        with seeded(4):
+            weights = weigh(alpha)
+        (gradient,) = torch.autograd.grad((weights * upstream).sum(), alpha)
+        outcomes.append((weights, gradient))
+    torch.testing.assert_close(*outcomes)
+
+
+@pytest.mark.parametrize(("name", "method"), [("softmax", "softmax"), ("gumbel", "gumbel"), ("dirichlet", "dirichlet")])
+def test_drnas(name, method):
+    with checkouts.checkout("DrNAS"):
+        weigh = importlib.import_module("utils").process_step_matrix
+        compare(create_relaxation(name).weigh, lambda alpha: weigh(alpha, method, None, tau=10.0))
+
+
+def test_the_divergence_of_drnas():
+    net = checkouts.drnas_bench(k=1)
+    net.reg_scale = 0.3
+    mine = create_relaxation("dirichlet", kl=0.3).penalty([net._arch_parameters])
+    theirs = net._get_kl_reg()
+    torch.testing.assert_close(mine, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(mine, net._arch_parameters), torch.autograd.grad(theirs, net._arch_parameters)
+    )
+
+
+def test_the_zero_one_loss_of_fairdarts():
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    normal, reduce = torch.randn(14, 7), torch.randn(14, 7)
+    with checkouts.checkout("FairDARTS", "fairdarts"), checkouts.no_gpu():
+        loss = importlib.import_module("separate_loss").ConvSeparateLoss(weight=10.0)
+        total, _, _ = loss(logits, labels, torch.cat([normal.sigmoid(), reduce.sigmoid()]))
+    mine = create_relaxation("sigmoid").penalty([normal, reduce])
+    torch.testing.assert_close(nn.functional.cross_entropy(logits, labels) + mine, total)
+
+
+def sampler(name, kind, **settings):
+    module = importlib.import_module(f"confopt.oneshot.archsampler.{name}.sampler")
+    return getattr(module, kind)([ALPHA], **settings)
+
+
+def test_configurable_optimizer():
+    with checkouts.checkout("ConfigurableOptimizer", "src"):
+        for package in ("confopt", "confopt.oneshot"):  # whose own code asks for many packages
+            checkouts.stub(package, package.replace(".", "/"))
+        checkouts.stub("reinmax").reinmax = None
+        theirs = sampler("gdas", "GDASSampler", sample_frequency="step", tau_min=0.1, tau_max=10, total_epochs=11)
+        with seeded(4):
+            drawn = create_relaxation("gdas").weigh(ALPHA) != 0
+        # only the option that is drawn is computed, so that nothing comes up through the others
+        compare(create_relaxation("gdas").weigh, theirs.sample, UPSTREAM * drawn)
+        theirs = sampler("drnas", "DRNASSampler")
+        compare(create_relaxation("dirichlet").weigh, theirs.sample)
+        theirs = sampler("snas", "SNASSampler", temp_init=1.0, temp_min=0.33)
+        compare(create_relaxation("gumbel", temperature=1.0, temperature_min=0.33).weigh, theirs.sample)
