@@ -52,6 +52,7 @@ class Supernet(nn.Module):
         self.space = space
         self.relaxation = create_relaxation(relaxation)
         self.draw_seed: int | None = None
+        self.held_mixing: dict[str, Tensor] | None = None
         alphas = {}
         for name, choices in space.tables().items():
             options = next(iter(choices.values()))
@@ -84,7 +85,9 @@ class Supernet(nn.Module):
 
     def mixing_weights(self) -> dict[str, Tensor]:
         """Returns {table of alphas: weights [choices, options]}: in training mode as the relaxation draws them, in eval
-        mode without chance."""
+        mode without chance; or those that are held, as `held_mixing`."""
+        if self.held_mixing is not None:
+            return self.held_mixing
         weigh = self.relaxation.weigh if self.training else self.relaxation.expect
         with seeded(self.draw_seed):
             return {name: weigh(alpha) for name, alpha in self.alphas.items()}

@@ -53,6 +53,14 @@ class AlphaSettings:
     skip_start: float = 0.0
     """How far the alpha of adding a skip starts above that of not adding it; at 2 added skips start with weight .88,
     and deep supernets train."""
+    beta_decay: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    """Weight, at the end of the training, of the mean of log sum exp of alpha in the loss of the alphas; it grows in a
+    line from 0 (beta-DARTS, which takes 50)."""
+    smooth: str = field(default="", metadata=one_of("", "random", "adversarial"))
+    """Before each step of the weights move the mixing weights: random, or adversarial, to where the loss grows most
+    (SmoothDARTS)."""
+    smooth_radius: float = field(default=0.3, metadata=PROPER_SHARE)
+    """How far, at the end of the training; it grows in a line from .03."""
     hypergradient: str = "first"
     """first (order), finite_difference (second order as in the reference), or exact (second order by double
     backward)."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count, islice
 from math import ceil
 
@@ -21,8 +21,16 @@ from ..runtime.training import Average, Means, check_finite, cosine, evaluate, s
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
 from .paths import PATHS, compute_gradients, draw_paths, evaluate_paths
+from .smoothing import find_radius, smoothed
 
+SMOOTHED = ("softmax", "gumbel", "dirichlet")
 Lookup = Callable[[Genotype], dict[str, float]]
+
+
+def compute_beta_decay(alphas: list[Tensor]) -> Tensor:
+    """Computes the mean over all choices of log sum exp of alpha: it keeps alphas from growing apart (beta-DARTS, Ye et
+    al. 2022)."""
+    return torch.cat([alpha.logsumexp(-1) for alpha in alphas]).mean()
 
 
 @contextmanager
@@ -80,6 +88,8 @@ class Search:
         self.train = train
         self.val = val
         self.val_clean = val_clean
+        if settings.smooth and settings.relaxation not in SMOOTHED:
+            raise UsageError(f"smooth moves weights that add up to 1: relaxation is {' or '.join(SMOOTHED)} with it")
         self.learns_alphas = settings.alpha == "learned" and net.relaxation.trains_alphas
         self.lookup = lookup if self.learns_alphas else None
         self.tracker = tracker
@@ -140,7 +150,7 @@ class Search:
         steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)
         for train, val in bar(steps, number):
             if self.learns_alphas:
-                self._alpha_step(train, val)
+                self._alpha_step(train, val, epoch)
             drawn = next(paths) if settings.relaxation in PATHS else None
             loss, logits = self._weight_step(*train, epoch, drawn)
             means.add(loss, train[0], logits, train[1])
@@ -155,13 +165,21 @@ class Search:
         for part in count():
             yield from self.val.epoch((epoch << 20) + part)
 
-    def _alpha_step(self, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor]) -> None:
+    def _list_penalties(self, epoch: int) -> list[Tensor]:
+        """Returns what is added to the loss of the alphas."""
+        alphas = self.net.arch_parameters()
+        penalties = [self.net.relaxation.penalty(alphas)]
+        if self.settings.beta_decay:
+            weight = self.settings.beta_decay * epoch / self.settings.epochs
+            penalties.append(weight * compute_beta_decay(alphas))
+        return [penalty for penalty in penalties if penalty is not None]
+
+    def _alpha_step(self, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor], epoch: int = 0) -> None:
         alphas = self.net.arch_parameters()
         kind = self.settings.hypergradient
         with nullcontext() if kind == "first" else one_draw(self.net):
             gradients = hypergradient(kind, self.net, self.task.compute_loss, train, val, self.weight_optimizer)
-        penalty = self.net.relaxation.penalty(alphas)
-        if penalty is not None:
+        for penalty in self._list_penalties(epoch):
             gradients = [sum(pair) for pair in zip(gradients, torch.autograd.grad(penalty, alphas))]
         for alpha, gradient in zip(alphas, gradients):
             alpha.grad = gradient
@@ -170,7 +188,8 @@ class Search:
     def _weight_step(self, x: Tensor, y: Tensor, epoch: int, paths: list[Architecture] | None) -> tuple[Tensor, Tensor]:
         """Makes a step of SGD on the mixture, or on some architectures; returns loss and logits before it."""
         if paths is None:
-            logits = self.net(x)
+            with self._smoothed(x, y, epoch):
+                logits = self.net(x)
             loss = self.task.compute_loss(logits, y)
             # options that a selection has switched off have no gradient, and stay as they are
             gradients = torch.autograd.grad(loss, self.weights, allow_unused=True)
@@ -183,6 +202,12 @@ class Search:
         self.weight_optimizer.step()
         self.average.after_step(epoch)
         return loss, logits
+
+    def _smoothed(self, x: Tensor, y: Tensor, epoch: int) -> AbstractContextManager:
+        if not self.settings.smooth:
+            return nullcontext()
+        radius = find_radius(self.settings.smooth_radius, epoch, self.settings.epochs)
+        return smoothed(self.net, self.settings.smooth, radius, lambda: self.task.compute_loss(self.net(x), y))
 
     def state(self) -> dict:
         """Returns everything that the next epoch depends on."""

@@ -5,15 +5,15 @@ import json
 
 import pytest
 import torch
+from small_searches import bar, search_of
 from small_supernets import batch
 from torch.nn import functional as F
 
 from darts_ext.cli import main
-from darts_ext.config import SearchSettings
 from darts_ext.config.search import RELAXATIONS
 from darts_ext.search import hypergradient
 from darts_ext.search.bilevel import Search, one_draw
-from supernet import Supernet, create_space, list_relaxations
+from supernet import list_relaxations
 
 CELLS = [
     *"--space nasbench201 --channels 2 --layers 1 --batch_size 20 --threads 1".split(),
@@ -25,9 +25,9 @@ def test_the_command_line_knows_every_relaxation():
     assert sorted(RELAXATIONS) == list_relaxations()
 
 
-@pytest.mark.parametrize("relaxation", RELAXATIONS)
+@pytest.mark.parametrize("relaxation", [*RELAXATIONS, "softmax --smooth adversarial --beta_decay 5"])
 def test_a_search_goes_on_where_it_was(relaxation, tmp_path):
-    words = ["search", *CELLS, "--relaxation", relaxation, "--epochs", "2"]
+    words = ["search", *CELLS, "--relaxation", *relaxation.split(), "--epochs", "2"]
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
 
     class Killed(Exception):
@@ -52,24 +52,6 @@ def test_a_search_goes_on_where_it_was(relaxation, tmp_path):
     assert all(torch.equal(value, nets[1][name]) for name, value in nets[0].items())
     with (tmp_path / "whole" / "summary.csv").open(newline="") as file:
         assert all(float(row["val_loss"]) > 0 for row in csv.DictReader(file))
-
-
-def search_of(relaxation, **settings):
-    net = Supernet(create_space("tiny"), channels=4, layers=3, num_classes=4, relaxation=relaxation, seed=0).double()
-    x, y = batch(8)
-    part = Once([(x.double(), y)])
-    return Search(net, SearchSettings(space="tiny", epochs=5, **settings), part, part, part, seed=0)
-
-
-class Once(list):
-    """Batches of one epoch."""
-
-    def epoch(self, _):
-        return iter(self)
-
-
-def bar(steps, total):
-    return steps
 
 
 def test_the_temperature_falls_over_the_epochs():

@@ -7,7 +7,8 @@ import torch
 from adapt import checkouts
 from torch import nn
 
-from supernet import create_relaxation
+from darts_ext.search.smoothing import clip, mixed_by, move_to_the_worst
+from supernet import Supernet, create_relaxation, create_space
 from supernet.seeding import seeded
 
 ALPHA = torch.randn(1, 5, generator=torch.Generator().manual_seed(0))
@@ -72,3 +73,40 @@ def test_configurable_optimizer():
         compare(create_relaxation("dirichlet").weigh, theirs.sample)
         theirs = sampler("snas", "SNASSampler", temp_init=1.0, temp_min=0.33)
         compare(create_relaxation("gumbel", temperature=1.0, temperature_min=0.33).weigh, theirs.sample)
+
+
+class Host(nn.Module):
+    """What SmoothDARTS' search for the worst mixture asks of a supernet, over one of ours."""
+
+    def __init__(self, net, compute_loss):
+        super().__init__()
+        self.net, self.compute_loss = net, compute_loss
+        self.mixing = nn.Parameter(next(iter(net.mixing_weights().values())).detach().clone())
+
+    def arch_parameters(self):
+        return [self.mixing]
+
+    def _loss(self, *_, **__):
+        with mixed_by(self.net, {next(iter(self.net.alphas)): self.mixing}):
+            return self.compute_loss()
+
+    def clip(self):
+        self.mixing.data.copy_(clip(self.mixing.data))  # as its own, row by row
+
+
+def test_smoothdarts():
+    net = Supernet(create_space("tiny"), channels=4, layers=3, num_classes=4, seed=0).double()
+    x, y = torch.randn(8, 3, 8, 8, dtype=torch.float64), torch.arange(8) % 4
+    net.train()(x)  # statistics for eval mode
+
+    def compute_loss():
+        return nn.functional.cross_entropy(net.eval()(x), y)
+
+    before = {name: weights.detach() for name, weights in net.eval().mixing_weights().items()}
+    mine = move_to_the_worst(net, before, before, 0.2, compute_loss)
+    with checkouts.checkout("SmoothDARTS"):
+        host = Host(net, compute_loss)
+        importlib.import_module("attacker.perturb").Linf_PGD_alpha(host, x, y, 0.2, random_start=False)
+    (moved,) = mine.values()
+    torch.testing.assert_close(moved, host.mixing.detach())
+    assert mine is not before
