@@ -82,7 +82,23 @@ class TrackingSettings:
 
 
 @dataclass(frozen=True)
-class SearchSettings(TrackingSettings, AveragingSettings, AlphaSettings, SgdSettings, LayerSettings, SupernetSettings):
+class StoppingSettings:
+    """When a search ends before its last epoch."""
+
+    stop_skips: int = field(default=0, metadata=NOT_NEGATIVE)
+    """End once alpha chooses so many skip connections in a (normal) cell (DARTS+, which takes 2); 0 does not."""
+    curvature_every: int = field(default=0, metadata=NOT_NEGATIVE)
+    """Epochs between two measurements of the dominant eigenvalue of the Hessian of the validation loss in alpha; 0
+    takes none."""
+    stop_curvature: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    """End once it has grown by this factor (RobustDARTS, which takes 1.3, and measures every second epoch); 0 does
+    not."""
+
+
+@dataclass(frozen=True)
+class SearchSettings(
+    StoppingSettings, TrackingSettings, AveragingSettings, AlphaSettings, SgdSettings, LayerSettings, SupernetSettings
+):
     """The supernet and its bilevel training; defaults are those of Liu et al. (2019)."""
 
     epochs: int = field(default=50, metadata=AT_LEAST_ONE)

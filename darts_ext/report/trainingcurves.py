@@ -12,6 +12,7 @@ SEARCH_COLUMNS = {
     "skip_share": "share of skip_connect",
     "added_skip_share": "share of added skips",
     "entropy_mean": "mean entropy of alpha",
+    "curvature": "curvature in alpha",
 }
 
 

@@ -33,7 +33,12 @@ class Stage(Protocol):
 
 
 def run_epochs(
-    stage: Stage, epochs: int, checkpoint: Path, summary: Path, on_epoch: Callable[[Row], None] | None = None
+    stage: Stage,
+    epochs: int,
+    checkpoint: Path,
+    summary: Path,
+    on_epoch: Callable[[Row], None] | None = None,
+    is_over: Callable[[list[Row]], bool] | None = None,
 ) -> list[Row]:
     """Runs the epochs that are not done yet; after each one a checkpoint and the summary are written whole.
 
@@ -43,6 +48,7 @@ def run_epochs(
         checkpoint: file of the stage's state; an existing one is resumed.
         summary: CSV file with a row for each epoch.
         on_epoch: called with each new row.
+        is_over: of the rows so far, whether they are the last.
 
     Returns:
         the rows of all epochs.
@@ -59,6 +65,8 @@ def run_epochs(
             return _count_steps(bar, steps, total)
 
         for epoch in range(len(history), epochs):
+            if is_over is not None and is_over(history):
+                break
             seed_epoch(stage.seed, stage.name, epoch)
             row = {"epoch": epoch + 1, **stage.run_epoch(epoch, count_steps)}
             history.append(row)

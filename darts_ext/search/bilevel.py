@@ -18,6 +18,7 @@ from ..config import SearchSettings
 from ..data import ImageBatches
 from ..runtime.errors import UsageError, unknown
 from ..runtime.training import Average, Means, check_finite, cosine, evaluate, set_learning_rate
+from .curvature import find_dominant_eigenvalue
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
 from .paths import PATHS, compute_gradients, draw_paths, evaluate_paths
@@ -88,6 +89,8 @@ class Search:
         self.train = train
         self.val = val
         self.val_clean = val_clean
+        if settings.stop_curvature and not settings.curvature_every:
+            raise UsageError("stop_curvature needs measurements of it: give curvature_every, as 2")
         if settings.smooth and settings.relaxation not in SMOOTHED:
             raise UsageError(f"smooth moves weights that add up to 1: relaxation is {' or '.join(SMOOTHED)} with it")
         self.learns_alphas = settings.alpha == "learned" and net.relaxation.trains_alphas
@@ -125,12 +128,20 @@ class Search:
         row["entropy_mean"] = sum(entropy.values()) / len(entropy)
         row["seconds"] = time.perf_counter() - start
         row["genotype"] = genotype.to_text()
+        if self.settings.curvature_every and not epoch % self.settings.curvature_every:
+            row["curvature"] = self._measure_curvature()
         if self.lookup:
             row |= self.lookup(genotype)
         if self.tracker:
             row |= self.tracker.picks(net, epoch)
         row |= {f"entropy:{choice}": value for choice, value in entropy.items()}
         return row
+
+    def _measure_curvature(self) -> float:
+        """Returns the dominant eigenvalue of the Hessian in alpha of the loss on one batch of the alphas' half."""
+        x, y = next(iter(self.val_clean.epoch(0)))
+        net = self.net.eval()
+        return find_dominant_eigenvalue(net, lambda: self.task.compute_loss(net(x), y))
 
     def try_tracked(self) -> None:
         """Raises SelectionError for a tracked criterion whose measure cannot be taken of the supernet."""

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from supernet import Macro, Relaxation, Supernet, create_relaxation, find_macro
+from supernet import Genotype, Macro, Relaxation, Supernet, create_relaxation, find_macro
 
 from ..config import RetrainSettings, SearchSettings
 from ..data import ImageBatches, Images, Split, halves
@@ -11,10 +11,12 @@ from ..runtime.epochs import run_epochs
 from ..runtime.errors import UsageError
 from ..runtime.events import event_writer
 from ..runtime.files import load_checkpoint, write_whole
-from ..tabular import in_table
+from ..runtime.news import say
+from ..tabular import describe_known, in_table
 from .bilevel import Search
 from .paths import PATHS
 from .space import read_space
+from .stopping import find_end
 from .track import Tracker
 from .tuning import Tuning
 
@@ -95,8 +97,21 @@ def train_supernet(folder: Path, search: Search) -> float:
             write_events(row)
 
         last = folder / "search" / "last.pt"
-        history = run_epochs(search, search.settings.epochs, last, folder / "summary.csv", after_epoch)
+        history = run_epochs(
+            search,
+            search.settings.epochs,
+            last,
+            folder / "summary.csv",
+            after_epoch,
+            lambda rows: find_end(rows, search.settings) is not None,
+        )
     write_alphas(folder, search)  # a kill may have come between the last checkpoint and these
+    if (end := find_end(history, search.settings)) and end.epochs < search.settings.epochs:
+        chosen = Genotype.from_text(str(history[end.best - 1]["genotype"]))
+        say(
+            f"the search ended after {end.epochs} of {search.settings.epochs} epochs: {end.reason}; after {end.best} "
+            f"alpha chose {chosen.to_text()}{describe_known(chosen)}"
+        )
     return sum(float(row.get("seconds", 0)) for row in history)  # an imported run has no seconds
 
 
@@ -118,7 +133,7 @@ def load_supernet(folder: Path, images: Images, settings: SearchSettings) -> tup
         raise UsageError(f"{folder} has no trained supernet of its own{_suggest_run(folder)}")
     checkpoint = load_checkpoint(path)
     epochs = len(checkpoint["history"])
-    if epochs < settings.epochs:
+    if epochs < settings.epochs and find_end(checkpoint["history"], settings) is None:
         raise UsageError(
             f"the search in {folder} stopped after {epochs} of {settings.epochs} epochs: repeat its command to "
             f"resume it"

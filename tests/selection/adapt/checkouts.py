@@ -9,6 +9,7 @@
     git clone https://github.com/xiangning-chen/DrNAS    DIR/DrNAS
     git clone https://github.com/xiaomi-automl/FairDARTS DIR/FairDARTS
     git clone https://github.com/xiangning-chen/SmoothDARTS DIR/SmoothDARTS
+    git clone https://github.com/automl/RobustDARTS      DIR/RobustDARTS
     git clone https://github.com/automl/ConfigurableOptimizer DIR/ConfigurableOptimizer
     DARTS_PEERS=DIR python -m pytest tests/peers -rs
 

@@ -1,4 +1,4 @@
-"""Our relaxations beside their authors' own, and those of the toolbox that has most of them (ConfigurableOptimizer)."""
+"""Ways to train a supernet beside their authors' own code, and beside ConfigurableOptimizer, which has most of them."""
 
 import importlib
 
@@ -7,7 +7,9 @@ import torch
 from adapt import checkouts
 from torch import nn
 
+from darts_ext.config import SearchSettings
 from darts_ext.search.smoothing import clip, mixed_by, move_to_the_worst
+from darts_ext.search.stopping import find_end
 from supernet import Supernet, create_relaxation, create_space
 from supernet.seeding import seeded
 
@@ -110,3 +112,20 @@ def test_smoothdarts():
     (moved,) = mine.values()
     torch.testing.assert_close(moved, host.mixing.detach())
     assert mine is not before
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_rule_of_robustdarts(every):
+    values = (torch.rand(30, generator=torch.Generator().manual_seed(every)) + torch.arange(30) * 0.1).tolist()
+    with checkouts.checkout("RobustDARTS", "src"):
+        checkouts.stub("torchvision").transforms = None
+        tracker = importlib.import_module("utils").EVLocalAvg(window=5, ev_freq=every, total_epochs=100)
+        rows, theirs = [], None
+        for epoch in range(30 * every):
+            rows.append({"curvature": "" if epoch % every else values[epoch // every], "genotype": ""})
+            if epoch % every == 0 and theirs is None:
+                tracker.update(epoch, values[epoch // every], None)
+                tracker.early_stop(epoch, factor=1.3, es_start_epoch=10, delta=4)
+                theirs = (epoch + 1, tracker.stop_epoch + 1) if tracker.stop_search else None
+    end = find_end(rows, SearchSettings(stop_curvature=1.3, curvature_every=every))
+    assert (end.epochs, end.best) == theirs
