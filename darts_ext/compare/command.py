@@ -22,7 +22,7 @@ from ..search import Search, build_search, read_space, train_supernet
 from ..select import Selector, read_selectors, select_on_run, selection_batches, try_candidates
 from .judging import JUDGES, find_judging_table, judge_genotype
 from .population import Population, read_population_measures, render_measures
-from .settings import Comparison, adopt_run, join_residual, read_searches
+from .settings import Comparison, adopt_run, ask_all_supernets, join_residual, read_searches
 from .table import aggregate, render
 
 FREE = ("seeds", "criteria", "processes")  # may change from one call to the next on the same folder
@@ -38,7 +38,7 @@ def run_compare(
 ) -> Path:
     """Trains the supernets of every seed, lets every criterion choose on the one that it names, judges each different
     genotype once, and prints the table."""
-    names = split_names(compare.criteria)
+    names = ask_all_supernets(split_names(compare.criteria), compare.supernets)
     if not names:
         raise UsageError(f"no criterion is given: choose from {', '.join(list_criteria())}")
     comparison = Comparison(run, data, search, compare)

@@ -1,6 +1,6 @@
 """The settings of a comparison's supernets, and those that it takes from a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -70,6 +70,22 @@ def _check_agrees(settings: DataSettings | SearchSettings, args: Mapping, source
         of_run = args.get(field.name, field.default)
         if value not in (field.default, of_run):
             raise UsageError(f"{field.name} comes with {source}, where it is {of_run}: leave {field.name} {value} out")
+
+
+def ask_all_supernets(names: Sequence[str], others: Mapping[str, Mapping] | None) -> list[str]:
+    """Returns the criteria, */CRITERION once for each supernet.
+
+    >>> ask_all_supernets(["*/magnitude", "random"], {"gdas": {}})
+    ['magnitude', 'gdas/magnitude', 'random']
+    """
+    asked = []
+    for name in names:
+        criterion = name.removeprefix("*/")
+        if criterion == name:
+            asked.append(name)
+        else:
+            asked += [criterion, *(f"{other}/{criterion}" for other in others or {})]
+    return list(dict.fromkeys(asked))
 
 
 def read_searches(

@@ -21,7 +21,8 @@ class CompareSettings:
     none."""
     supernets: dict[str, dict] | None = None
     """Further supernets of every seed, by what differs in their search, as '{"fixed": {"alpha": "fixed"}}';
-    fixed/perturbation is perturbation on that one."""
+    fixed/perturbation is perturbation on that one, */perturbation on each. If criteria meet all of several, the report
+    says how much the training explains, and how much the selector."""
     judge: str = "retrain"
     """retrain: every chosen network is trained from scratch; table: nothing is trained, what it reaches is looked up in
     NAS-Bench-201, or, of space transnas101, in TransNAS-Bench-101."""

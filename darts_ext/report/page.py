@@ -23,6 +23,7 @@ from .runfolder import Contents, Run, read_folder
 from .samecells import Group, group_outcomes
 from .template import fill_template
 from .trainingcurves import draw_search_curves
+from .variance import cross, describe_variance, draw_cells
 
 
 @folders_held()
@@ -48,9 +49,10 @@ def _render(contents: Contents) -> str:
     if contents.comparison:
         sentences = write_headline(contents.criteria, contents.results)
         picks = draw_picks(contents.runs)
+        cells = cross(contents.results, contents.args.get("relaxation", "softmax"))
     else:
         sentences = describe_run(contents.runs[0])
-        picks = []
+        picks, cells = [], {}
     return fill_template(
         "page.html",
         name=contents.name,
@@ -59,6 +61,8 @@ def _render(contents: Contents) -> str:
         missing=list_missing(contents),
         table=tabulate_criteria(contents.criteria, judge, contents.args.get("task", "")),
         dots=_draw_accuracies(contents.results),
+        matrix=draw_cells(cells) if cells else "",
+        variance=describe_variance(cells) if cells else "",
         picks=picks,
         chosen=[(part, draw_swatches(part.options, look)) for part in draw_chosen(contents.runs, look)],
         table_judges=judge == "table",
