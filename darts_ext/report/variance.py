@@ -87,7 +87,7 @@ def describe_variance(cells: Cells) -> str:
         return ""
     shares = {name: f"{100 * share:.0f}\u00a0%" for name, share in explain_variance(accuracies).items()}
     return (
-        f"Over {seeds} seeds, the training of the supernet explains {shares['supernet']} of the variance of the accuracy, "
-        f"the selector {shares['selector']}, which of them meets which {shares['both']}, the seed {shares['seed']}; "
-        f"the rest, {shares['rest']}, is chance."
+        f"Over {seeds} seeds, the training of the supernet explains {shares['supernet']} of the variance of the "
+        f"accuracy, the selector {shares['selector']}, which of them meets which {shares['both']}, the seed "
+        f"{shares['seed']}; the rest, {shares['rest']}, is chance."
     )

@@ -1,5 +1,6 @@
 """Means of a table with two ways as coloured cells."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from math import isfinite
 
@@ -16,14 +17,14 @@ MEAN = "mean"
 def draw_matrix(values: Mapping[str, Mapping[str, tuple[float, float]]], *, title: str) -> Markup:
     """Returns an SVG with a row and a column for each name, and their means at the ends.
 
-    A stronger colour is a larger value, over the whole table.
+    A stronger colour is a better place among all cells: a few failures would leave no colours for the rest.
 
     Args:
         values: {row: {column: (mean, standard deviation)}}; NaN where it is not known.
 
     >>> svg = draw_matrix({"a": {"x": (1.0, 0.5), "y": (3.0, float("nan"))}}, title="t")
     >>> svg.count('class="cell"'), "2.00" in svg
-    (5, True)
+    (6, True)
     """
     columns = list(next(iter(values.values())))
     table = {row: dict(cells) for row, cells in values.items()}
@@ -32,8 +33,7 @@ def draw_matrix(values: Mapping[str, Mapping[str, tuple[float, float]]], *, titl
     table[MEAN] = {
         column: (_mean([table[row][column][0] for row in values]), float("nan")) for column in [*columns, MEAN]
     }
-    means = [mean for row in values for mean, _ in values[row].values() if isfinite(mean)]
-    low, high = min(means, default=0.0), max(means, default=1.0)
+    places = sorted(mean for row in values for mean, _ in values[row].values() if isfinite(mean))
     left = 14 + LETTER * max(len(row) for row in table)
     parts: list[Markup] = []
     for j, column in enumerate([*columns, MEAN]):
@@ -44,14 +44,13 @@ def draw_matrix(values: Mapping[str, Mapping[str, tuple[float, float]]], *, titl
         parts.append(text(left - 8, y + ROW / 2 + 4, row, anchor="end"))
         for j, column in enumerate([*columns, MEAN]):
             x = left + CELL * j + (6 if column == MEAN else 0)
-            parts += _draw_cell(x, y, cells[column], (low, high), f"{row}, {column}")
+            parts += _draw_cell(x, y, cells[column], places, f"{row}, {column}")
     return drawing(left + CELL * (len(columns) + 1) + 90, HEAD + ROW * len(table) + 14, title, *parts)
 
 
-def _draw_cell(x: float, y: float, value: tuple[float, float], ends: tuple[float, float], label: str) -> list[Markup]:
+def _draw_cell(x: float, y: float, value: tuple[float, float], places: list[float], label: str) -> list[Markup]:
     mean, deviation = value
-    low, high = ends
-    share = (mean - low) / (high - low) if isfinite(mean) and high > low else 0.0
+    share = bisect_right(places, mean) / len(places) if isfinite(mean) else 0.0
     words = "\u2013" if not isfinite(mean) else f"{mean:.2f}"
     if isfinite(deviation):
         words += f" \u00b1 {deviation:.2f}"
