@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .mixed import MixedOp
-from .operations import FactorizedReduce, Zero, relu_conv_bn
+from .operations import FactorizedReduce, Zero, build_added_skip, relu_conv_bn
 from .space import CellSpace
 from .stacked import Activated, run_stacked, signature, untouched
 
@@ -41,9 +41,11 @@ class MixedCell(nn.Module):
         reduction_prev: the cell before was a reduction, so the older input is twice as large.
         preprocess: bring the inputs to `channels` by ReLU, 1x1 convolution and BatchNorm (DARTS).
         pool_norm: BatchNorm behind poolings (DARTS).
+        auxiliary_skip: a skip connection beside every edge, which the forward pass weighs (DARTS-).
     """
 
     edges: Any  # nn.ModuleList of MixedOp
+    auxiliary: Any  # nn.ModuleList, one an edge; None where there are none
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class MixedCell(nn.Module):
         reduction_prev=False,
         preprocess=True,
         pool_norm=True,
+        auxiliary_skip=False,
     ):
         super().__init__()
         self.space = space
@@ -73,6 +76,9 @@ class MixedCell(nn.Module):
                 added_skip=space.added_skip,
             )
             self.edges.append(edge)
+        self.auxiliary = None
+        if auxiliary_skip:
+            self.auxiliary = nn.ModuleList(_build_auxiliary(edge, channels) for edge in self.edges)
         self._parametric_row = {edge: row for row, edge in enumerate(space.parametric)}
         self._edges_from: list[list[int]] = [[] for _ in range(space.states)]
         for edge, (source, _) in enumerate(space.edges):
@@ -85,6 +91,7 @@ class MixedCell(nn.Module):
         act: Tensor | None = None,
         skip: Tensor | None = None,
         drawn: Mapping[str, list[list[bool]]] | None = None,
+        auxiliary: float = 0.0,
     ) -> Tensor:
         """input states [B, C_k, H, W] and the weights [edges, options] of operations (activations and added skips) ->
         the concatenated output states.
@@ -92,6 +99,7 @@ class MixedCell(nn.Module):
         Args:
             drawn: {"op" or "skip": which weights [edges, options] are not 0}: the others are not computed. None
                 computes all.
+            auxiliary: weight of the skip connections beside the edges.
         """
         mixing = {"op": weights, "act": act, "skip": skip}
         if self.preprocess is None:
@@ -105,6 +113,10 @@ class MixedCell(nn.Module):
             for edge, y in self._run_edges(states[state], self._edges_from[state], mixing, drawn):
                 node = self.space.edges[edge][1]
                 sums[node] = sums[node] + y if node in sums else y
+            if auxiliary and self.auxiliary is not None:
+                for edge in self._edges_from[state]:
+                    node = self.space.edges[edge][1]
+                    sums[node] = sums.get(node, 0.0) + auxiliary * self.auxiliary[edge](states[state])
         return concatenate(states, self.space.concat)
 
     def _fill_state(self, total: Tensor | None, state: int, states: list[Tensor]) -> Tensor:
@@ -176,6 +188,10 @@ class MixedCell(nn.Module):
             return None
         rows = [self._parametric_row[edge] for edge in mixed]
         return Activated(mixed, [self.edges[edge].activation for edge in mixed], x, weights[rows])
+
+
+def _build_auxiliary(edge: MixedOp, channels: int) -> nn.Module:
+    return build_added_skip(channels, edge.stride, affine=False, in_channels=edge.in_channels)
 
 
 def build_preprocess(previous: Sequence[int], channels: int, reduction_prev: bool, affine: bool) -> nn.ModuleList:

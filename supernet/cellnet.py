@@ -20,6 +20,8 @@ class CellSupernet(Supernet, Skeleton):
 
     Args:
         space, num_classes, in_chans, relaxation, seed: see Supernet.
+        auxiliary_skip: a skip connection beside every edge, added with the weight `auxiliary_weight`, which is 0 until
+            whoever trains raises it (DARTS-, Chu et al. 2021).
         channels: of the first cells. layers: cells (darts) or cells per stage (nasbench201).
     """
 
@@ -32,6 +34,7 @@ class CellSupernet(Supernet, Skeleton):
         num_classes: int,
         in_chans: int = 3,
         relaxation: str | Relaxation = "softmax",
+        auxiliary_skip: bool = False,
         seed: int | None = None,
     ):
         macro = find_macro(space.macro)
@@ -47,6 +50,7 @@ class CellSupernet(Supernet, Skeleton):
                 reduction_prev=spec.reduction_prev,
                 preprocess=macro.preprocess,
                 pool_norm=macro.pool_norm,
+                auxiliary_skip=auxiliary_skip,
             )
 
         with seeded(seed):
@@ -67,6 +71,7 @@ class CellSupernet(Supernet, Skeleton):
                     f"take at least 3 layers"
                 )
             self.add_alphas(space, relaxation)
+        self.auxiliary_weight = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         """images [B, in_chans, H, W] -> logits [B, num_classes]; on a CPU channels_last images are several times as
@@ -84,11 +89,21 @@ class CellSupernet(Supernet, Skeleton):
                 weights=mixing[group],
                 act=mixing.get(f"{group}_act"),
                 skip=mixing.get(f"{group}_skip"),
+                auxiliary=self.auxiliary_weight,
                 drawn={"op": drawn[group], "skip": drawn.get(f"{group}_skip")} if drawn else None,
             )
 
         *_, features = self.run_blocks(x, call)
         return self.head(features)
+
+    def carriers(self) -> dict[str, list[nn.Module]]:
+        """Returns {choice of an operation: the skip connections beside its edges}: they go with the edge."""
+        beside: dict[str, list[nn.Module]] = {}
+        for spec, cell in zip(self.cell_specs, self.cells):
+            if spec.group is not None:
+                for row, module in enumerate(cell.auxiliary or ()):
+                    beside.setdefault(name_choice(spec.group, row, "op"), []).append(module)
+        return beside
 
     def choice_points(self) -> Iterator[tuple[str, tuple[str, ...], nn.ModuleList]]:
         """Yields the operation, the activation and the added skip of every edge of every cell, where it is a choice."""

@@ -84,6 +84,7 @@ class MixedOp(nn.Module):
         super().__init__()
         self.names = tuple(options)
         self.stride = stride
+        self.in_channels = in_channels
         parametric = not set(options).isdisjoint(CONVOLUTIONS)
         mixes = len(activations) > 1
         activation = None if mixes else activations[0]

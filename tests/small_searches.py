@@ -7,8 +7,9 @@ from darts_ext.search import Search
 from supernet import Supernet, create_space
 
 
-def search_of(relaxation, **settings):
-    net = Supernet(create_space("tiny"), channels=4, layers=3, num_classes=4, relaxation=relaxation, seed=0).double()
+def search_of(relaxation, net=None, **settings):
+    sizes = {"channels": 4, "layers": 3, "num_classes": 4, **(net or {})}
+    net = Supernet(create_space("tiny"), relaxation=relaxation, seed=0, **sizes).double()
     x, y = batch(8)
     part = Once([(x.double(), y)])
     return Search(

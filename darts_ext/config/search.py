@@ -53,6 +53,9 @@ class AlphaSettings:
     skip_start: float = 0.0
     """How far the alpha of adding a skip starts above that of not adding it; at 2 added skips start with weight .88,
     and deep supernets train."""
+    auxiliary_skip: bool = False
+    """A skip connection beside every edge, whose weight falls in a line from 1 to 0 (DARTS-): what skip connections do
+    for the training is no longer earned by the option."""
     beta_decay: float = field(default=0.0, metadata=NOT_NEGATIVE)
     """Weight, at the end of the training, of the mean of log sum exp of alpha in the loss of the alphas; it grows in a
     line from 0 (beta-DARTS, which takes 50)."""

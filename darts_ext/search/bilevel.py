@@ -156,6 +156,8 @@ class Search:
         set_learning_rate(self.weight_optimizer, rate)
         self.net.train()
         self.net.relaxation.progress = self.progress_at(epoch)
+        if settings.auxiliary_skip:
+            self.net.auxiliary_weight = 1 - self.progress_at(epoch)
         number = ceil(share * len(self.train))
         paths = draw_paths(self.net, settings.relaxation, self.seed, epoch)
         steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)

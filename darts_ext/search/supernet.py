@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from supernet import Genotype, Macro, Relaxation, Supernet, create_relaxation, find_macro
+from supernet import Genotype, Macro, MLPSpace, Relaxation, Space, Supernet, create_relaxation, find_macro
 
 from ..config import RetrainSettings, SearchSettings
 from ..data import ImageBatches, Images, Split, halves
@@ -26,12 +26,20 @@ def build_supernet(images: Images, settings: SearchSettings, seed: int | None = 
     space = read_space(settings)
     arguments = network_arguments(images, settings, find_macro(space.macro))
     relaxation = read_relaxation(settings)
+    if settings.auxiliary_skip:
+        arguments["auxiliary_skip"] = _check_auxiliary(space)
     net = Supernet(
         space, seed=seed, channels=settings.channels, layers=settings.layers, relaxation=relaxation, **arguments
     )
     if settings.skip_start:
         net.start_skips(settings.skip_start)
     return net.to(images.device)
+
+
+def _check_auxiliary(space: Space | MLPSpace) -> bool:
+    if isinstance(space, MLPSpace):
+        raise UsageError("auxiliary_skip stands beside the edges of cells, and space mlp has none: leave it out")
+    return True
 
 
 def read_relaxation(settings: SearchSettings) -> Relaxation:

@@ -133,3 +133,18 @@ def test_settings_of_another_relaxation_are_refused(tmp_path, capsys):
     assert capsys.readouterr().err.strip().splitlines()[-1].endswith("relaxation gdas does not take kl")
     assert not (tmp_path / "run").exists()
     assert main(["search", *CELLS, "--relaxation", "gdas", "--temperature", "0", "--epochs", "1", "--out", out]) == 2
+
+
+def test_the_weight_of_the_auxiliary_skips_falls_to_nothing():
+    search = search_of("softmax", auxiliary_skip=True, net={"auxiliary_skip": True})
+    seen = []
+    for epoch in range(5):
+        search.train_epoch(epoch, bar)
+        seen.append(search.net.auxiliary_weight)
+    assert seen == [1.0, 0.75, 0.5, 0.25, 0.0]
+
+
+def test_space_mlp_has_no_edges_for_auxiliary_skips(tmp_path, capsys):
+    words = "search --space mlp --data digits --epochs 1 --auxiliary_skip true --out".split()
+    assert main([*words, str(tmp_path / "run")]) == 2
+    assert "leave it out" in capsys.readouterr().err
