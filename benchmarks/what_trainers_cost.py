@@ -36,6 +36,7 @@ TRAINERS: dict[str, dict] = {
     "smooth_adversarial": {"smooth": "adversarial"},
     "beta_decay": {"beta_decay": 50.0},
     "auxiliary_skip": {"auxiliary_skip": True},
+    "partial_channels": {"partial_channels": 4},
 }
 NONE = "none"  # builds, and trains nothing
 
@@ -101,6 +102,7 @@ def measure(name: str, steps: int) -> dict[str, float]:
         seed=0,
         relaxation=settings.relaxation,
         auxiliary_skip=settings.auxiliary_skip,
+        partial_channels=settings.partial_channels,
     )
     x = torch.randn(16, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     batches = Again([(x, torch.arange(16) % 10)])

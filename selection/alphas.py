@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from .protocol import is_selectable
+from .protocol import SelectableModule, is_selectable
 
 
 def find_alphas(net: nn.Module) -> Callable[[Tensor], bool]:
@@ -15,11 +15,17 @@ def find_alphas(net: nn.Module) -> Callable[[Tensor], bool]:
     memory: set[int] = set()
     if is_selectable(net):
         memory = {_memory(row) for row in net.logits().values()}
+        memory |= {_memory(parameter) for parameter in _list_others(net)}
 
     def is_alpha(tensor: Tensor) -> bool:
         return _memory(tensor) in memory
 
     return is_alpha
+
+
+def _list_others(net: SelectableModule) -> list[Tensor]:
+    """Returns what else a supernet calls parameters of the architecture, as numbers of whole edges."""
+    return list(net.arch_parameters()) if callable(getattr(net, "arch_parameters", None)) else []
 
 
 def _memory(tensor: Tensor) -> int:

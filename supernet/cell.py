@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .errors import SpaceError
 from .mixed import MixedOp
 from .operations import FactorizedReduce, Zero, build_added_skip, relu_conv_bn
+from .partial import PartialChannels, check_share
 from .space import CellSpace
 from .stacked import Activated, run_stacked, signature, untouched
 
@@ -42,10 +44,12 @@ class MixedCell(nn.Module):
         preprocess: bring the inputs to `channels` by ReLU, 1x1 convolution and BatchNorm (DARTS).
         pool_norm: BatchNorm behind poolings (DARTS).
         auxiliary_skip: a skip connection beside every edge, which the forward pass weighs (DARTS-).
+        partial_channels: k, of which the options read a k-th of the channels (PC-DARTS).
     """
 
     edges: Any  # nn.ModuleList of MixedOp
     auxiliary: Any  # nn.ModuleList, one an edge; None where there are none
+    partial: Any  # PartialChannels; None where options read all channels
 
     def __init__(
         self,
@@ -58,8 +62,14 @@ class MixedCell(nn.Module):
         preprocess=True,
         pool_norm=True,
         auxiliary_skip=False,
+        partial_channels=1,
     ):
         super().__init__()
+        check_share(channels, partial_channels)
+        if partial_channels > 1 and not preprocess and previous[-1] != channels:
+            raise SpaceError(
+                "partial_channels needs cells whose inputs have as many channels as their states: this space has others"
+            )
         self.space = space
         self.channels = channels
         self.preprocess = build_preprocess(previous, channels, reduction_prev, affine=False) if preprocess else None
@@ -68,14 +78,17 @@ class MixedCell(nn.Module):
             from_outside = source < space.inputs
             edge = MixedOp(
                 options,
-                channels,
+                channels // partial_channels,
                 stride=2 if reduction and from_outside else 1,
-                in_channels=previous[-1] if from_outside and not preprocess else None,
+                in_channels=previous[-1] // partial_channels if from_outside and not preprocess else None,
                 pool_norm=pool_norm,
                 activations=space.activations,
                 added_skip=space.added_skip,
             )
             self.edges.append(edge)
+        self.partial = None
+        if partial_channels > 1:
+            self.partial = PartialChannels(channels, partial_channels, [edge.stride for edge in self.edges])
         self.auxiliary = None
         if auxiliary_skip:
             self.auxiliary = nn.ModuleList(_build_auxiliary(edge, channels) for edge in self.edges)
@@ -92,6 +105,7 @@ class MixedCell(nn.Module):
         skip: Tensor | None = None,
         drawn: Mapping[str, list[list[bool]]] | None = None,
         auxiliary: float = 0.0,
+        edge_weights: Tensor | None = None,
     ) -> Tensor:
         """input states [B, C_k, H, W] and the weights [edges, options] of operations (activations and added skips) ->
         the concatenated output states.
@@ -100,6 +114,7 @@ class MixedCell(nn.Module):
             drawn: {"op" or "skip": which weights [edges, options] are not 0}: the others are not computed. None
                 computes all.
             auxiliary: weight of the skip connections beside the edges.
+            edge_weights: [edges], of partial channels.
         """
         mixing = {"op": weights, "act": act, "skip": skip}
         if self.preprocess is None:
@@ -110,7 +125,10 @@ class MixedCell(nn.Module):
         for state in range(self.space.states):
             if state >= self.space.inputs:
                 states.append(self._fill_state(sums.get(state), state, states))
-            for edge, y in self._run_edges(states[state], self._edges_from[state], mixing, drawn):
+            summands = self._run_edges(self._read(states[state]), self._edges_from[state], mixing, drawn)
+            if self.partial is not None:
+                summands = self._pass_by(states[state], self._edges_from[state], summands, edge_weights)
+            for edge, y in summands:
                 node = self.space.edges[edge][1]
                 sums[node] = sums[node] + y if node in sums else y
             if auxiliary and self.auxiliary is not None:
@@ -118,6 +136,19 @@ class MixedCell(nn.Module):
                     node = self.space.edges[edge][1]
                     sums[node] = sums.get(node, 0.0) + auxiliary * self.auxiliary[edge](states[state])
         return concatenate(states, self.space.concat)
+
+    def _read(self, x: Tensor) -> Tensor:
+        return x if self.partial is None else self.partial.head(x)
+
+    def _pass_by(
+        self, x: Tensor, edges: list[int], summands: list[tuple[int, Tensor]], weights: Tensor | Any
+    ) -> list[tuple[int, Tensor]]:
+        """Returns (edge, output) of the edges that read x, whole and weighted."""
+        sums: dict[int, Tensor] = {}
+        for edge, y in summands:
+            sums[edge] = sums[edge] + y if edge in sums else y
+        outputs = [(edge, self.partial.join(edge, sums.get(edge), x)) for edge in edges]
+        return [(edge, weights[edge] * y) for edge, y in outputs if y is not None]
 
     def _fill_state(self, total: Tensor | None, state: int, states: list[Tensor]) -> Tensor:
         """Returns the state; zeros where every option that reaches it is `none` or switched off.

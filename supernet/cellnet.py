@@ -22,6 +22,8 @@ class CellSupernet(Supernet, Skeleton):
         space, num_classes, in_chans, relaxation, seed: see Supernet.
         auxiliary_skip: a skip connection beside every edge, added with the weight `auxiliary_weight`, which is 0 until
             whoever trains raises it (DARTS-, Chu et al. 2021).
+        partial_channels: k, of which the options of an edge read a k-th of its channels while the rest passes by, and
+            edges have weights of their own, `betas` (PC-DARTS, Xu et al. 2020).
         channels: of the first cells. layers: cells (darts) or cells per stage (nasbench201).
     """
 
@@ -35,6 +37,7 @@ class CellSupernet(Supernet, Skeleton):
         in_chans: int = 3,
         relaxation: str | Relaxation = "softmax",
         auxiliary_skip: bool = False,
+        partial_channels: int = 1,
         seed: int | None = None,
     ):
         macro = find_macro(space.macro)
@@ -51,6 +54,7 @@ class CellSupernet(Supernet, Skeleton):
                 preprocess=macro.preprocess,
                 pool_norm=macro.pool_norm,
                 auxiliary_skip=auxiliary_skip,
+                partial_channels=partial_channels,
             )
 
         with seeded(seed):
@@ -64,19 +68,26 @@ class CellSupernet(Supernet, Skeleton):
                 num_classes=num_classes,
                 in_chans=in_chans,
             )
-            absent = space.cells.keys() - {spec.group for spec in self.cell_specs}
-            if absent:
-                raise SpaceError(
-                    f"with layers={sizes.layers} space {space.name} has no {', '.join(sorted(absent))} cell to search: "
-                    f"take at least 3 layers"
-                )
+            self._check_groups(space, sizes.layers)
             self.add_alphas(space, relaxation)
+            if partial_channels > 1:
+                self.add_betas(space)
         self.auxiliary_weight = 0.0
+
+    def _check_groups(self, space: Space, layers: int) -> None:
+        """Raises SpaceError where a group has no cell in the skeleton."""
+        absent = space.cells.keys() - {spec.group for spec in self.cell_specs}
+        if absent:
+            raise SpaceError(
+                f"with layers={layers} space {space.name} has no {', '.join(sorted(absent))} cell to search: "
+                f"take at least 3 layers"
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """images [B, in_chans, H, W] -> logits [B, num_classes]; on a CPU channels_last images are several times as
         fast (depthwise convolutions)."""
         mixing = self.mixing_weights()
+        edges = self.edge_weights()
         drawn = {}
         if self.training and self.relaxation.one_path:
             drawn = {name: (weights != 0).tolist() for name, weights in mixing.items()}
@@ -90,6 +101,7 @@ class CellSupernet(Supernet, Skeleton):
                 act=mixing.get(f"{group}_act"),
                 skip=mixing.get(f"{group}_skip"),
                 auxiliary=self.auxiliary_weight,
+                edge_weights=edges.get(group),
                 drawn={"op": drawn[group], "skip": drawn.get(f"{group}_skip")} if drawn else None,
             )
 
@@ -97,11 +109,15 @@ class CellSupernet(Supernet, Skeleton):
         return self.head(features)
 
     def carriers(self) -> dict[str, list[nn.Module]]:
-        """Returns {choice of an operation: the skip connections beside its edges}: they go with the edge."""
+        """Returns {choice of an operation: what passes by its options, or stands beside its edges}: it goes with the
+        edge."""
         beside: dict[str, list[nn.Module]] = {}
         for spec, cell in zip(self.cell_specs, self.cells):
-            if spec.group is not None:
-                for row, module in enumerate(cell.auxiliary or ()):
+            if spec.group is None:
+                continue
+            passes = cell.partial.passes if cell.partial is not None else ()
+            for modules in (cell.auxiliary or (), passes):
+                for row, module in enumerate(modules):
                     beside.setdefault(name_choice(spec.group, row, "op"), []).append(module)
         return beside
 

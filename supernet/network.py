@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .choices import edge_of
 from .errors import SpaceError
 from .genotype import Genotype
 from .macro import find_macro
+from .partial import weigh_edges
 from .relaxation import Relaxation, create_relaxation
 from .seeding import seeded
 
@@ -51,6 +53,7 @@ class Supernet(nn.Module):
         """Draws the alphas, once everything else is built."""
         self.space = space
         self.relaxation = create_relaxation(relaxation)
+        self.betas = nn.ParameterDict()
         self.draw_seed: int | None = None
         self.held_mixing: dict[str, Tensor] | None = None
         alphas = {}
@@ -58,6 +61,19 @@ class Supernet(nn.Module):
             options = next(iter(choices.values()))
             alphas[name] = nn.Parameter(1e-3 * torch.randn(len(choices), len(options)))
         self.alphas = nn.ParameterDict(alphas)
+
+    def add_betas(self, space: Any) -> None:
+        """Draws a number for each edge of each cell."""
+        betas = {group: nn.Parameter(1e-3 * torch.randn(len(cell.edges))) for group, cell in space.cells.items()}
+        self.betas = nn.ParameterDict(betas)
+
+    def edge_weights(self) -> dict[str, Tensor]:
+        """Returns {group: weights [edges]}, of the edges into each node the softmax of beta; empty without betas."""
+        weights = {}
+        for group, betas in self.betas.items():
+            cell = self.space.cells[group]
+            weights[group] = weigh_edges(betas, [cell.edges_into(node) for node in cell.nodes])
+        return weights
 
     @torch.no_grad()
     def start_skips(self, start: float) -> None:
@@ -94,8 +110,13 @@ class Supernet(nn.Module):
 
     @torch.no_grad()
     def strengths(self, choice: str) -> Tensor:
-        """Returns what the options of a choice are ranked by [options]."""
-        return self.relaxation.rank(self.logits()[choice])
+        """Returns what the options of a choice are ranked by [options]: where edges have weights, times that of its
+        edge."""
+        strengths = self.relaxation.rank(self.logits()[choice])
+        group = choice.split("/")[0]
+        if group in self.betas and choice.endswith("/op"):
+            strengths = strengths * self.edge_weights()[group][edge_of(choice)]
+        return strengths
 
     def commitment(self, choice: str, option: str) -> Tensor:
         """Returns the alphas [options] at which an option has weight 1 and the others 0."""
@@ -133,11 +154,11 @@ class Supernet(nn.Module):
 
     def weight_parameters(self) -> Iterator[nn.Parameter]:
         """Yields every parameter but the alphas."""
-        return (parameter for name, parameter in self.named_parameters() if not name.startswith("alphas."))
+        return (parameter for name, parameter in self.named_parameters() if not name.startswith(("alphas.", "betas.")))
 
     def arch_parameters(self) -> list[nn.Parameter]:
-        """Returns the alphas, one tensor [edges, options] a group."""
-        return list(self.alphas.values())
+        """Returns the alphas, one tensor [edges, options] a group, and the betas [edges], where there are any."""
+        return [*self.alphas.values(), *self.betas.values()]
 
     def genotype(self, decisions: dict[str, str] | None = None, inputs: dict[str, list[str]] | None = None) -> Genotype:
         """Returns the architecture of some decisions; what is not given is decided by alpha, as DARTS does it.

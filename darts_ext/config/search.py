@@ -53,13 +53,18 @@ class AlphaSettings:
     skip_start: float = 0.0
     """How far the alpha of adding a skip starts above that of not adding it; at 2 added skips start with weight .88,
     and deep supernets train."""
+    partial_channels: int = field(default=1, metadata=AT_LEAST_ONE)
+    """Options of an edge read a k-th of its channels, the rest passes by, and edges have weights of their own
+    (PC-DARTS, which takes 4): a supernet of less time and memory."""
+    alpha_warm_up: int = field(default=0, metadata=NOT_NEGATIVE)
+    """Epochs in which weights are trained alone (PC-DARTS takes 15 of 50)."""
     auxiliary_skip: bool = False
     """A skip connection beside every edge, whose weight falls in a line from 1 to 0 (DARTS-): what skip connections do
     for the training is no longer earned by the option."""
     beta_decay: float = field(default=0.0, metadata=NOT_NEGATIVE)
     """Weight, at the end of the training, of the mean of log sum exp of alpha in the loss of the alphas; it grows in a
     line from 0 (beta-DARTS, which takes 50)."""
-    smooth: str = field(default="", metadata=one_of("", "random", "adversarial"))
+    smooth: str = field(default="none", metadata=one_of("none", "random", "adversarial"))
     """Before each step of the weights move the mixing weights: random, or adversarial, to where the loss grows most
     (SmoothDARTS)."""
     smooth_radius: float = field(default=0.3, metadata=PROPER_SHARE)

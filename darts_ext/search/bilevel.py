@@ -91,7 +91,7 @@ class Search:
         self.val_clean = val_clean
         if settings.stop_curvature and not settings.curvature_every:
             raise UsageError("stop_curvature needs measurements of it: give curvature_every, as 2")
-        if settings.smooth and settings.relaxation not in SMOOTHED:
+        if settings.smooth != "none" and settings.relaxation not in SMOOTHED:
             raise UsageError(f"smooth moves weights that add up to 1: relaxation is {' or '.join(SMOOTHED)} with it")
         self.learns_alphas = settings.alpha == "learned" and net.relaxation.trains_alphas
         self.lookup = lookup if self.learns_alphas else None
@@ -162,7 +162,7 @@ class Search:
         paths = draw_paths(self.net, settings.relaxation, self.seed, epoch)
         steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)
         for train, val in bar(steps, number):
-            if self.learns_alphas:
+            if self.learns_alphas and epoch >= settings.alpha_warm_up:
                 self._alpha_step(train, val, epoch)
             drawn = next(paths) if settings.relaxation in PATHS else None
             loss, logits = self._weight_step(*train, epoch, drawn)
@@ -180,7 +180,7 @@ class Search:
 
     def _list_penalties(self, epoch: int) -> list[Tensor]:
         """Returns what is added to the loss of the alphas."""
-        alphas = self.net.arch_parameters()
+        alphas = list(self.net.alphas.values())  # numbers of whole edges are no choice of an option
         penalties = [self.net.relaxation.penalty(alphas)]
         if self.settings.beta_decay:
             weight = self.settings.beta_decay * epoch / self.settings.epochs
@@ -193,7 +193,8 @@ class Search:
         with nullcontext() if kind == "first" else one_draw(self.net):
             gradients = hypergradient(kind, self.net, self.task.compute_loss, train, val, self.weight_optimizer)
         for penalty in self._list_penalties(epoch):
-            gradients = [sum(pair) for pair in zip(gradients, torch.autograd.grad(penalty, alphas))]
+            added = torch.autograd.grad(penalty, alphas, allow_unused=True, materialize_grads=True)
+            gradients = [sum(pair) for pair in zip(gradients, added)]
         for alpha, gradient in zip(alphas, gradients):
             alpha.grad = gradient
         self.alpha_optimizer.step()
@@ -217,7 +218,7 @@ class Search:
         return loss, logits
 
     def _smoothed(self, x: Tensor, y: Tensor, epoch: int) -> AbstractContextManager:
-        if not self.settings.smooth:
+        if self.settings.smooth == "none":
             return nullcontext()
         radius = find_radius(self.settings.smooth_radius, epoch, self.settings.epochs)
         return smoothed(self.net, self.settings.smooth, radius, lambda: self.task.compute_loss(self.net(x), y))

@@ -26,8 +26,7 @@ def build_supernet(images: Images, settings: SearchSettings, seed: int | None = 
     space = read_space(settings)
     arguments = network_arguments(images, settings, find_macro(space.macro))
     relaxation = read_relaxation(settings)
-    if settings.auxiliary_skip:
-        arguments["auxiliary_skip"] = _check_auxiliary(space)
+    arguments |= _read_changes_of_cells(settings, space)
     net = Supernet(
         space, seed=seed, channels=settings.channels, layers=settings.layers, relaxation=relaxation, **arguments
     )
@@ -36,10 +35,15 @@ def build_supernet(images: Images, settings: SearchSettings, seed: int | None = 
     return net.to(images.device)
 
 
-def _check_auxiliary(space: Space | MLPSpace) -> bool:
-    if isinstance(space, MLPSpace):
-        raise UsageError("auxiliary_skip stands beside the edges of cells, and space mlp has none: leave it out")
-    return True
+def _read_changes_of_cells(settings: SearchSettings, space: Space | MLPSpace) -> dict[str, object]:
+    """Returns the arguments of a supernet of cells that are not as they are by default."""
+    changes = {}
+    for name, default in (("auxiliary_skip", False), ("partial_channels", 1)):
+        if getattr(settings, name) != default:
+            changes[name] = getattr(settings, name)
+    if changes and isinstance(space, MLPSpace):
+        raise UsageError(f"{' and '.join(changes)} is of cells, and space mlp has none: leave it out")
+    return changes
 
 
 def read_relaxation(settings: SearchSettings) -> Relaxation:

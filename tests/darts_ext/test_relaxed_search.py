@@ -25,7 +25,14 @@ def test_the_command_line_knows_every_relaxation():
     assert sorted(RELAXATIONS) == list_relaxations()
 
 
-@pytest.mark.parametrize("relaxation", [*RELAXATIONS, "softmax --smooth adversarial --beta_decay 5"])
+TRAINERS = [
+    *RELAXATIONS,
+    "softmax --smooth adversarial --beta_decay 5",
+    "sigmoid --partial_channels 2 --channels 4 --auxiliary_skip true",
+]
+
+
+@pytest.mark.parametrize("relaxation", TRAINERS)
 def test_a_search_goes_on_where_it_was(relaxation, tmp_path):
     words = ["search", *CELLS, "--relaxation", *relaxation.split(), "--epochs", "2"]
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
@@ -125,6 +132,17 @@ def test_every_kind_of_criterion_chooses_on_them(relaxation, tmp_path):
     assert len(json.loads((out / "scores.json").read_text())["decisions"]) == 6
     for criterion in ("magnitude", "taylor"):
         assert main(["select", str(out), "--criterion", criterion, "--select_images", "20"]) == 0
+
+
+def test_alphas_and_betas_start_after_the_warm_up():
+    net = {"channels": 8, "partial_channels": 2}
+    search = search_of("softmax", net=net, alpha_warm_up=2, alpha_learning_rate=0.1, alpha_weight_decay=0.0)
+    moved = []
+    for epoch in range(4):
+        before = [alpha.detach().clone() for alpha in search.net.arch_parameters()]
+        search.train_epoch(epoch, bar)
+        moved.append([not torch.equal(a, b) for a, b in zip(before, search.net.arch_parameters())])
+    assert moved == [[False, False], [False, False], [True, True], [True, True]]
 
 
 def test_settings_of_another_relaxation_are_refused(tmp_path, capsys):

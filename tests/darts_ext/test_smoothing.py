@@ -107,7 +107,7 @@ def test_smoothing_needs_weights_that_add_up_to_one():
 def test_weights_trained_smoothly_lose_less_where_the_mixture_moves(kind):
     """What random moves add to the loss, beside plain training, on the images that the weights are trained on."""
     added = {}
-    for smooth in ("", kind):
+    for smooth in ("none", kind):
         search = search_of("softmax", smooth=smooth, alpha="fixed", learning_rate=0.1)
         torch.manual_seed(0)
         for _ in range(40):
@@ -121,7 +121,7 @@ def test_weights_trained_smoothly_lose_less_where_the_mixture_moves(kind):
                 with mixed_by(net, move_randomly(before, 0.3)):
                     losses.append(float(F.cross_entropy(net(one[0]), one[1])))
         added[smooth] = sum(losses) / len(losses) - plain
-    assert added[kind] < added[""]
+    assert added[kind] < added["none"]
 
 
 def test_beta_decay_is_the_mean_of_log_sum_exp():
