@@ -129,3 +129,18 @@ def test_the_rule_of_robustdarts(every):
                 theirs = (epoch + 1, tracker.stop_epoch + 1) if tracker.stop_search else None
     end = find_end(rows, SearchSettings(stop_curvature=1.3, curvature_every=every))
     assert (end.epochs, end.best) == theirs
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_edge_of_pcdarts(stride):
+    with checkouts.checkout("PC-DARTS"), checkouts.no_gpu():
+        theirs = importlib.import_module("model_search").MixedOp(16 * stride, stride).double().eval()
+    net = Supernet(create_space("darts"), channels=16, layers=4, num_classes=3, partial_channels=4, seed=0).double()
+    cell = net.eval().cells[1 if stride == 2 else 0]
+    assert cell.edges[0].stride == stride
+    for mine, other in zip(cell.edges[0].options, theirs._ops):
+        mine.load_state_dict(dict(zip(mine.state_dict(), other.state_dict().values(), strict=True)))
+    x = torch.randn(2, 16 * stride, 8, 8, dtype=torch.float64)
+    weights = torch.randn(8, dtype=torch.float64).softmax(0)
+    ours = cell.partial.join(0, cell.edges[0](cell.partial.head(x), weights), x)
+    torch.testing.assert_close(ours, theirs(x, weights))
