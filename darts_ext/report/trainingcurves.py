@@ -1,6 +1,8 @@
 """Curves over the epochs of a search or of retraining."""
 
-from math import isnan
+from math import isnan, nan
+
+import numpy as np
 
 from .charts.linechart import Line, draw_lines, find_last
 from .charts.palette import MAGNITUDE, QUIET
@@ -23,9 +25,22 @@ def draw_search_curves(epochs: Rows) -> list[str]:
     charts = _draw_two_sets(epochs, "val", "validation")
     for name, title in SEARCH_COLUMNS.items():
         if name in epochs[0]:
-            line = Line(title, column(epochs, name), MAGNITUDE)
+            line = Line(title, _fill_gaps(column(epochs, name)), MAGNITUDE)
             charts.append(draw_lines([line], title=title, low=0, size=SIZE, legend=False))
     return charts + draw_run_picks(epochs, SIZE)
+
+
+def _fill_gaps(values: list[float]) -> list[float]:
+    """Joins what is not measured in every epoch by straight lines.
+
+    >>> _fill_gaps([1.0, float("nan"), 3.0, float("nan")])
+    [1.0, 2.0, 3.0, nan]
+    """
+    known = [index for index, value in enumerate(values) if not isnan(value)]
+    if not known:
+        return values
+    measured = [values[index] for index in known]
+    return np.interp(range(len(values)), known, measured, right=nan).tolist()
 
 
 def draw_retraining_curves(epochs: Rows) -> list[str]:
