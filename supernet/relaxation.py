@@ -27,6 +27,8 @@ class Relaxation:
     [0.25, 0.25, 0.25, 0.25]
     """
 
+    name = "softmax"
+    adds_up = True  # whether weights are shares of 1, all of them computed
     one_path = False  # whether all weights but one are exactly 0 while training, so that one option is computed
     trains_alphas = True
 
@@ -73,6 +75,7 @@ def register_relaxation(name: str) -> Callable[[R], R]:
     def register(cls: R) -> R:
         if name in _RELAXATIONS:
             raise SpaceError(f"there is a relaxation {name} already: give yours another name")
+        cls.name = name
         _RELAXATIONS[name] = cls
         return cls
 
@@ -118,6 +121,8 @@ class Sigmoid(Relaxation):
     >>> Sigmoid().weigh(torch.zeros(3)).tolist()
     [0.5, 0.5, 0.5]
     """
+
+    adds_up = False
 
     def __init__(self, zero_one: float = 10.0) -> None:
         super().__init__()
@@ -206,6 +211,7 @@ class Gdas(Gumbel):
     numbers that are 0, to its output, whose gradient has no meaning; here they add nothing.
     """
 
+    adds_up = False
     one_path = True
 
     def weigh(self, alpha: Tensor) -> Tensor:
@@ -220,6 +226,8 @@ class Reinmax(Relaxation):
     Args:
         temperature: of the softmax that is averaged with the draw; 1 is the paper's default.
     """
+
+    adds_up = False
 
     def __init__(self, temperature: float = 1.0) -> None:
         super().__init__()
@@ -243,6 +251,7 @@ def straighten(alpha: Tensor, drawn: Tensor, temperature: float = 1.0) -> Tensor
 class Paths(Relaxation):
     """The base of supernets that are trained by whole architectures, drawn at random: alphas stay where they are."""
 
+    adds_up = False
     trains_alphas = False
 
 

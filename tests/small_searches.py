@@ -12,9 +12,7 @@ def search_of(relaxation, net=None, **settings):
     net = Supernet(create_space("tiny"), relaxation=relaxation, seed=0, **sizes).double()
     x, y = batch(8)
     part = Once([(x.double(), y)])
-    return Search(
-        net, SearchSettings(space="tiny", epochs=5, relaxation=relaxation, **settings), part, part, part, seed=0
-    )
+    return Search(net, SearchSettings(space="tiny", epochs=5, **settings), part, part, part, seed=0)
 
 
 class Once(list):

@@ -24,7 +24,6 @@ from .observe import entropies, mixing_weights, skip_shares
 from .paths import PATHS, compute_gradients, draw_paths, evaluate_paths
 from .smoothing import find_radius, smoothed
 
-SMOOTHED = ("softmax", "gumbel", "dirichlet")
 Lookup = Callable[[Genotype], dict[str, float]]
 
 
@@ -91,8 +90,11 @@ class Search:
         self.val_clean = val_clean
         if settings.stop_curvature and not settings.curvature_every:
             raise UsageError("stop_curvature needs measurements of it: give curvature_every, as 2")
-        if settings.smooth != "none" and settings.relaxation not in SMOOTHED:
-            raise UsageError(f"smooth moves weights that add up to 1: relaxation is {' or '.join(SMOOTHED)} with it")
+        if settings.smooth != "none" and not net.relaxation.adds_up:
+            raise UsageError(
+                f"smooth moves weights that add up to 1, as those of softmax, gumbel or dirichlet, and relaxation is "
+                f"{net.relaxation.name}"
+            )
         self.learns_alphas = settings.alpha == "learned" and net.relaxation.trains_alphas
         self.lookup = lookup if self.learns_alphas else None
         self.tracker = tracker
@@ -120,7 +122,7 @@ class Search:
         self.mixing.append(mixing)
         entropy = entropies(mixing)
         genotype = self.net.genotype()
-        if self.settings.relaxation in PATHS:
+        if self.net.relaxation.name in PATHS:
             row |= evaluate_paths(net, self.val_clean.epoch(0), self.seed, epoch, self.task)
         else:
             row |= evaluate(net, self.val_clean.epoch(0), "val", self.task)
@@ -155,16 +157,17 @@ class Search:
         rate = cosine(settings.learning_rate, settings.learning_rate_min, epoch, settings.epochs)
         set_learning_rate(self.weight_optimizer, rate)
         self.net.train()
-        self.net.relaxation.progress = self.progress_at(epoch)
+        relaxation = self.net.relaxation
+        relaxation.progress = self.progress_at(epoch)
         if settings.auxiliary_skip:
             self.net.auxiliary_weight = 1 - self.progress_at(epoch)
         number = ceil(share * len(self.train))
-        paths = draw_paths(self.net, settings.relaxation, self.seed, epoch)
+        paths = draw_paths(self.net, relaxation.name, self.seed, epoch)
         steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)
         for train, val in bar(steps, number):
             if self.learns_alphas and epoch >= settings.alpha_warm_up:
                 self._alpha_step(train, val, epoch)
-            drawn = next(paths) if settings.relaxation in PATHS else None
+            drawn = next(paths) if relaxation.name in PATHS else None
             loss, logits = self._weight_step(*train, epoch, drawn)
             means.add(loss, train[0], logits, train[1])
         return {"learning_rate": rate, **means.row("train")}

@@ -99,7 +99,7 @@ def test_all_is_as_before_after_a_step(kind):
 
 
 def test_smoothing_needs_weights_that_add_up_to_one():
-    with pytest.raises(UsageError, match="relaxation is softmax or gumbel or dirichlet with it"):
+    with pytest.raises(UsageError, match="as those of softmax, gumbel or dirichlet, and relaxation is gdas"):
         search_of("gdas", smooth="random")
 
 
