@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, PROPER_SHARE, one_of
+from .ranges import ABOVE_ZERO, AT_LEAST_ONE, NOT_NEGATIVE, PROPER_SHARE, SHARE, one_of
 from .training import AveragingSettings, LayerSettings, SgdSettings
 
 RELAXATIONS = ("softmax", "sigmoid", "gumbel", "gdas", "reinmax", "dirichlet", "single_path", "fair_path")
@@ -58,6 +58,9 @@ class AlphaSettings:
     (PC-DARTS, which takes 4): a supernet of less time and memory."""
     alpha_warm_up: int = field(default=0, metadata=NOT_NEGATIVE)
     """Epochs in which weights are trained alone (PC-DARTS takes 15 of 50)."""
+    skip_dropout: float = field(default=0.0, metadata=SHARE)
+    """Share of the values of skip_connect that training drops in the first epoch; it decays by exp(-0.2 epoch)
+    (P-DARTS)."""
     auxiliary_skip: bool = False
     """A skip connection beside every edge, whose weight falls in a line from 1 to 0 (DARTS-): what skip connections do
     for the training is no longer earned by the option."""

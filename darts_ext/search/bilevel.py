@@ -22,6 +22,7 @@ from .curvature import find_dominant_eigenvalue
 from .hypergradient import KINDS, hypergradient
 from .observe import entropies, mixing_weights, skip_shares
 from .paths import PATHS, compute_gradients, draw_paths, evaluate_paths
+from .skipdrop import find_rate, skips_dropped
 from .smoothing import find_radius, smoothed
 
 Lookup = Callable[[Genotype], dict[str, float]]
@@ -164,12 +165,13 @@ class Search:
         number = ceil(share * len(self.train))
         paths = draw_paths(self.net, relaxation.name, self.seed, epoch)
         steps = islice(zip(self.train.epoch(epoch), self._validation(epoch)), number)
-        for train, val in bar(steps, number):
-            if self.learns_alphas and epoch >= settings.alpha_warm_up:
-                self._alpha_step(train, val, epoch)
-            drawn = next(paths) if relaxation.name in PATHS else None
-            loss, logits = self._weight_step(*train, epoch, drawn)
-            means.add(loss, train[0], logits, train[1])
+        with skips_dropped(self.net, find_rate(settings.skip_dropout, epoch)):
+            for train, val in bar(steps, number):
+                if self.learns_alphas and epoch >= settings.alpha_warm_up:
+                    self._alpha_step(train, val, epoch)
+                drawn = next(paths) if relaxation.name in PATHS else None
+                loss, logits = self._weight_step(*train, epoch, drawn)
+                means.add(loss, train[0], logits, train[1])
         return {"learning_rate": rate, **means.row("train")}
 
     def progress_at(self, epoch: int) -> float:

@@ -44,7 +44,7 @@ class Tuning(Search):
         metric: Metric = None,
     ):
         rate = factor * settings.learning_rate
-        rates = {"learning_rate": rate, "learning_rate_min": rate, "alpha_warm_up": 0}
+        rates = {"learning_rate": rate, "learning_rate_min": rate, "alpha_warm_up": 0, "skip_dropout": 0.0}
         constant = replace(settings, **rates, average="none", track="", smooth="none", beta_decay=0.0)
         super().__init__(net, constant, train, val, val_clean, seed, loss=loss, metric=metric)
         self.epochs = epochs

@@ -13,6 +13,7 @@ from darts_ext.cli import main
 from darts_ext.config.search import RELAXATIONS
 from darts_ext.search import hypergradient
 from darts_ext.search.bilevel import Search, one_draw
+from darts_ext.search.skipdrop import skips_dropped
 from supernet import list_relaxations
 
 CELLS = [
@@ -28,7 +29,7 @@ def test_the_command_line_knows_every_relaxation():
 TRAINERS = [
     *RELAXATIONS,
     "softmax --smooth adversarial --beta_decay 5",
-    "sigmoid --partial_channels 2 --channels 4 --auxiliary_skip true",
+    "sigmoid --partial_channels 2 --channels 4 --auxiliary_skip true --skip_dropout 0.3",
 ]
 
 
@@ -132,6 +133,25 @@ def test_every_kind_of_criterion_chooses_on_them(relaxation, tmp_path):
     assert len(json.loads((out / "scores.json").read_text())["decisions"]) == 6
     for criterion in ("magnitude", "taylor"):
         assert main(["select", str(out), "--criterion", criterion, "--select_images", "20"]) == 0
+
+
+def test_skip_connections_drop_their_values_while_training():
+    net = search_of("softmax").net
+    skips = [module for options in net.choices().values() for module in options["skip_connect"]]
+    x = torch.ones(2, 4, 8, 8, dtype=torch.float64)
+    identity = next(module for module in skips if not list(module.parameters()))
+    with skips_dropped(net.train(), 0.25):
+        torch.manual_seed(0)
+        values, counts = torch.cat([identity(x) for _ in range(40)]).unique(return_counts=True)
+        assert torch.equal(values, torch.tensor([0, 4 / 3], dtype=torch.float64))
+        assert float(counts[0] / counts.sum()) == pytest.approx(0.25, abs=0.01)
+        net.eval()
+        assert torch.equal(identity(x), x)
+    assert torch.equal(identity.train()(x), x)
+    torch.manual_seed(0)
+    with skips_dropped(net.train(), 0.25):
+        dropped = net(batch(8)[0].double())
+    assert not torch.allclose(dropped, net(batch(8)[0].double()))
 
 
 def test_alphas_and_betas_start_after_the_warm_up():
