@@ -4,7 +4,21 @@ Taken of untrained networks they are zero-cost proxies, as the literature calls 
 formula and the paper in its docstring.
 """
 
-from . import accuracy, activations, alignment, aznas, gradsign, infinite, meco, ntk, saliency, size, vkdnw, zico
+from . import (
+    accuracy,
+    activations,
+    alignment,
+    aznas,
+    gradsign,
+    infinite,
+    intrain,
+    meco,
+    ntk,
+    saliency,
+    size,
+    vkdnw,
+    zico,
+)
 
 __all__ = [
     "accuracy",
@@ -13,6 +27,7 @@ __all__ = [
     "aznas",
     "gradsign",
     "infinite",
+    "intrain",
     "meco",
     "ntk",
     "saliency",

@@ -73,3 +73,26 @@ def test_a_repeated_or_constant_channel_counts_nothing():
     assert measure("meco", net, X, Y) == pytest.approx(0, abs=1e-9)
     nn.init.zeros_(net[0].weight)
     assert measure("meco", net, X, Y) == 0
+
+
+def test_intrain_is_capacity_times_health_over_the_logarithm_of_depth():
+    net = network()
+    capacity, layers = 0.0, 0
+    for layer, feature in zip(net, outputs(network(), X)):
+        if not isinstance(layer, (nn.Conv2d, nn.Linear)):
+            continue
+        rows = feature.movedim(1, -1).reshape(-1, feature.shape[1]).double().numpy()
+        values = np.linalg.eigvalsh(np.cov(rows.T, bias=True) + 1e-10 * np.eye(rows.shape[1]))
+        shares = values / values.sum()
+        capacity += -np.log((shares**2).sum())  # Renyi's entropy of second order
+        layers += 1
+    net.train()
+    nn.functional.cross_entropy(net(X), Y).backward()
+    health = 0.0
+    for parameter in net.parameters():
+        slope = parameter.grad.double().numpy()
+        health += min(1, slope.std() / (np.abs(slope).max() + 1e-10))
+    expected = capacity * (1 + health) / np.log(layers + 1)
+    assert measure("intrain", network(), X, Y) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(SelectionError, match="has none"):
+        measure("intrain", nn.Sequential(nn.Flatten(), nn.BatchNorm1d(147)), X, Y)
