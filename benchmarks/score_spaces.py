@@ -41,7 +41,7 @@ FOLDER = RESULTS / "spaces"
 MEASURES = (
     "parameters weight_layers flops naswot swap meco jacob_cov synflow gradsign zico snip grad_norm fisher "
     "ntk_min_relative ntk_condition ntk_trace expressivity~noise progressivity~noise trainability~noise trainability "
-    "vkdnw"
+    "vkdnw intrain~noise"
 ).split()
 
 
