@@ -107,6 +107,8 @@ def create_relaxation(name: str | Relaxation, **settings: float) -> Relaxation:
     try:
         return _RELAXATIONS[name](**settings)
     except TypeError:
+        if not settings:
+            raise
         raise SpaceError(f"relaxation {name} does not take {', '.join(settings)}") from None
 
 

@@ -44,6 +44,31 @@ def one_draw(net: nn.Module) -> Iterator[None]:
         net.draw_seed = None
 
 
+OF_LEARNED_ALPHAS = ("beta_decay", "alpha_warm_up", "stop_skips", "curvature_every")
+
+
+def _learns_alphas(net: nn.Module, settings: SearchSettings) -> bool:
+    return settings.alpha == "learned" and net.relaxation.trains_alphas
+
+
+def _check_settings(net: nn.Module, settings: SearchSettings) -> None:
+    """Raises UsageError for settings that are unknown, or that would do nothing."""
+    if settings.hypergradient not in KINDS:
+        raise unknown("hypergradient", settings.hypergradient, KINDS)
+    if settings.alpha not in ("learned", "fixed"):
+        raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
+    for name in OF_LEARNED_ALPHAS:
+        if getattr(settings, name) and not _learns_alphas(net, settings):
+            raise UsageError(f"{name} is of alphas that are learned, and here they stay as they are: leave it out")
+    if settings.stop_curvature and not settings.curvature_every:
+        raise UsageError("stop_curvature needs measurements of it: give curvature_every, as 2")
+    if settings.smooth != "none" and not net.relaxation.adds_up:
+        raise UsageError(
+            f"smooth moves weights that add up to 1, as those of softmax, gumbel or dirichlet, and relaxation is "
+            f"{net.relaxation.name}"
+        )
+
+
 class Search:
     """The search stage: `run_epoch`, `state` and `load`, as `runtime.epochs` calls them.
 
@@ -78,10 +103,7 @@ class Search:
         loss: Loss = "cross_entropy",
         metric: Metric = None,
     ):
-        if settings.hypergradient not in KINDS:
-            raise unknown("hypergradient", settings.hypergradient, KINDS)
-        if settings.alpha not in ("learned", "fixed"):
-            raise UsageError(f"alpha is learned or fixed, not {settings.alpha!r}")
+        _check_settings(net, settings)
         self.net = net
         self.task = Task(loss, metric)
         self.settings = settings
@@ -89,14 +111,7 @@ class Search:
         self.train = train
         self.val = val
         self.val_clean = val_clean
-        if settings.stop_curvature and not settings.curvature_every:
-            raise UsageError("stop_curvature needs measurements of it: give curvature_every, as 2")
-        if settings.smooth != "none" and not net.relaxation.adds_up:
-            raise UsageError(
-                f"smooth moves weights that add up to 1, as those of softmax, gumbel or dirichlet, and relaxation is "
-                f"{net.relaxation.name}"
-            )
-        self.learns_alphas = settings.alpha == "learned" and net.relaxation.trains_alphas
+        self.learns_alphas = _learns_alphas(net, settings)
         self.lookup = lookup if self.learns_alphas else None
         self.tracker = tracker
         self.weights = list(net.weight_parameters())

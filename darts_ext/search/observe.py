@@ -15,8 +15,7 @@ def mixing_weights(net: nn.Module) -> dict[str, list[float]]:
     mixing = {}
     for choice, alpha in net.logits().items():
         weights = net.relaxation.expect(alpha)
-        adds_up = torch.isclose(weights.sum(), torch.ones_like(weights[0]))
-        mixing[choice] = (weights if adds_up else weights / weights.sum()).tolist()
+        mixing[choice] = (weights if net.relaxation.adds_up else weights / weights.sum()).tolist()
     return mixing
 
 

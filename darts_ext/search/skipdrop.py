@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from selection.preserve import hooked
 from selection.protocol import SelectableModule
 
 DECAY = 0.2  # an epoch
@@ -32,9 +33,5 @@ def skips_dropped(net: SelectableModule, rate: float) -> Iterator[None]:
         return F.dropout(output, rate, module.training)
 
     skips = [module for options in net.choices().values() for module in options.get("skip_connect", ())]
-    hooks = [module.register_forward_hook(drop) for module in skips] if rate else []
-    try:
+    with hooked(module.register_forward_hook(drop) for module in (skips if rate else [])):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()

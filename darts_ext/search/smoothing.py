@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from supernet import Supernet
 
-RANDOM, ADVERSARIAL = KINDS = ("random", "adversarial")
 STEPS = 7  # of the search for the worst mixture
 FIRST = 0.03  # radius in the first epoch
 Mixing = dict[str, Tensor]
@@ -38,12 +38,13 @@ def smoothed(net: Supernet, kind: str, radius: float, compute_loss: Callable[[],
     with torch.no_grad():
         before = {name: weights.clone() for name, weights in net.mixing_weights().items()}
     moved = move_randomly(before, radius)
-    if kind == ADVERSARIAL:
+    if kind == "adversarial":
         moved = move_to_the_worst(net.eval(), before, moved, radius, compute_loss)
         net.train()
-    with mixed_by(
-        net, {name: torch.where(before[name].amax(-1, True) == 1, before[name], moved[name]) for name in moved}
-    ):
+    for name, weights in before.items():
+        is_decided = weights.amax(-1, keepdim=True) == 1
+        moved[name] = torch.where(is_decided, weights, moved[name])
+    with mixed_by(net, moved):
         yield
 
 
@@ -92,6 +93,6 @@ def clip(weights: Tensor) -> Tensor:
     """Returns rows of shares: between 0 and 1, divided by their sum; a row without any has all at its largest."""
     positive = weights.clamp(0, 1)
     empty = positive.sum(-1, keepdim=True) == 0
-    largest = torch.nn.functional.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
+    largest = F.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
     positive = torch.where(empty, largest, positive)
     return positive / positive.sum(-1, keepdim=True)

@@ -69,10 +69,10 @@ def _find_growth(rows: Rows, factor: float, every: int) -> End | None:
         if len(values) <= WINDOW // 2:
             continue
         means.append(sum(values[-WINDOW:]) / len(values[-WINDOW:]))
-        middle = epoch - every * (WINDOW // 2) - every * BACK
-        if middle < FIRST:
+        earlier = epoch - every * (WINDOW // 2) - every * BACK
+        if earlier < FIRST or means[-1 - BACK] <= 0:
             continue
         growth = means[-1] / means[-1 - BACK]
         if growth > factor:
-            return End(epoch + 1, middle + 1, f"the curvature in alpha grew {growth:.2f}-fold")
+            return End(epoch + 1, earlier + 1, f"the curvature in alpha grew {growth:.2f}-fold")
     return None

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from scipy.sparse.linalg import ArpackNoConvergence
 from small_searches import search_of
 from torch.func import functional_call
 
@@ -102,6 +103,33 @@ def test_the_eigenvalue_is_that_of_the_dense_hessian(name):
     assert found == pytest.approx(float(values[-1]), rel=1e-3)
 
 
+def test_a_curvature_that_was_not_positive_has_not_grown():
+    settings = SearchSettings(stop_curvature=1.3, curvature_every=1)
+    assert find_end(rows([0.0] * 30 + [5.0] * 4), settings) is None
+    assert find_end(rows([-1.0] * 40), settings) is None
+
+
+def test_a_flat_loss_has_no_curvature():
+    net = search_of("softmax").net
+    assert find_dominant_eigenvalue(net, lambda: sum(alpha.sum() ** 2 * 0 for alpha in net.arch_parameters())) == 0.0
+
+
+def test_a_hessian_of_rounding_noise_is_solved_densely(monkeypatch):
+    search = search_of("softmax")
+    net, (batch,) = search.net.eval(), search.train
+
+    def loss():
+        return search.task.compute_loss(net(batch[0]), batch[1])
+
+    expected = find_dominant_eigenvalue(net, loss)
+
+    def fail(*_, **__):
+        raise ArpackNoConvergence("no convergence", [], [])
+
+    monkeypatch.setattr("darts_ext.search.curvature.eigsh", fail)
+    assert find_dominant_eigenvalue(net, loss) == pytest.approx(expected, rel=1e-3)
+
+
 def read(folder):
     with (folder / "summary.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -136,4 +164,13 @@ def test_a_rule_without_its_measurement_is_refused(tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["search", *CELLS, "--epochs", "1", "--out", str(out), "--stop_curvature", "1.3"]) == 2
     assert "give curvature_every" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("setting", ["--beta_decay", "--alpha_warm_up", "--stop_skips", "--curvature_every"])
+@pytest.mark.parametrize("still", ["--alpha fixed", "--relaxation single_path"])
+def test_what_needs_learned_alphas_is_refused_without(setting, still, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["search", *CELLS, "--epochs", "1", "--out", str(out), setting, "1", *still.split()]) == 2
+    assert f"{setting[2:]} is of alphas that are learned" in capsys.readouterr().err
     assert not out.exists()
